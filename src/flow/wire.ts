@@ -1,0 +1,92 @@
+/**
+ * Where the HTTP versions meet the exchange: two small interfaces, one per leg.
+ *
+ * Heads carry end-to-end meaning; framing (`content-length`, `transfer-encoding`, `connection`) belongs to a leg and is
+ * derived anew by whoever writes (RFC 9110 §7.6.1, RFC 9112 §6). Translating between versions is then nobody's job.
+ * @module
+ */
+import type { Body } from "../streams/body.ts";
+import type { Conn } from "../net/conn.ts";
+import type { WeirError } from "../errors.ts";
+import type { Headers } from "./headers.ts";
+
+/** "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0" (mitmproxy's spelling). */
+export type HttpVersion = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2.0";
+
+/** Which of RFC 9112 §3.2's forms the request target had; HTTP/2 requests count as "origin" (or "authority" for CONNECT). */
+export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
+
+/** The head of a request, its target taken apart. */
+export interface RequestHead {
+  method: string;
+  form: TargetForm;
+  /** "http" or "https"; empty when the target form does not say (origin, asterisk, authority). */
+  scheme: string;
+  /** Host without port or brackets, as sent; empty when neither target nor Host names one. */
+  host: string;
+  /** Port; the scheme's default when not given; 0 when unknown. */
+  port: number;
+  /** Path with query, "*" for asterisk-form, empty for authority-form. */
+  path: string;
+  httpVersion: HttpVersion;
+  headers: Headers;
+}
+
+/** The head of a response, interim (1xx) or final. */
+export interface ResponseHead {
+  statusCode: number;
+  /** Reason phrase as sent; empty for HTTP/2. */
+  reason: string;
+  httpVersion: HttpVersion;
+  headers: Headers;
+}
+
+/** One request as the client's leg hands it over. Everything that is written goes through it. */
+export interface IncomingExchange {
+  readonly head: RequestHead;
+  /** Null when the request has no body (no framing field, content-length 0, or END_STREAM on HEADERS). */
+  readonly body: Body | null;
+  /** Calls back once, when the client is gone before `respond` has finished. At most one listener. */
+  onGone(listener: (error: WeirError) => void): void;
+  /** Sends an interim response; ignored where the client's version has none (HTTP/1.0). */
+  informational(head: ResponseHead): Promise<void>;
+  /**
+   * Sends the final response. Resolves when all of it was taken by the client's connection; rejects when the body
+   * or the connection failed, after making the cut visible. Call once. `body` null: no body; the head's
+   * `content-length` is then kept for HEAD and 304.
+   */
+  respond(head: ResponseHead, body: Body | null): Promise<void>;
+  /** After a final 101 (or 2xx to CONNECT) was written by `respond(head, null)`: the raw connection, early bytes included. */
+  takeOver(): Conn;
+  /** Ends the exchange without a clean end: closes or resets so that the client can tell. Idempotent. */
+  abort(error: WeirError): void;
+}
+
+/** What came back for a request that was sent. */
+export interface UpstreamResponse {
+  readonly head: ResponseHead;
+  /** Null when the response has no body (HEAD, 204, 304, content-length 0). */
+  readonly body: Body | null;
+  /** After 101 (or 2xx to CONNECT): the raw connection, early bytes included; else null. */
+  readonly upgraded: Conn | null;
+}
+
+/** One request on its way to an origin, over a connection (or a stream of one) that was acquired for it. */
+export interface OutgoingExchange {
+  /** True when the connection served a request before: then a failure before any answer may be retried. */
+  readonly reused: boolean;
+  /**
+   * Sends the head, and the body while the answer is awaited. Resolves with the final response's head. Rejects with a
+   * {@linkcode WeirError} whose side says who failed (the request body's source, or the server).
+   * `onInformational` gets every 1xx except 101.
+   */
+  send(
+    head: RequestHead,
+    body: Body | null,
+    onInformational: (head: ResponseHead) => Promise<void> | void,
+  ): Promise<UpstreamResponse>;
+  /** Resolves when the request was sent whole; rejects when it could not be. Only after `send` was called. */
+  readonly sent: Promise<void>;
+  /** Stops both directions at once. Idempotent. */
+  abort(error: WeirError): void;
+}

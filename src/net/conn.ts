@@ -1,0 +1,46 @@
+/**
+ * A byte connection as all of weir sees it: TCP, TLS over another connection, or one with bytes put back.
+ *
+ * Reading fills a buffer that the caller owns, so that a large body costs no allocation per read; writing
+ * resolves when the bytes were taken, so that awaiting it is the backpressure.
+ * @module
+ */
+
+/** An address of either end. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** What is known of the TLS session on a connection. */
+export interface TlsInfo {
+  /** Server name that the client asked for (RFC 6066 §3), or null. */
+  readonly sni: string | null;
+  /** Negotiated protocol (RFC 7301), or null. */
+  readonly alpn: string | null;
+  /** "TLSv1.3", … */
+  readonly version: string | null;
+  readonly cipher: string | null;
+  /** DER of the peer's certificate; null where the peer showed none. */
+  readonly peerCertificate: Uint8Array | null;
+}
+
+/** One end of a bidirectional byte stream. */
+export interface Conn {
+  readonly localAddr: Address;
+  readonly remoteAddr: Address;
+  readonly tls: TlsInfo | null;
+  /**
+   * Reads at least one byte into `into`; resolves to the count, or to null when the peer has sent its end.
+   * One read at a time. Rejects when the connection was reset or closed here.
+   */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes all of `bytes`; when it resolves they were taken and the buffer is the caller's again. One at a time. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Sends the end of this direction (FIN; close_notify and FIN); the other direction stays open. */
+  closeWrite(): Promise<void>;
+  /** Closes both directions in order. Never throws; may be called more than once. */
+  close(): void;
+  /** Closes so that the peer sees an abort (RST, or FIN without close_notify), for bodies that end by close. */
+  reset(): void;
+}

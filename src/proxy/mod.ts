@@ -1,0 +1,2 @@
+/** The proxy, for embedding. @module */
+export {};

@@ -1,0 +1,3 @@
+// `@std/assert` as npm redistributes it (JSR may be out of reach), with the types that npm's copy lacks.
+// @ts-types="./assert.d.ts"
+export * from "npm:deno-std@1.4.0/assert/mod.js";
