@@ -15,7 +15,6 @@ export type HeadersInit =
 /** RFC 9110 §5.6.2: token. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110 §5.5: no CR, LF or NUL, no character beyond one byte. */
-// deno-lint-ignore no-control-regex
 const VALUE = /^[^\0\r\n\u0100-\uffff]*$/;
 
 /**
