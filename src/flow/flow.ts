@@ -1,0 +1,122 @@
+/**
+ * Flows: one HTTP exchange, or one raw TCP conversation, as addons hold them (mitmproxy `http.HTTPFlow`, `tcp.TCPFlow`).
+ * @module
+ */
+import type { WeirError } from "../errors.ts";
+import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
+import { internals, type Message } from "./message.ts";
+import type { Request } from "./request.ts";
+import { Response } from "./response.ts";
+import type { WebSocketData } from "./websocket.ts";
+
+/** How a flow ended badly. */
+export interface FlowError {
+  /** One sentence: what happened, with what. */
+  readonly message: string;
+  readonly timestamp: number;
+  readonly cause: WeirError;
+}
+
+/** What weir keeps on a flow for itself. */
+export interface FlowState {
+  /** The addon whose hook is running, for warnings; null outside hooks. */
+  addon: string | null;
+  /** Stops the exchange; set by whoever runs it. */
+  kill: (() => void) | null;
+  killed: boolean;
+  /** Where `message.warn` goes. */
+  warn(text: string): void;
+}
+
+abstract class BaseFlow {
+  #id: string | null = null;
+  readonly clientConn: ClientConnection;
+  /** Null before weir has a connection for this flow. */
+  serverConn: ServerConnection | null = null;
+  /** Set when the flow ends with `error`. */
+  error: FlowError | null = null;
+  /** A place for addons to keep what they know of this flow. */
+  readonly metadata: Record<string, unknown> = {};
+  /** When it began, in milliseconds since the epoch. */
+  readonly timestampStart: number = Date.now();
+  /** @ignore */
+  readonly [internals]: FlowState = { addon: null, kill: null, killed: false, warn: () => {} };
+
+  constructor(clientConn: ClientConnection) {
+    this.clientConn = clientConn;
+  }
+
+  /** Unique in this process and unlikely to be met in another. */
+  get id(): string {
+    return this.#id ??= newId();
+  }
+
+  /** Cuts the flow at once, on both sides; `error` runs. */
+  kill(): void {
+    const state = this[internals];
+    if (state.killed) return;
+    state.killed = true;
+    state.kill?.();
+  }
+}
+
+/** One request and its response. */
+export class HttpFlow extends BaseFlow {
+  readonly type = "http";
+  readonly request: Request;
+  /** Set when the exchange became a WebSocket connection. */
+  websocket: WebSocketData | null = null;
+  #response: Response | null = null;
+
+  constructor(request: Request, clientConn: ClientConnection) {
+    super(clientConn);
+    this.request = request;
+    this.#adopt(request);
+  }
+
+  /**
+   * The response, null until there is one. Assign a web `Response` before the response head was sent to answer the
+   * client yourself; its body may be a stream.
+   */
+  get response(): Response | null {
+    return this.#response;
+  }
+
+  set response(value: Response | globalThis.Response | null) {
+    this.#response = value === null || value instanceof Response ? value : Response.fromWeb(value);
+    if (this.#response) this.#adopt(this.#response);
+  }
+
+  /** Lets a message say whose hook is running when it warns. */
+  #adopt(message: Message): void {
+    const state = message[internals];
+    state.addon = () => this[internals].addon;
+    state.warn = (text) => this[internals].warn(text);
+  }
+}
+
+/** Some bytes of a raw TCP conversation. */
+export interface TcpMessage {
+  readonly fromClient: boolean;
+  /** Assign other bytes in `tcp_message` to change what is sent; empty sends nothing. */
+  content: Uint8Array;
+  readonly timestamp: number;
+}
+
+/** How many messages a TCP flow keeps: enough to look back a little, no growth with the conversation. */
+export const TCP_HISTORY = 32;
+
+/** A conversation that is passed on as raw bytes. */
+export class TcpFlow extends BaseFlow {
+  readonly type = "tcp";
+  /** The newest messages, the current one last. */
+  readonly messages: TcpMessage[] = [];
+
+  /** Adds the newest message and lets go of the oldest. */
+  record(message: TcpMessage): void {
+    if (this.messages.length >= TCP_HISTORY) this.messages.shift();
+    this.messages.push(message);
+  }
+}
+
+export type Flow = HttpFlow | TcpFlow;

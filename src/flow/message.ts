@@ -1,0 +1,194 @@
+/**
+ * What requests and responses share: fields, trailers, the body and how it travels (RFC 9110 §6; mitmproxy `http.Message`).
+ * @module
+ */
+import { decodeBytes, encodeBytes } from "../streams/coding.ts";
+import { checkStreamValue, type StreamValue } from "../streams/hook.ts";
+import type { StoredBody } from "../streams/store.ts";
+import { Headers, type HeadersInit } from "./headers.ts";
+import type { HttpVersion } from "./wire.ts";
+
+/** What decided that a body is streamed: an addon, its size, its type, or memory running short. */
+export type StreamedBy = "addon" | "size" | "type" | "memory";
+
+/** The door for weir itself to what addons must not touch. Not exported from the module `weir`. */
+export const internals: unique symbol = Symbol("weir.internals");
+
+/** What the exchange keeps on a message. */
+export interface MessageState {
+  /** The body as on the wire (content codings still on); null while unread and when streamed. */
+  raw: Uint8Array | null;
+  /** "pending": not read yet. */
+  mode: "pending" | "buffered" | "streamed";
+  /** What an addon assigned to `stream`; undefined when none did. */
+  stream: StreamValue | undefined;
+  streamedBy: StreamedBy | null;
+  /** Bytes of body that have come so far, as on the wire. */
+  received: number;
+  /** The copy that `store_streamed_bodies` keeps. */
+  stored: StoredBody | null;
+  /** Which addon assigned `stream`, for the log. */
+  streamSetBy: string | null;
+  /** The addon whose hook is running, or null. */
+  addon(): string | null;
+  /** Tells the log, naming the addon whose hook is running. */
+  warn(text: string): void;
+}
+
+/** A request or a response. */
+export abstract class Message {
+  #headers: Headers;
+  #decoded: { raw: Uint8Array; content: Uint8Array } | null = null;
+  /** "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0": what this side of weir speaks. */
+  httpVersion: HttpVersion;
+  /** Trailer fields (RFC 9110 §6.5), or null. Known once the body is read; set them earlier to send your own. */
+  trailers: Headers | null = null;
+  /** When the first byte came, in milliseconds since the epoch. */
+  timestampStart: number;
+  /** When the last byte came, or null. */
+  timestampEnd: number | null = null;
+  /**
+   * Streams a body that is longer than so many bytes: at once when a longer length is declared, else as soon as more
+   * than that has been read; 0 streams everything. Weaker than `stream`, `false` included (contract of
+   * `stream_large_bodies`: `streamedBy` becomes "size").
+   */
+  streamOver: number | null = null;
+  /**
+   * Says that bodies of this media type may never end, so that none is waited for. Weaker than `stream` and
+   * `streamOver` (contract of `stream_content_types`: `streamedBy` becomes "type").
+   */
+  streamEndless = false;
+  /** @ignore */
+  readonly [internals]: MessageState = {
+    raw: null,
+    mode: "pending",
+    stream: undefined,
+    streamedBy: null,
+    received: 0,
+    stored: null,
+    streamSetBy: null,
+    addon: () => null,
+    warn: () => {},
+  };
+
+  constructor(headers: Headers, httpVersion: HttpVersion, timestampStart: number) {
+    this.#headers = headers;
+    this.httpVersion = httpVersion;
+    this.timestampStart = timestampStart;
+  }
+
+  get headers(): Headers {
+    return this.#headers;
+  }
+
+  set headers(init: HeadersInit) {
+    this.#headers = init instanceof Headers ? init : new Headers(init);
+  }
+
+  /**
+   * How the body travels: `false` buffers it, `true` forwards it as it arrives, anything else is a hook that the body
+   * is piped through. Set it in `requestheaders` or `responseheaders`; it beats every option (mitmproxy `message.stream`).
+   * @throws {TypeError} on a value that is none of the kinds, a sync generator function for one.
+   */
+  get stream(): StreamValue {
+    return this[internals].stream ?? this[internals].mode === "streamed";
+  }
+
+  set stream(value: StreamValue) {
+    checkStreamValue(value);
+    const state = this[internals];
+    if (state.mode === "pending") {
+      state.stream = value;
+      state.streamSetBy = state.addon();
+    } else state.warn("message.stream was set too late; set it in requestheaders or responseheaders.");
+  }
+
+  /** What decided that this body is streamed, or null when it is not. */
+  get streamedBy(): StreamedBy | null {
+    return this[internals].streamedBy;
+  }
+
+  /** Bytes of the body as on the wire; of one that is streamed, those that have come so far. */
+  get size(): number {
+    const { raw, received } = this[internals];
+    return raw?.length ?? received;
+  }
+
+  /** The body as on the wire, or null when it is streamed or not read yet. */
+  get rawContent(): Uint8Array | null {
+    const { raw, stored } = this[internals];
+    return raw ?? (stored?.complete ? stored.bytesSync() : null);
+  }
+
+  set rawContent(value: Uint8Array | null) {
+    const state = this[internals];
+    if (state.mode === "buffered") {
+      state.raw = value ?? new Uint8Array();
+      return;
+    }
+    state.warn(
+      state.mode === "streamed"
+        ? "The body is streamed, so assigning content has no effect; set message.stream to a function to change it."
+        : "The body has not been read yet, so assigning content has no effect; do it in request or response.",
+    );
+  }
+
+  /** The body with its content codings taken off (RFC 9110 §8.4), or null when it is streamed or not read yet. */
+  get content(): Uint8Array | null {
+    const raw = this.rawContent;
+    const coding = this.headers.get("content-encoding");
+    if (raw === null || coding === null || raw.length === 0) return raw;
+    if (this.#decoded?.raw === raw) return this.#decoded.content;
+    try {
+      const content = decodeBytes(raw, coding);
+      this.#decoded = { raw, content };
+      return content;
+    } catch (error) {
+      this[internals].warn(`Content-Encoding ${coding} could not be decoded, content is raw: ${error}`);
+      return raw;
+    }
+  }
+
+  set content(value: Uint8Array | string | null) {
+    const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value ?? new Uint8Array();
+    const coding = this.headers.get("content-encoding");
+    if (coding === null || this[internals].mode !== "buffered") {
+      this.rawContent = bytes;
+      return;
+    }
+    try {
+      this.rawContent = encodeBytes(bytes, coding);
+    } catch {
+      // A coding that weir cannot write: the body goes plain, and says so.
+      this.headers.delete("content-encoding");
+      this.rawContent = bytes;
+    }
+  }
+
+  /** `content` as text in the charset of `content-type` (UTF-8 when none is named), or null. */
+  get text(): string | null {
+    const content = this.content;
+    if (content === null) return null;
+    try {
+      return new TextDecoder(charsetOf(this.headers) ?? "utf-8").decode(content);
+    } catch {
+      return new TextDecoder().decode(content);
+    }
+  }
+
+  /** Always written as UTF-8; a `content-type` that names another charset is corrected. */
+  set text(value: string | null) {
+    const charset = charsetOf(this.headers);
+    if (this[internals].mode === "buffered" && charset !== null && !/^utf-?8$/i.test(charset)) {
+      const type = this.headers.get("content-type")!;
+      this.headers.set("content-type", type.replace(CHARSET, "charset=utf-8"));
+    }
+    this.content = value;
+  }
+}
+
+const CHARSET = /charset\s*=\s*"?([^";\s]+)"?/i;
+
+function charsetOf(headers: Headers): string | null {
+  return CHARSET.exec(headers.get("content-type") ?? "")?.[1] ?? null;
+}

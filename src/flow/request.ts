@@ -1,0 +1,84 @@
+/**
+ * A request as addons hold it (RFC 9110 §9; mitmproxy `http.Request`).
+ * @module
+ */
+import { Message } from "./message.ts";
+import type { RequestHead } from "./wire.ts";
+
+/** A request. `host` and `port` say where it is sent; changing them changes the Host field with it. */
+export class Request extends Message {
+  method: string;
+  /** "http" or "https": whether the connection to the origin is encrypted. */
+  scheme: string;
+  /** Path with query, as sent. */
+  path: string;
+  #host: string;
+  #port: number;
+
+  constructor(head: RequestHead, timestampStart: number = Date.now()) {
+    super(head.headers, head.httpVersion, timestampStart);
+    this.method = head.method;
+    this.scheme = head.scheme;
+    this.path = head.path;
+    this.#host = head.host;
+    this.#port = head.port;
+  }
+
+  /** Host without brackets or port. */
+  get host(): string {
+    return this.#host;
+  }
+
+  set host(value: string) {
+    this.#host = value;
+    this.#followHost();
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  set port(value: number) {
+    this.#port = value;
+    this.#followHost();
+  }
+
+  /** `host:port` as in a Host field: an IPv6 address in brackets, the scheme's own port left out. */
+  get authority(): string {
+    return authorityOf(this.#host, this.#port, this.scheme);
+  }
+
+  /** The absolute URL; assigning one sets scheme, host, port and path. For CONNECT `host:port`. */
+  get url(): string {
+    if (this.method === "CONNECT") return authorityOf(this.#host, this.#port, "");
+    return `${this.scheme}://${this.authority}${this.path === "*" ? "" : this.path}`;
+  }
+
+  /** @throws {TypeError} when it is no absolute http or https URL. */
+  set url(value: string) {
+    const url = new URL(value);
+    if (url.protocol !== "http:" && url.protocol !== "https:") {
+      throw new TypeError(`Request URL ${JSON.stringify(value)} is not http or https.`);
+    }
+    this.scheme = url.protocol.slice(0, -1);
+    this.#host = url.hostname.replace(/^\[|\]$/g, "");
+    this.#port = Number(url.port) || defaultPort(this.scheme);
+    this.path = url.pathname + url.search;
+    this.#followHost();
+  }
+
+  #followHost(): void {
+    if (this.headers.has("host")) this.headers.set("host", this.authority);
+  }
+}
+
+/** The port a scheme implies (RFC 9110 §4.2); 0 when it implies none. */
+export function defaultPort(scheme: string): number {
+  return scheme === "https" ? 443 : scheme === "http" ? 80 : 0;
+}
+
+/** Host and port as in a Host field (RFC 9110 §7.2). */
+export function authorityOf(host: string, port: number, scheme: string): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  return port === defaultPort(scheme) || port === 0 ? name : `${name}:${port}`;
+}
