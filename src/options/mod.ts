@@ -1,0 +1,20 @@
+/**
+ * Options: a typed table of weir's own, a registry that addons add to, and the file that sets them.
+ *
+ * This floor knows texts and values; flags and help are `src/cli/`.
+ * @module
+ */
+export { applyAll, applyKnown, type ConfigFile, readConfigFile } from "./config_file.ts";
+export { OptionError } from "./error.ts";
+export { type ModeSpec, parseMode, type RegularMode, type ReverseMode } from "./mode.ts";
+export { hint, nearest } from "./nearest.ts";
+export {
+  type AddOptionExtras,
+  type OptionChanges,
+  type OptionListener,
+  OptionRegistry,
+  type Options,
+} from "./registry.ts";
+export { formatSize, parseSize } from "./size.ts";
+export { LOG_LEVELS, type OptionDefinition, type OptionName, OPTIONS } from "./table.ts";
+export { expandHome, type OptionType, type OptionValue } from "./values.ts";

@@ -1,0 +1,98 @@
+/**
+ * The options of weir itself, by mitmproxy's names where it has them. To add one, add a line.
+ *
+ * Types come from here: `Options["listen_port"]` is a number because its kind says so, and a name that is not in the
+ * table does not compile. Options of addons (`stream_large_bodies`, …) are registered at run time.
+ * @module
+ */
+import { modeComplaint } from "./mode.ts";
+import {
+  bool,
+  choice,
+  int,
+  isPattern,
+  isPresent,
+  type Kind,
+  list,
+  optional,
+  type OptionValue,
+  size,
+  str,
+} from "./values.ts";
+
+/** How an option shows on the command line. */
+export interface Presentation {
+  /** Short flag, one letter. */
+  readonly short?: string;
+  /** What help calls the value. */
+  readonly metavar?: string;
+  /** Heading in help. */
+  readonly group?: string;
+}
+
+/** One option. */
+export interface OptionDefinition<T extends OptionValue = OptionValue> extends Presentation {
+  readonly kind: Kind<T>;
+  /** As written in help: `256m`, `~/.weir`. */
+  readonly default: OptionValue;
+  /** One sentence. */
+  readonly help: string;
+}
+
+function option<T extends OptionValue>(
+  kind: Kind<T>,
+  defaultValue: OptionValue,
+  help: string,
+  presentation: Presentation = {},
+): OptionDefinition<T> {
+  return { kind, default: defaultValue, help, ...presentation };
+}
+
+function group<const D extends Record<string, OptionDefinition>>(heading: string, definitions: D): D {
+  return Object.fromEntries(
+    Object.entries(definitions).map(([name, definition]) => [name, { ...definition, group: heading }]),
+  ) as D;
+}
+
+/** What the log shows, from least to most. */
+export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
+
+// deno-fmt-ignore -- one line per option reads as a table
+export const OPTIONS = {
+  ...group("Proxy", {
+    mode: option(list({ condition: modeComplaint }), ["regular"], "What to be: regular, or reverse:http(s)://host[:port]; append @[host:]port to choose where to listen.", { short: "m", metavar: "MODE" }),
+    listen_host: option(str({ condition: isPresent }), "127.0.0.1", "Address to listen on.", { metavar: "HOST" }),
+    listen_port: option(int(0, 65535), 8080, "Port to listen on; 0 takes any free port.", { short: "p", metavar: "PORT" }),
+    scripts: option(list({ path: true }), [], "Addon to load: a .ts, .js or .mjs file; loaded again when it changes.", { short: "s", metavar: "FILE" }),
+    confdir: option(str({ path: true, condition: isPresent }), "~/.weir", "Directory of config.yaml and the certificate authority; set by flags only.", { metavar: "DIR" }),
+    ignore_hosts: option(list({ condition: isPattern }), [], "Pass connections to host:port that match through as opaque bytes.", { metavar: "REGEX" }),
+    allow_hosts: option(list({ condition: isPattern }), [], "Pass all connections through as opaque bytes, but those to host:port that match.", { metavar: "REGEX" }),
+    keep_host_header: option(bool, false, "In reverse mode, keep the Host that the client sent."),
+    via: option(bool, false, "Add a Via field to messages that pass."),
+    connect_timeout: option(int(1, 3600), 10, "Seconds to wait for a connection to an origin.", { metavar: "SECONDS" }),
+    shutdown_grace: option(int(0, 3600), 5, "Seconds that open streams get to finish when weir stops.", { metavar: "SECONDS" }),
+  }),
+  ...group("TLS", {
+    ssl_insecure: option(bool, false, "Do not verify the certificates of origins.", { short: "k" }),
+    ssl_verify_upstream_trusted_ca: option(optional(str({ path: true })), null, "PEM file with further CA certificates to trust for origins.", { metavar: "FILE" }),
+    upstream_cert: option(bool, true, "Connect to the origin first, to copy the names in its certificate."),
+  }),
+  ...group("Bodies", {
+    body_size_limit: option(size, null, "Refuse or abort messages with a body larger than this.", { metavar: "SIZE" }),
+    body_buffer_limit: option(size, "256m", "Stream a body that was to be buffered once it passes this size.", { metavar: "SIZE" }),
+    memory_limit: option(size, "1g", "Stream bodies once all buffers together pass this size.", { metavar: "SIZE" }),
+    store_streamed_bodies: option(bool, false, "Keep a copy of bodies that are streamed."),
+  }),
+  ...group("Output", {
+    flow_detail: option(int(0, 4), 1, "How much of each flow to print: 0 nothing, 1 a line, 2 headers, 3 the start of bodies, 4 all.", { metavar: "LEVEL" }),
+    termlog_verbosity: option(choice(LOG_LEVELS), "info", "How much to log.", { metavar: "LEVEL" }),
+  }),
+};
+
+/** Names of weir's own options. */
+export type OptionName = keyof typeof OPTIONS;
+
+/** Values of weir's own options, by name. */
+export type CoreValues = {
+  readonly [N in OptionName]: (typeof OPTIONS)[N] extends OptionDefinition<infer T> ? T : never;
+};
