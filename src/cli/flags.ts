@@ -1,0 +1,234 @@
+/**
+ * Command-line arguments, in two steps: taken apart before addons are loaded, understood afterwards, because addons
+ * register options, and every option has a flag.
+ *
+ * Not `@std/cli/parse_args`: it cannot keep apart `--flag value` and `--flag` until the flag's type is known.
+ * @module
+ */
+import { hint, OptionError, type OptionRegistry, OPTIONS, type OptionValue } from "../options/mod.ts";
+
+/** What one argument says of an option. */
+export interface Pending {
+  /** As given, for messages: `--listen-port`, `-p`, `--set`. */
+  readonly flag: string;
+  /** Name of the option, underscores and all. */
+  readonly name: string;
+  /** What followed `=`, or the letter of a short flag. */
+  readonly value: string | null;
+  /** The argument behind, which is the value unless the option is a bool. Never for `--set`. */
+  readonly next: string | null;
+}
+
+/** A command line taken apart. */
+export interface ParsedFlags {
+  readonly help: boolean;
+  readonly version: boolean;
+  readonly options: boolean;
+  readonly pending: readonly Pending[];
+}
+
+/** A command line that makes no sense: told in one line. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Flags that are no options; help lists them. */
+export const GENERAL_FLAGS: readonly { readonly flags: string; readonly help: string }[] = [
+  { flags: "-h, --help", help: "Show this help and exit." },
+  { flags: "--version", help: "Show version numbers and exit." },
+  { flags: "--options", help: "Show all options with their defaults, as a config.yaml, and exit." },
+  {
+    flags: "--set NAME[=VALUE]",
+    help: "Set an option, also one of an addon. Without a value: a bool becomes true, a list empty, " +
+      "anything else unset if it may be. Repeat it to add to a list.",
+  },
+  { flags: "-q, --quiet", help: "Log errors only, print no flows." },
+  { flags: "-v, --verbose", help: "Log everything, print flows with their headers." },
+];
+
+/** What mitmdump users may type that weir does not do yet. */
+const NOT_YET: ReadonlySet<string> = new Set([
+  "-w",
+  "-r",
+  "-n",
+  "--save-stream-file",
+  "--rfile",
+  "--no-server",
+  "--server",
+  "--commands",
+]);
+
+/** Short letters: those of options, and what the general ones stand for. */
+const SHORT: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(OPTIONS).flatMap(([name, option]): [string, string][] =>
+    option.short === undefined ? [] : [[option.short, flagOf(name)]]
+  ),
+  ["h", "--help"],
+  ["q", "--quiet"],
+  ["v", "--verbose"],
+]);
+
+const PRESETS: Readonly<Record<string, readonly [string, string][]>> = {
+  "--quiet": [["termlog_verbosity", "error"], ["flow_detail", "0"]],
+  "--verbose": [["termlog_verbosity", "debug"], ["flow_detail", "2"]],
+};
+
+/**
+ * Takes the arguments apart.
+ * @throws {UsageError} for what no addon can make right.
+ */
+export function parseFlags(argv: readonly string[]): ParsedFlags {
+  const state = { help: false, version: false, options: false };
+  const pending: Pending[] = [], presets: Pending[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const { flag, long, value, rest } = splitArgument(argv[i]);
+    if (rest !== null) argv = [...argv.slice(0, i + 1), rest, ...argv.slice(i + 1)];
+    if (NOT_YET.has(long)) throw new UsageError(`${flag} is not available in this version`);
+    const bare = () => {
+      if (value !== null) throw new UsageError(`${flag} takes no value`);
+    };
+    if (long === "--help" || long === "--version" || long === "--options") {
+      bare();
+      state[long.slice(2) as keyof typeof state] = true;
+    } else if (Object.hasOwn(PRESETS, long)) {
+      bare();
+      for (const [name, text] of PRESETS[long]) presets.push({ flag, name, value: text, next: null });
+    } else if (long === "--set") {
+      const spec = value ?? valueBehind(argv, i++);
+      if (!spec) throw new UsageError("--set needs NAME=VALUE");
+      const equals = spec.indexOf("=");
+      const name = equals < 0 ? spec : spec.slice(0, equals);
+      pending.push({ flag, name, value: equals < 0 ? null : spec.slice(equals + 1), next: null });
+    } else {
+      const name = long.slice(2).replaceAll("-", "_");
+      const next = value !== null || isBool(name) ? null : valueBehind(argv, i);
+      if (next !== null) i++;
+      pending.push({ flag, name, value, next });
+    }
+  }
+  // -q and -v are starting points: what is said of an option by name holds, wherever it stands.
+  return { ...state, pending: [...presets, ...pending] };
+}
+
+/** Values that flags give to the options that exist, and the flags of options that do not (yet). */
+export interface Resolved {
+  readonly values: ReadonlyMap<string, OptionValue>;
+  readonly unknown: readonly Pending[];
+}
+
+/**
+ * Reads the values of all flags whose options exist.
+ * @throws {OptionError} for a value that is wrong, {@linkcode UsageError} for one that is missing or too many.
+ */
+export function resolveFlags(pending: readonly Pending[], registry: OptionRegistry): Resolved {
+  const texts = new Map<string, (string | null)[]>();
+  const unknown: Pending[] = [];
+  for (const item of pending) {
+    const target = targetOf(item, registry);
+    if (target === null) {
+      unknown.push(item);
+      continue;
+    }
+    const all = texts.get(target.name) ?? [];
+    all.push(textOf(item, target, registry));
+    texts.set(target.name, all);
+  }
+  return { values: new Map([...texts].map(([name, all]) => [name, registry.read(name, all)])), unknown };
+}
+
+/** Complains of the first flag that nobody knows. @throws {OptionError} */
+export function refuseUnknown(unknown: readonly Pending[], registry: OptionRegistry): void {
+  for (const { flag, name } of unknown) {
+    if (flag === "--set") {
+      throw new OptionError(name, `unknown option ${name}${hint(name, registry.names())}`);
+    }
+    const known = [...registry.names()].flatMap((option) =>
+      registry.definition(option).kind.type === "bool" ? [flagOf(option), noFlagOf(option)] : [flagOf(option)]
+    );
+    known.push("--help", "--version", "--options", "--set", "--quiet", "--verbose");
+    throw new OptionError(name, `unknown flag ${flag}${hint(flag, known)}`);
+  }
+}
+
+/** The flag of an option. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll("_", "-")}`;
+}
+
+/** The flag that turns a bool off. */
+export function noFlagOf(name: string): string {
+  return `--no-${name.replaceAll("_", "-")}`;
+}
+
+/** `-p80` is `--listen-port` with a value; of `-qk` the `-k` is left over, as `rest`. */
+function splitArgument(
+  argument: string,
+): { flag: string; long: string; value: string | null; rest: string | null } {
+  if (argument.startsWith("--") && argument.length > 2) {
+    const equals = argument.indexOf("=");
+    if (equals < 0) return { flag: argument, long: argument, value: null, rest: null };
+    const flag = argument.slice(0, equals);
+    return { flag, long: flag, value: argument.slice(equals + 1), rest: null };
+  }
+  if (!/^-[^-]/.test(argument)) {
+    throw new UsageError(
+      `${JSON.stringify(argument)} is no flag, and filters are not available in this version`,
+    );
+  }
+  const flag = argument.slice(0, 2), behind = argument.slice(2);
+  const long = SHORT.get(flag[1]) ?? flag;
+  if (long === flag && !NOT_YET.has(flag)) {
+    throw new UsageError(`unknown flag ${flag}${behind.length > 1 ? hint(`-${argument}`, longFlags()) : ""}`);
+  }
+  if (behind === "") return { flag, long, value: null, rest: null };
+  const bundles = Object.hasOwn(PRESETS, long) || long === "--help" ||
+    isBool(long.slice(2).replaceAll("-", "_"));
+  if (bundles && !behind.startsWith("=")) return { flag, long, value: null, rest: `-${behind}` };
+  return { flag, long, value: behind.replace(/^=/, ""), rest: null };
+}
+
+/** The argument after `i` if it can be a value: anything but a flag; a negative number and `-` can. */
+function valueBehind(argv: readonly string[], i: number): string | null {
+  const next = argv.at(i + 1);
+  return next === undefined || (/^-./.test(next) && !/^-\d+$/.test(next)) ? null : next;
+}
+
+/** The option that a flag is about; `--no-x` is about x, unless there is an option called no_x. */
+function targetOf(item: Pending, registry: OptionRegistry): { name: string; isOff: boolean } | null {
+  if (registry.has(item.name)) return { name: item.name, isOff: false };
+  const name = item.name.slice("no_".length);
+  const isOff = item.flag.startsWith("--no-") && registry.has(name) &&
+    registry.definition(name).kind.type === "bool";
+  return isOff ? { name, isOff } : null;
+}
+
+function textOf(
+  item: Pending,
+  target: { name: string; isOff: boolean },
+  registry: OptionRegistry,
+): string | null {
+  if (item.flag === "--set") return item.value;
+  const { kind } = registry.definition(target.name);
+  if (kind.type === "bool") {
+    if (item.next !== null) {
+      throw new UsageError(
+        `${JSON.stringify(item.next)} is no flag, and filters are not available in this version ` +
+          `(${item.flag} takes no value)`,
+      );
+    }
+    if (target.isOff && item.value !== null) throw new UsageError(`${item.flag} takes no value`);
+    return target.isOff ? "false" : item.value;
+  }
+  const text = item.value ?? item.next;
+  if (text === null) throw new OptionError(target.name, `${item.flag} needs a value`);
+  return text;
+}
+
+function isBool(name: string): boolean {
+  const plain = name.replace(/^no_/, "");
+  return Object.hasOwn(OPTIONS, plain) && OPTIONS[plain as keyof typeof OPTIONS].kind.type === "bool";
+}
+
+function longFlags(): string[] {
+  return Object.keys(OPTIONS).map(flagOf);
+}

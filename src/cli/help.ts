@@ -1,0 +1,102 @@
+/**
+ * What `--help`, `--options` and `--version` print; all but the general flags is made from the option registry.
+ * @module
+ */
+import type { OptionDefinition, OptionRegistry, OptionValue } from "../options/mod.ts";
+import { VERSION } from "../version.ts";
+import { flagOf, GENERAL_FLAGS, noFlagOf } from "./flags.ts";
+
+/** Where help texts begin; longer flags have theirs on the next line. */
+const HELP_COLUMN = 30;
+/** Narrower than this nothing can be set in two columns; wider lines are hard to read. */
+const MIN_WIDTH = 60, MAX_WIDTH = 110;
+/** Width of comments in YAML. */
+const YAML_WIDTH = 78;
+
+/** The text for `--help`, for a terminal that is `width` columns wide. */
+export function formatHelp(registry: OptionRegistry, width: number): string {
+  const columns = Math.min(Math.max(width, MIN_WIDTH), MAX_WIDTH);
+  const sections = new Map<string, string[]>([["General", []]]);
+  for (const { flags, help } of GENERAL_FLAGS) sections.get("General")!.push(entry(flags, help, columns));
+  for (const name of registry.names()) {
+    const definition = registry.definition(name);
+    const heading = definition.group ?? "Addons";
+    if (!sections.has(heading)) sections.set(heading, []);
+    sections.get(heading)!.push(entry(flagsOf(name, definition), describe(definition), columns));
+  }
+  const intro = wrap(
+    "An intercepting HTTP(S) proxy whose bodies stream. Flows are printed to stdout, the log to stderr. " +
+      "Options can also be set in config.yaml in the directory that --confdir names.",
+    columns,
+  );
+  const text = [...sections].map(([heading, entries]) => `${heading}:\n${entries.join("\n")}`);
+  return ["usage: weir [options]", intro.join("\n"), ...text].join("\n\n") + "\n";
+}
+
+/** The text for `--options`: every option with its default, as YAML that can be saved as `config.yaml`. */
+export function formatOptions(registry: OptionRegistry): string {
+  const blocks = [...registry.names()].sort().map((name) => {
+    const definition = registry.definition(name);
+    const { kind } = definition;
+    const type = kind.type === "list" ? "list of str" : kind.optional ? `optional ${kind.type}` : kind.type;
+    const values = kind.choices === null ? `Type ${type}.` : `One of ${kind.choices.join(", ")}.`;
+    const comment = wrap(`${definition.help} ${values}`, YAML_WIDTH - 2).map((line) => `# ${line}`);
+    return [...comment, `${name}: ${yaml(definition.default)}`].join("\n");
+  });
+  return blocks.join("\n\n") + "\n";
+}
+
+/** The text for `--version`. */
+export function formatVersion(): string {
+  const { deno, v8, typescript } = Deno.version;
+  const { os, arch } = Deno.build;
+  return [
+    `weir:       ${VERSION}`,
+    `Deno:       ${deno}`,
+    `V8:         ${v8}`,
+    `TypeScript: ${typescript}`,
+    `Platform:   ${os} ${Deno.osRelease()} ${arch}`,
+  ].join("\n") + "\n";
+}
+
+/** Breaks text into lines of at most `width` characters; a word that is longer has a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/\s+/).filter((word) => word !== "")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return line === "" ? lines : [...lines, line];
+}
+
+function flagsOf(name: string, { kind, short, metavar }: OptionDefinition): string {
+  const letter = short === undefined ? "" : `-${short}, `;
+  if (kind.type === "bool") return `${letter}${flagOf(name)}, ${noFlagOf(name)}`;
+  const value = kind.choices === null ? metavar ?? kind.type.toUpperCase() : `{${kind.choices.join(",")}}`;
+  return `${letter}${flagOf(name)} ${value}`;
+}
+
+function describe({ kind, help, default: value }: OptionDefinition): string {
+  const repeat = kind.type === "list" ? " May be repeated." : "";
+  // That something is off, unset or empty goes without saying.
+  const isUnset = value === null || value === false || value === "" ||
+    (Array.isArray(value) && value.length === 0);
+  const text = Array.isArray(value) ? value.join(" ") : String(value);
+  return `${help}${repeat}${isUnset ? "" : ` (default: ${text})`}`;
+}
+
+function entry(flags: string, help: string, columns: number): string {
+  const indent = " ".repeat(HELP_COLUMN);
+  const [first, ...more] = wrap(help, columns - HELP_COLUMN);
+  const left = `  ${flags}`;
+  const head = left.length + 2 <= HELP_COLUMN ? [left.padEnd(HELP_COLUMN) + first] : [left, indent + first];
+  return [...head, ...more.map((line) => indent + line)].join("\n");
+}
+
+/** JSON is YAML, in the quoting that needs no thought (YAML 1.2 §1.3); plain words are left plain. */
+function yaml(value: OptionValue): string {
+  return typeof value === "string" && /^\d+[kmgt]$/.test(value) ? value : JSON.stringify(value);
+}

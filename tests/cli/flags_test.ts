@@ -1,0 +1,140 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { parseFlags, refuseUnknown, resolveFlags } from "../../src/cli/flags.ts";
+import { OptionRegistry } from "../../src/options/mod.ts";
+
+/** A registry as it is after addons were loaded. */
+function registryWithAddons(): OptionRegistry {
+  const registry = new OptionRegistry();
+  registry.addOption("stream_large_bodies", "size", null, "A size.");
+  registry.addOption("loud", "bool", false, "A bool.");
+  registry.addOption("greeting", "str", "hello", "A str.");
+  registry.addOption("no_sense", "str", "", "A str whose name begins as a bool's denial does.");
+  return registry;
+}
+
+function read(argv: readonly string[]): Record<string, unknown> {
+  const registry = registryWithAddons();
+  const { values, unknown } = resolveFlags(parseFlags(argv).pending, registry);
+  refuseUnknown(unknown, registry);
+  return Object.fromEntries(values);
+}
+
+Deno.test("flags give values to options", () => {
+  const good: [string, Record<string, unknown>][] = [
+    ["", {}],
+    ["--listen-port=80", { listen_port: 80 }],
+    ["--listen-port 80", { listen_port: 80 }],
+    ["-p80", { listen_port: 80 }],
+    ["-p 80", { listen_port: 80 }],
+    ["-p=80", { listen_port: 80 }],
+    ["-p 80 --listen-port 81", { listen_port: 81 }],
+    ["-m regular -m reverse:http://a@0 --mode=regular@1", {
+      mode: ["regular", "reverse:http://a@0", "regular@1"],
+    }],
+    ["-s a.ts --scripts b.ts --set scripts=c.ts", { scripts: ["a.ts", "b.ts", "c.ts"] }],
+    ["-k", { ssl_insecure: true }],
+    ["--no-upstream-cert", { upstream_cert: false }],
+    ["--upstream-cert", { upstream_cert: true }],
+    ["--via=false", { via: false }],
+    ["--via --no-via", { via: false }],
+    ["--ssl-verify-upstream-trusted-ca ca.pem", { ssl_verify_upstream_trusted_ca: "ca.pem" }],
+    ["--ssl_insecure", { ssl_insecure: true }],
+    ["-q", { termlog_verbosity: "error", flow_detail: 0 }],
+    ["-v", { termlog_verbosity: "debug", flow_detail: 2 }],
+    ["--flow-detail 3 -q", { termlog_verbosity: "error", flow_detail: 3 }],
+    ["-qkp80", { termlog_verbosity: "error", flow_detail: 0, ssl_insecure: true, listen_port: 80 }],
+    ["-kp 80 -qk", { ssl_insecure: true, listen_port: 80, termlog_verbosity: "error", flow_detail: 0 }],
+    ["--set listen_port=80", { listen_port: 80 }],
+    ["--set=listen_port=80", { listen_port: 80 }],
+    ["--set ignore_hosts=a=b --set ignore_hosts=c", { ignore_hosts: ["a=b", "c"] }],
+    ["--set via", { via: true }],
+    ["--set via=toggle", { via: true }],
+    ["--set via --set via=toggle", { via: false }],
+    ["--set memory_limit=", { memory_limit: null }],
+    ["--set memory_limit", { memory_limit: null }],
+    ["--body-size-limit 3m", { body_size_limit: 3145728 }],
+    ["--body-size-limit=", { body_size_limit: null }],
+  ];
+  for (const [line, values] of good) assertEquals(read(words(line)), values, line);
+});
+
+Deno.test("options that addons register have flags as well, whatever their kind", () => {
+  const good: [string, Record<string, unknown>][] = [
+    ["--stream-large-bodies 3m -k", { stream_large_bodies: 3145728, ssl_insecure: true }],
+    ["--stream-large-bodies=1 --loud", { stream_large_bodies: 1, loud: true }],
+    ["--loud -k", { loud: true, ssl_insecure: true }],
+    ["--no-loud", { loud: false }],
+    ["--greeting=--hi", { greeting: "--hi" }],
+    ["--greeting -5", { greeting: "-5" }],
+    ["--greeting -", { greeting: "-" }],
+    ["--no-sense none", { no_sense: "none" }],
+    ["--set greeting=", { greeting: "" }],
+    ["--set stream_large_bodies=1", { stream_large_bodies: 1 }],
+  ];
+  for (const [line, values] of good) assertEquals(read(words(line)), values, line);
+});
+
+Deno.test("a wrong command line is refused with a line that names the flag or the option", () => {
+  const filters = "filters are not available in this version";
+  const bad: [string, string][] = [
+    ["--listen-prot 80", "unknown flag --listen-prot (did you mean --listen-port?)"],
+    ["--listen-prot=80", "unknown flag --listen-prot (did you mean --listen-port?)"],
+    ["--no-upstream-cret", "unknown flag --no-upstream-cret (did you mean --no-upstream-cert?)"],
+    ["--stream-larg-bodies", "unknown flag --stream-larg-bodies (did you mean --stream-large-bodies?)"],
+    ["--entirely-else", "unknown flag --entirely-else"],
+    ["--no-listen-port", "unknown flag --no-listen-port (did you mean --listen-port?)"],
+    ["--set listen_prot=80", "unknown option listen_prot (did you mean listen_port?)"],
+    ["--set entirely_else", "unknown option entirely_else"],
+    ["--set constructor=1", "unknown option constructor"],
+    ["-x", "unknown flag -x"],
+    ["-qx", "unknown flag -x"],
+    ["-listen-port 80", "unknown flag -l (did you mean --listen-port?)"],
+    ["--listen-port", "--listen-port needs a value"],
+    ["-p", "-p needs a value"],
+    ["-p -k", "-p needs a value"],
+    ["--greeting", "--greeting needs a value"],
+    ["--set", "--set needs NAME=VALUE"],
+    ["--set -k", "--set needs NAME=VALUE"],
+    ["--listen-port=", "option listen_port: needs a value"],
+    ["-p abc", 'option listen_port: "abc" is not an integer'],
+    ["-p 65536", "option listen_port: 65536 is more than 65535"],
+    ["-p -1", "option listen_port: -1 is less than 0"],
+    ["--set listen_port", "option listen_port: needs a value"],
+    ["--set stream_large_bodies=3x", 'option stream_large_bodies: "3x" is not a size'],
+    ["--set via=maybe", 'option via: "maybe" is none of true, false and toggle'],
+    ["-m transparent", 'option mode: "transparent" is not a mode'],
+    ["--flow-detail 9", "option flow_detail: 9 is more than 4"],
+    ["--version=1", "--version takes no value"],
+    ["--quiet=1", "--quiet takes no value"],
+    ["--no-via=1", "--no-via takes no value"],
+    ["~u", `"~u" is no flag, and ${filters}`],
+    ["-k ~u", `"~u" is no flag, and ${filters}`],
+    ["--loud ~u", `"~u" is no flag, and ${filters} (--loud takes no value)`],
+    ["-", `"-" is no flag, and ${filters}`],
+    ["--", `"--" is no flag, and ${filters}`],
+    ["-w flows", "-w is not available in this version"],
+    ["-wflows", "-w is not available in this version"],
+    ["-r flows", "-r is not available in this version"],
+    ["-n", "-n is not available in this version"],
+    ["--save-stream-file=x", "--save-stream-file is not available in this version"],
+  ];
+  for (const [line, message] of bad) {
+    const error = assertThrows(() => read(words(line)), Error);
+    assert(error.message.startsWith(message), `${line}: ${error.message}`);
+  }
+});
+
+Deno.test("the general flags are recognised among others", () => {
+  const line = (text: string) => {
+    const { help, version, options } = parseFlags(words(text));
+    return { help, version, options };
+  };
+  assertEquals(line("-k"), { help: false, version: false, options: false });
+  assertEquals(line("-kh"), { help: true, version: false, options: false });
+  assertEquals(line("--help --version"), { help: true, version: true, options: false });
+  assertEquals(line("-p 1 --options"), { help: false, version: false, options: true });
+});
+
+function words(line: string): string[] {
+  return line === "" ? [] : line.split(" ");
+}
