@@ -1,0 +1,34 @@
+/**
+ * The bytes of messages on their way: everything that looks at a body, changes it or keeps it.
+ *
+ * The plan differs from the sketch in the house rules in one point: the boxes between parser and serialiser are `Body` values
+ * (see `./body.ts`), pulled without a promise where the bytes are there, and web streams are made only where an addon gave one
+ * or is given one. That a hook's chunks may be 4096 bytes small is then affordable.
+ * @module
+ */
+export type { Body } from "./body.ts";
+export { bytesBody, joinedBody, type KeptPiece } from "./bytes_body.ts";
+export { collect, type Collected, type CollectLimits } from "./collect.ts";
+export { bodyOf, type BodyOptions, readableOf, type ReadableOptions } from "./convert.ts";
+export {
+  checkStreamValue,
+  type ChunkHook,
+  type ChunkOutput,
+  type GeneratorHook,
+  type HookFunction,
+  type HookOptions,
+  hookStream,
+  type StreamHook,
+  type StreamValue,
+  throughHook,
+} from "./hook.ts";
+export type { BytesLike } from "./bytes.ts";
+export type { StreamPair } from "./stream_hook.ts";
+export { limited } from "./limit.ts";
+export { metered } from "./meter.ts";
+export { StoredBody, type StoredBodyOptions } from "./store.ts";
+export { teed } from "./tee.ts";
+export { decodeBytes, encodeBytes } from "./coding.ts";
+export { type CodedMessage, decoded, decodeStream, encodeStream } from "./coding_stream.ts";
+export { replaceStream } from "./replace.ts";
+export type { Replacement, Replacements } from "./replacer.ts";

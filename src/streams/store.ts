@@ -1,0 +1,211 @@
+/**
+ * A copy of a body that is streamed (`store_streamed_bodies`): in memory while it is small, then in a temporary file.
+ *
+ * It can be read while the body is still on its way. Files lie in a directory that only the user can enter, and are open only
+ * while they are written or read; `dispose` removes them, and so do the garbage collector and the end of the process.
+ * @module
+ */
+import { messageOf, WeirError } from "../errors.ts";
+import { TemporaryFile } from "./temporary_file.ts";
+
+/** Bytes that are kept in memory before a file is made. */
+export const MEMORY_BYTES = 1024 * 1024;
+/** Bytes that are gathered for one write to the file, so that a body of many small pieces does not wait for the disk each time. */
+const WRITE_BYTES = 256 * 1024;
+/** Bytes per read from the file. */
+const READ_BYTES = 256 * 1024;
+
+/** Options of a {@linkcode StoredBody}. */
+export interface StoredBodyOptions {
+  /** Told once when recording had to stop before the body ended (disk full). */
+  onFailure?: (error: WeirError) => void;
+  /** Where the temporary directory is made; the system's place by default. */
+  directory?: string;
+}
+
+/** The copy. {@linkcode teed} fills it. */
+export class StoredBody implements Disposable {
+  readonly #options: StoredBodyOptions;
+  /** The bytes that are not in the file (yet), and how many of them there are. */
+  #tail = new Uint8Array(4096);
+  #tailLength = 0;
+  #file: TemporaryFile | null = null;
+  #writer: Deno.FsFile | null = null;
+  #writing = false;
+  #inFile = 0;
+  #state: "recording" | "complete" | "stopped" = "recording";
+  #error: WeirError | null = null;
+  #disposed = false;
+  #changed: (() => void)[] = [];
+
+  constructor(options: StoredBodyOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Bytes recorded so far. */
+  get size(): number {
+    return this.#inFile + this.#tailLength;
+  }
+
+  /** True when the body ended and all of it is here. */
+  get complete(): boolean {
+    return this.#state === "complete";
+  }
+
+  /** Why recording ended before the body did; null when it did not. */
+  get error(): WeirError | null {
+    return this.#error;
+  }
+
+  /** Takes the next piece. A promise must be awaited before the piece's buffer is used again. Never rejects. */
+  append(piece: Uint8Array): Promise<void> | undefined {
+    if (this.#state !== "recording") return undefined;
+    const most = this.#file === null ? MEMORY_BYTES : WRITE_BYTES;
+    if (this.#tailLength + piece.length > most) return this.#write(piece);
+    this.#keep(piece);
+    this.#wake();
+  }
+
+  /** The body ended, or was cut short by `error`. */
+  end(error: WeirError | null): void {
+    if (this.#state !== "recording") return;
+    this.#state = error === null ? "complete" : "stopped";
+    this.#error = error;
+    this.#closeWriter();
+    this.#wake();
+  }
+
+  #keep(piece: Uint8Array): void {
+    const needed = this.#tailLength + piece.length;
+    if (needed > this.#tail.length) {
+      const grown = new Uint8Array(Math.max(needed, Math.min(this.#tail.length * 2, MEMORY_BYTES)));
+      grown.set(this.#tail.subarray(0, this.#tailLength));
+      this.#tail = grown;
+    }
+    this.#tail.set(piece, this.#tailLength);
+    this.#tailLength = needed;
+  }
+
+  /** Moves what is in memory to the file, and `piece` after it when it is large. */
+  async #write(piece: Uint8Array): Promise<void> {
+    try {
+      this.#file ??= new TemporaryFile(this.#options.directory);
+      this.#writer ??= Deno.openSync(this.#file.path, { append: true });
+      this.#writing = true;
+      await writeAll(this.#writer, this.#tail.subarray(0, this.#tailLength));
+      this.#inFile += this.#tailLength;
+      this.#tailLength = 0;
+      if (this.#tail.length !== WRITE_BYTES) this.#tail = new Uint8Array(WRITE_BYTES);
+      // Once the body was cancelled, its buffers are used for something else.
+      if (this.#state === "recording" && piece.length > WRITE_BYTES) {
+        await writeAll(this.#writer, piece);
+        if (this.#state === "recording") this.#inFile += piece.length;
+      } else if (this.#state === "recording") this.#keep(piece);
+    } catch (thrown) {
+      this.#broken(thrown);
+    }
+    this.#writing = false;
+    if (this.#state !== "recording") this.#closeWriter();
+    if (this.#disposed) this.#removeFile();
+    this.#wake();
+  }
+
+  #broken(thrown: unknown): void {
+    if (this.#state !== "recording") return;
+    const message = `A streamed body is not recorded any further after ${this.size} bytes: ${
+      messageOf(thrown)
+    }`;
+    this.#state = "stopped";
+    this.#error = new WeirError("weir", "internal", message, { cause: thrown });
+    this.#options.onFailure?.(this.#error);
+  }
+
+  #closeWriter(): void {
+    if (this.#writing) return;
+    this.#writer?.close();
+    this.#writer = null;
+  }
+
+  /**
+   * The body from its start; at the end of what is recorded it waits for more, until the body ends. Fails with `error` where
+   * recording ended before the body did.
+   */
+  readable(): ReadableStream<Uint8Array> {
+    let at = 0;
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        while (at === this.size && this.#state === "recording") {
+          await new Promise<void>((resolve) => this.#changed.push(resolve));
+        }
+        if (this.#disposed) throw new WeirError("weir", "closed", "The copy of the body was thrown away.");
+        if (at < this.size) {
+          const piece = await this.#read(at);
+          at += piece.length;
+          controller.enqueue(piece);
+        } else if (this.#error !== null) throw this.#error;
+        else controller.close();
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /** Some of what is recorded, from offset `at` on. */
+  async #read(at: number): Promise<Uint8Array> {
+    if (at >= this.#inFile || this.#file === null) {
+      return this.#tail.slice(at - this.#inFile, this.#tailLength);
+    }
+    using file = await Deno.open(this.#file.path);
+    await file.seek(at, Deno.SeekMode.Start);
+    const piece = new Uint8Array(Math.min(READ_BYTES, this.#inFile - at));
+    const count = await file.read(piece);
+    if (count === null) throw new WeirError("weir", "internal", "The copy of the body was cut from outside.");
+    return piece.subarray(0, count);
+  }
+
+  /** All that is recorded, at once; blocks while the file is read. */
+  bytesSync(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.size);
+    bytes.set(this.#tail.subarray(0, this.#tailLength), this.#inFile);
+    if (this.#file === null) return bytes;
+    using file = Deno.openSync(this.#file.path);
+    for (let at = 0; at < this.#inFile;) {
+      const count = file.readSync(bytes.subarray(at, this.#inFile));
+      if (count === null) {
+        throw new WeirError("weir", "internal", "The copy of the body was cut from outside.");
+      }
+      at += count;
+    }
+    return bytes;
+  }
+
+  /** Throws the copy away, also while it is being made. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    if (this.#state === "recording") this.#state = "stopped";
+    this.#closeWriter();
+    if (!this.#writing) this.#removeFile();
+    this.#tail = new Uint8Array(0);
+    this.#tailLength = this.#inFile = 0;
+    this.#wake();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #removeFile(): void {
+    this.#file?.remove();
+    this.#file = null;
+  }
+
+  #wake(): void {
+    if (this.#changed.length === 0) return;
+    const waiting = this.#changed;
+    this.#changed = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
