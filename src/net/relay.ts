@@ -1,0 +1,88 @@
+/**
+ * Two connections tied together: raw bytes both ways, each direction with its own end (half-close).
+ * @module
+ */
+import { type Side, WeirError } from "../errors.ts";
+import type { Conn } from "./conn.ts";
+
+/** First buffer of a direction: many tunnels are idle, and they should cost little. */
+const BUFFER_START = 16 * 1024;
+/** Largest buffer of a direction: larger ones are no faster on loopback. */
+const BUFFER_MAX = 256 * 1024;
+
+/** Looks at a chunk on its way: what it returns is sent instead, null drops it. The chunk is valid until it returns. */
+export type RelayHook = (
+  chunk: Uint8Array,
+  fromClient: boolean,
+) => Uint8Array | null | Promise<Uint8Array | null>;
+
+export interface RelayResult {
+  /** Bytes sent to the server. */
+  readonly toServer: number;
+  /** Bytes sent to the client. */
+  readonly toClient: number;
+  /** Why the relay broke off; null when both sides sent their end. */
+  readonly error: WeirError | null;
+}
+
+/**
+ * Relays until both directions have ended or one has failed; then both connections are closed, after a failure with
+ * a reset so that nobody takes what arrived for all. Never rejects. To stop it, reset either connection.
+ */
+export async function relay(
+  client: Conn,
+  server: Conn,
+  options: { onData?: RelayHook } = {},
+): Promise<RelayResult> {
+  let error: WeirError | null = null;
+  const fail = (thrown: unknown, side: Side, what: string) => {
+    if (error !== null) return;
+    error = WeirError.from(thrown, side, "closed", what);
+    // The connection that failed is reset too: to a peer that only stopped reading, this says that it is over.
+    client.reset();
+    server.reset();
+  };
+  const oneWay = async (from: Conn, to: Conn, fromClient: boolean): Promise<number> => {
+    const onData = options.onData;
+    const [source, target]: [Side, Side] = fromClient ? ["client", "server"] : ["server", "client"];
+    let buffer = new Uint8Array(BUFFER_START);
+    let total = 0;
+    for (;;) {
+      let count: number | null;
+      try {
+        count = await from.read(buffer);
+      } catch (thrown) {
+        fail(thrown, source, `Reading from the ${source} failed`);
+        return total;
+      }
+      let chunk: Uint8Array | null = count === null ? null : buffer.subarray(0, count);
+      try {
+        if (chunk !== null && onData !== undefined) chunk = await onData(chunk, fromClient);
+      } catch (thrown) {
+        fail(thrown, "weir", "The hook for a message failed");
+        return total;
+      }
+      try {
+        if (count === null) {
+          await to.closeWrite();
+          return total;
+        }
+        if (chunk !== null && chunk.length > 0) {
+          await to.write(chunk);
+          total += chunk.length;
+        }
+      } catch (thrown) {
+        fail(thrown, target, `Writing to the ${target} failed`);
+        return total;
+      }
+      if (count === buffer.length && count < BUFFER_MAX) buffer = new Uint8Array(count * 4);
+    }
+  };
+  const [toServer, toClient] = await Promise.all([
+    oneWay(client, server, true),
+    oneWay(server, client, false),
+  ]);
+  client.close();
+  server.close();
+  return { toServer, toClient, error };
+}
