@@ -1,0 +1,103 @@
+/**
+ * The server's leg: one connection to an origin, used for one exchange after another (RFC 9112 §9.3).
+ *
+ * While it is idle one read stays under way, so that the server's end, or bytes nobody asked for, make it unusable at
+ * once and not at the next request.
+ * @module
+ */
+import type { Conn } from "../net/conn.ts";
+import type { OutgoingExchange } from "../flow/wire.ts";
+import { WeirError } from "../errors.ts";
+import { ClientExchange, type ClientLeg } from "./client_exchange.ts";
+import { HeadScanner } from "./head_scanner.ts";
+import { Output } from "./output.ts";
+import { ReadBuffer } from "./read_buffer.ts";
+
+/** A connection to an origin. */
+export class Http1Connection {
+  /** Called once when the connection cannot serve another exchange: closed, failed, upgraded or not persistent. */
+  onUnusable: (() => void) | null = null;
+  /** Called each time an exchange is over and the connection can serve another. */
+  onIdle: (() => void) | null = null;
+  readonly #conn: Conn;
+  readonly #leg: ClientLeg;
+  #state: "idle" | "busy" | "closed" = "idle";
+  #served = 0;
+
+  constructor(conn: Conn) {
+    this.#conn = conn;
+    this.#leg = {
+      conn,
+      buffer: new ReadBuffer(conn, "server"),
+      output: new Output(conn),
+      scanner: new HeadScanner("server", true),
+      onOver: (reusable) => this.#over(reusable),
+      onUpgraded: () => this.#unusable(),
+    };
+    this.#watch();
+  }
+
+  /** The connection is idle and, as far as is known, open: `exchange` may be called. */
+  get reusable(): boolean {
+    return this.#state === "idle";
+  }
+
+  /** Exchanges that ran to their end here. */
+  get served(): number {
+    return this.#served;
+  }
+
+  /** Starts an exchange. One at a time: only while {@linkcode reusable}. */
+  exchange(): OutgoingExchange {
+    if (this.#state !== "idle") {
+      throw new WeirError(
+        "weir",
+        "internal",
+        `An exchange was started on a connection that is ${this.#state}.`,
+      );
+    }
+    this.#state = "busy";
+    this.#leg.buffer.onRead = null;
+    return new ClientExchange(this.#leg, this.#served > 0);
+  }
+
+  /** Closes at once; an exchange that runs fails. */
+  close(): void {
+    this.#leg.buffer.fail(
+      new WeirError("weir", "closed", "The connection to the server was closed by weir."),
+    );
+    this.#conn.close();
+    this.#unusable();
+  }
+
+  #over(reusable: boolean): void {
+    const { buffer } = this.#leg;
+    if (this.#state !== "busy") return;
+    // RFC 9112 §9.2: bytes after the last response answer nothing that was asked.
+    if (!reusable || buffer.length > 0 || buffer.finished) {
+      this.#conn.close();
+      return this.#unusable();
+    }
+    this.#served++;
+    this.#state = "idle";
+    buffer.shrink();
+    this.#watch();
+    this.onIdle?.();
+  }
+
+  #watch(): void {
+    const { buffer } = this.#leg;
+    buffer.onRead = () => {
+      this.#conn.close();
+      this.#unusable();
+    };
+    void buffer.read();
+  }
+
+  #unusable(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#leg.buffer.onRead = null;
+    this.onUnusable?.();
+  }
+}

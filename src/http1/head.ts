@@ -1,0 +1,118 @@
+/**
+ * Request and response heads from bytes (RFC 9112 §3, §4): one way to write each, everything else is refused.
+ * @module
+ */
+import { Headers } from "../flow/headers.ts";
+import type { HttpVersion, RequestHead, ResponseHead } from "../flow/wire.ts";
+import type { Side } from "../errors.ts";
+import { FieldKind, fieldKind, FieldSummary } from "./field_kind.ts";
+import { isToken, latin1, parseFields } from "./fields.ts";
+import { malformed, quoted } from "./refusal.ts";
+import {
+  type Authority,
+  defaultPort,
+  formatAuthority,
+  parseAuthority,
+  parseTarget,
+  type Target,
+} from "./target.ts";
+
+/** A head and what its fields mean to this leg. */
+export interface Parsed<Head> {
+  head: Head;
+  fields: FieldSummary;
+}
+
+/** Parses `bytes[start..end)`, which a `HeadScanner` found to be a whole head with fields from `fieldsStart` on. */
+export function parseRequestHead(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  fieldsStart: number,
+): Parsed<RequestHead> {
+  const text = latin1(bytes, start, end);
+  const line = text.slice(0, fieldsStart - 2);
+  const first = line.indexOf(" "), last = line.lastIndexOf(" ");
+  const method = line.slice(0, Math.max(first, 0));
+  if (!isToken(method)) throw malformed("client", `The request line has no valid method: ${quoted(line)}.`);
+  if (last === first) throw malformed("client", `The request line has no version: ${quoted(line)}.`);
+  const target = line.slice(first + 1, last);
+  // RFC 9112 §3.2: no whitespace (or control) in a target; repairing it is how requests get smuggled.
+  if (!/^[!-~\x80-\xff]+$/.test(target)) {
+    throw malformed("client", `The request target has whitespace or control characters: ${quoted(line)}.`);
+  }
+  const httpVersion = parseVersion(line.slice(last + 1), "client");
+  const raw = parseFields(text, fieldsStart, "client");
+  const fields = new FieldSummary(raw);
+  const parts = parseTarget(method, target);
+  checkHost(parts, fields, raw, httpVersion);
+  const head: RequestHead = {
+    method,
+    form: parts.form,
+    scheme: parts.scheme,
+    host: parts.host,
+    port: parts.port,
+    path: parts.path,
+    httpVersion,
+    headers: Headers.fromRaw(raw),
+  };
+  return { head, fields };
+}
+
+/** Parses a response head; positions as for {@linkcode parseRequestHead}. */
+export function parseResponseHead(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  fieldsStart: number,
+): Parsed<ResponseHead> {
+  const text = latin1(bytes, start, end);
+  const line = text.slice(0, fieldsStart - 2);
+  // RFC 9112 §4: the space before an empty reason is often forgotten, and harmless.
+  const match = /^(\S*) ([1-9][0-9][0-9])(?: ([\t -~\x80-\xff]*))?$/.exec(line);
+  if (match === null) throw malformed("server", `The server sent no valid status line: ${quoted(line)}.`);
+  const httpVersion = parseVersion(match[1], "server");
+  const raw = parseFields(text, fieldsStart, "server");
+  const head: ResponseHead = {
+    statusCode: Number(match[2]),
+    reason: match[3] ?? "",
+    httpVersion,
+    headers: Headers.fromRaw(raw),
+  };
+  return { head, fields: new FieldSummary(raw) };
+}
+
+function parseVersion(text: string, side: Side): HttpVersion {
+  if (text === "HTTP/1.1" || text === "HTTP/1.0") return text;
+  // A text line cannot be HTTP/2 (contract §5); other versions are real, but not spoken here (RFC 9110 §15.6.6).
+  const other = /^HTTP\/[0-9]\.[0-9]$/.test(text) && !text.startsWith("HTTP/2");
+  throw malformed(side, `${quoted(text)} is not HTTP/1.1 or HTTP/1.0.`, other ? 505 : 400);
+}
+
+/** RFC 9112 §3.2: exactly one Host in HTTP/1.1; what an absolute target says beats it (§3.2.2). */
+function checkHost(target: Target, fields: FieldSummary, raw: string[], version: HttpVersion): void {
+  if (fields.hosts > 1) throw malformed("client", `The request has ${fields.hosts} Host fields.`);
+  if (fields.hosts === 0) {
+    // CONNECT names its host in the target, and clients that leave Host out of it are common.
+    if (version === "HTTP/1.0" || target.form === "authority") return;
+    throw malformed("client", "The request has no Host field.");
+  }
+  const host = fields.host === "" ? null : parseAuthority(fields.host);
+  if (host === null && fields.host !== "") {
+    throw malformed("client", `The Host field ${quoted(fields.host)} is no host with an optional port.`);
+  }
+  if (target.form === "origin" || target.form === "asterisk") {
+    if (host === null) return;
+    target.host = host.host;
+    target.port = Math.max(host.port, 0);
+  } else if (target.form === "absolute" && !agrees(host, target)) {
+    const at = raw.findIndex((name, i) => i % 2 === 0 && fieldKind(name) === FieldKind.host);
+    raw[at + 1] = formatAuthority(target.scheme, target.host, target.port);
+  }
+}
+
+function agrees(host: Authority | null, target: Target): boolean {
+  if (host === null) return false;
+  const port = host.port === -1 ? defaultPort(target.scheme) : host.port;
+  return port === target.port && host.host.toLowerCase() === target.host.toLowerCase();
+}

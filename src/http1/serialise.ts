@@ -1,0 +1,232 @@
+/**
+ * Heads to text (RFC 9112 §3, §4, §5): order and case of all fields stay, hop-by-hop fields are left out
+ * (RFC 9110 §7.6.1), and framing (RFC 9112 §6) is written anew, in the place of the old framing field where there is one.
+ * @module
+ */
+import type { Body } from "../streams/body.ts";
+import type { RequestHead, ResponseHead } from "../flow/wire.ts";
+import { WeirError } from "../errors.ts";
+import { FieldKind, fieldKind, FieldSummary, hasToken } from "./field_kind.ts";
+import { isToken } from "./fields.ts";
+import { becomesTunnel, hasNoBody } from "./framing.ts";
+import { REASONS } from "./reasons.ts";
+import { formatAuthority } from "./target.ts";
+
+/** How the body behind a head is delimited. */
+export type BodyMode = "none" | "length" | "chunked" | "close";
+
+/** A head as text with its empty line, and what its writer must know. */
+export interface WireHead {
+  text: string;
+  /** Lines in `text`; more line breaks than this are an injection. */
+  lines: number;
+  mode: BodyMode;
+}
+
+/** The request as it goes to an origin: origin-form, HTTP/1.1 (RFC 9112 §3.2.1). */
+export function serialiseRequest(head: RequestHead, body: Body | null): WireHead {
+  const { method, headers: { raw } } = head;
+  const target = method === "CONNECT" ? formatAuthority("", head.host, head.port) : head.path;
+  if (!isToken(method)) throw unsafe(`The method ${JSON.stringify(method)} is not a token`);
+  // deno-lint-ignore no-control-regex -- control characters are what it looks for
+  if (target === "" || /[\x00-\x20\x7f]/.test(target)) {
+    throw unsafe(
+      `The request target ${JSON.stringify(target)} is empty or has whitespace or control characters`,
+    );
+  }
+  const fields = new FieldSummary(raw);
+  const mode: BodyMode = body === null ? "none" : body.size === null ? "chunked" : "length";
+  const lines = new FieldLines(`${method} ${target} HTTP/1.1\r\n`, fields);
+  // RFC 9112 §3.2: an HTTP/1.1 request has Host, also when it came as HTTP/1.0 or as a pseudo-header.
+  if (fields.hosts === 0) lines.add("Host", formatAuthority(head.scheme, head.host, head.port));
+  lines.frame(
+    body === null ? (fields.contentLength ?? fields.transferEncoding) === null ? null : 0 : body.size,
+    mode,
+  );
+  // RFC 9113 §3.1: the upgrade to h2c is gone, and its HTTP2-Settings field does not pass a proxy.
+  lines.keepUpgrade = fields.upgrades && !hasToken(fields.upgrade, "h2c");
+  lines.keepTrailersTe = true;
+  lines.addAll(raw, null);
+  return lines.end(mode);
+}
+
+/** What the client's leg decides about a response. */
+export interface ResponseLeg {
+  /** Method of the request that is answered. */
+  method: string;
+  /** The client speaks HTTP/1.1: chunks are understood and connections persist by default. */
+  http11: boolean;
+  /** The connection can serve another request as far as weir and the client wish. */
+  persist: boolean;
+}
+
+/** The response as it goes to a client; interim ones (1xx) too. `mode` "close" means: end the connection after it. */
+export function serialiseResponse(head: ResponseHead, body: Body | null, leg: ResponseLeg): WireHead {
+  const { statusCode, headers: { raw } } = head;
+  if (!Number.isInteger(statusCode) || statusCode < 100 || statusCode > 999) {
+    throw unsafe(`The status code ${statusCode} does not have three digits`);
+  }
+  const fields = new FieldSummary(raw);
+  const reason = head.reason === "" && head.httpVersion === "HTTP/2.0"
+    ? REASONS[statusCode] ?? ""
+    : head.reason;
+  const lines = new FieldLines(`HTTP/1.1 ${statusCode} ${reason}\r\n`, fields);
+  const tunnel = becomesTunnel(leg.method, statusCode);
+  let mode: BodyMode = "none";
+  if (tunnel || statusCode < 200 || statusCode === 204) lines.frame(null, mode);
+  else if (hasNoBody(leg.method, statusCode)) lines.keepContentLength(body?.size ?? null);
+  else {
+    mode = body === null ? "none" : body.size !== null ? "length" : leg.http11 ? "chunked" : "close";
+    lines.frame(body === null ? 0 : body.size, mode);
+  }
+  lines.keepUpgrade = statusCode === 101 || (statusCode === 426 && fields.upgrades);
+  const final = statusCode >= 200 && !tunnel;
+  // RFC 9112 §9.3: each version says only what is not its default.
+  const persists = leg.persist && mode !== "close";
+  const option = !final || persists === leg.http11 ? null : persists ? "keep-alive" : "close";
+  lines.addAll(raw, option);
+  return lines.end(mode);
+}
+
+/** Collects field lines of one head, leaving out and replacing what belongs to the leg. */
+class FieldLines {
+  keepUpgrade = false;
+  keepTrailersTe = false;
+  #text: string;
+  #lines = 1;
+  readonly #fields: FieldSummary;
+  #framing: "drop" | "length" | "chunked" | "keep" = "drop";
+  #length = "";
+
+  constructor(startLine: string, fields: FieldSummary) {
+    this.#text = startLine;
+    this.#fields = fields;
+  }
+
+  /** Framing by a length, by chunks, or (length null, not chunked) none. */
+  frame(length: number | null, mode: BodyMode): void {
+    this.#framing = mode === "chunked" ? "chunked" : length === null ? "drop" : "length";
+    this.#length = `${length}`;
+  }
+
+  /** For HEAD and 304: the content-length describes a body that is not sent; `length` when the caller knows it. */
+  keepContentLength(length: number | null): void {
+    this.#framing = length === null ? "keep" : "length";
+    this.#length = `${length}`;
+  }
+
+  add(name: string, value: string): void {
+    this.#text += `${name}: ${value}\r\n`;
+    this.#lines++;
+  }
+
+  /** All end-to-end fields of `raw`; `option` is what `Connection` has to say on this leg besides what is kept. */
+  addAll(raw: readonly string[], option: string | null): void {
+    const fields = this.#fields;
+    const keepTe = this.keepTrailersTe && hasTrailersTe(raw);
+    const named = fields.named;
+    let connection = this.#connection(option, keepTe);
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = raw[i], value = raw[i + 1], kind = fieldKind(name);
+      switch (kind) {
+        case FieldKind.endToEnd:
+          if (named === null || !named.includes(name.toLowerCase())) this.add(name, value);
+          break;
+        case FieldKind.host:
+        case FieldKind.protected:
+        case FieldKind.expect:
+          this.add(name, value);
+          break;
+        case FieldKind.contentLength:
+        case FieldKind.transferEncoding:
+          this.#addFraming(name, value, kind);
+          break;
+        case FieldKind.connection:
+          if (connection !== "") this.add(name, connection);
+          connection = "";
+          break;
+        case FieldKind.upgrade:
+          if (this.keepUpgrade) this.add(name, value);
+          break;
+        case FieldKind.te:
+          if (keepTe && hasToken(value, "trailers")) this.add(name, "trailers");
+          break;
+        case FieldKind.invalid:
+          throw unsafe(`The field name ${JSON.stringify(name)} is not a token`);
+      }
+    }
+    this.#addFraming("", "", FieldKind.endToEnd);
+    if (connection !== "") this.add("Connection", connection);
+  }
+
+  end(mode: BodyMode): WireHead {
+    return { text: `${this.#text}\r\n`, lines: this.#lines + 1, mode };
+  }
+
+  /** Writes the framing field once, at the first of the old ones (keeping its name's case) or at the end. */
+  #addFraming(name: string, value: string, kind: FieldKind): void {
+    if (this.#framing === "keep") {
+      if (kind === FieldKind.contentLength) this.add(name, value);
+      return;
+    }
+    if (this.#framing === "length") {
+      this.add(kind === FieldKind.contentLength ? name : "Content-Length", this.#length);
+    } else if (this.#framing === "chunked") {
+      this.add(kind === FieldKind.transferEncoding ? name : "Transfer-Encoding", "chunked");
+    }
+    this.#framing = "drop";
+  }
+
+  #connection(option: string | null, keepTe: boolean): string {
+    const options: string[] = [];
+    // An upgrade's own word is kept as the peer spelled it.
+    if (this.keepUpgrade) options.push(/upgrade/i.exec(this.#fields.connection ?? "")?.[0] ?? "Upgrade");
+    if (keepTe && hasToken(this.#fields.connection, "te")) options.push("TE");
+    if (option !== null) options.push(option);
+    return options.join(", ");
+  }
+}
+
+/** Trailer fields with the last chunk before them and the empty line behind; framing and routing fields are dropped (RFC 9110 §6.5.1). */
+export function serialiseTrailers(trailers: readonly string[] | null): { text: string; lines: number } {
+  let text = "0\r\n", lines = 2;
+  for (let i = 0; trailers !== null && i < trailers.length; i += 2) {
+    const kind = fieldKind(trailers[i]);
+    if (kind === FieldKind.invalid) {
+      throw unsafe(`The trailer name ${JSON.stringify(trailers[i])} is not a token`);
+    }
+    if (kind !== FieldKind.endToEnd) continue;
+    text += `${trailers[i]}: ${trailers[i + 1]}\r\n`;
+    lines++;
+  }
+  return { text: `${text}\r\n`, lines };
+}
+
+/**
+ * Writes `text` as Latin-1 into `bytes` at `at` and gives the position behind it. Refuses what no parser would have let
+ * in: a line break beyond the expected ones, NUL, characters beyond one byte.
+ */
+export function encodeHead(text: string, lines: number, bytes: Uint8Array, at: number): number {
+  let breaks = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char > 13) {
+      if (char > 255) throw unsafe("A head has a character beyond Latin-1");
+    } else if (char === 13 || char === 10) breaks++;
+    else if (char === 0) throw unsafe("A head has a NUL");
+    bytes[at + i] = char;
+  }
+  if (breaks !== 2 * lines) throw unsafe("A head has a line break in a method, path, reason or field");
+  return at + text.length;
+}
+
+function hasTrailersTe(raw: readonly string[]): boolean {
+  for (let i = 0; i < raw.length; i += 2) {
+    if (fieldKind(raw[i]) === FieldKind.te && hasToken(raw[i + 1], "trailers")) return true;
+  }
+  return false;
+}
+
+function unsafe(what: string): WeirError {
+  return new WeirError("weir", "protocol", `${what}; nothing was sent.`);
+}

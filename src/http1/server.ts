@@ -1,0 +1,197 @@
+/**
+ * The client's leg: a connection's life from the first request to its end (RFC 9112 §9): keep-alive, pipelining (one
+ * request after another), time limits, refusals of what is not HTTP, graceful shutdown.
+ * @module
+ */
+import type { Conn } from "../net/conn.ts";
+import type { IncomingExchange, RequestHead } from "../flow/wire.ts";
+import { WeirError } from "../errors.ts";
+import { Deadline } from "./deadline.ts";
+import { requestBodyLength } from "./framing.ts";
+import { type Parsed, parseRequestHead } from "./head.ts";
+import { HeadScanner } from "./head_scanner.ts";
+import { lingeringClose } from "./linger.ts";
+import { Output } from "./output.ts";
+import { ReadBuffer } from "./read_buffer.ts";
+import { malformed } from "./refusal.ts";
+import { REASONS } from "./reasons.ts";
+import { ServerExchange, type ServerLeg } from "./server_exchange.ts";
+
+/** From a head's first byte to its end (contract §5: 408). */
+export const HEAD_TIMEOUT = 30_000;
+/** A connection without a request; longer than browsers keep theirs, so that closing is usually the client's choice. */
+export const IDLE_TIMEOUT = 300_000;
+/** RFC 9112 §2.2: an empty line before a request is a leftover of old clients; more than these are not. */
+const MAX_EMPTY_LINES = 4;
+
+const CR = 13, LF = 10;
+
+export interface Http1ServerOptions {
+  /** Bytes that were already read from the connection. */
+  firstBytes?: Uint8Array;
+  /** Graceful stop: the running exchange is finished, then the connection closes; at once when it is idle. */
+  signal?: AbortSignal;
+  /** Milliseconds; see {@linkcode HEAD_TIMEOUT}. */
+  headTimeout?: number;
+  /** Milliseconds; see {@linkcode IDLE_TIMEOUT}. */
+  idleTimeout?: number;
+  /** Told of heads that were refused, before the client is. */
+  onRefused?: (error: WeirError) => void;
+}
+
+/** Answers one request; everything is written through the exchange. */
+export type Http1Handler = (exchange: IncomingExchange) => Promise<void> | void;
+
+/**
+ * Serves requests on `conn` until it closes or an exchange takes it over, one after another: the next one starts when the
+ * handler's promise has settled. A handler that rejects, or does not answer, aborts its exchange. Never rejects.
+ */
+export async function serveHttp1(
+  conn: Conn,
+  handler: Http1Handler,
+  options: Http1ServerOptions = {},
+): Promise<void> {
+  const connection = new ServerConnection(conn, options);
+  try {
+    await connection.run(handler);
+  } finally {
+    connection.dispose();
+  }
+}
+
+class ServerConnection implements ServerLeg {
+  readonly conn: Conn;
+  readonly buffer: ReadBuffer;
+  readonly output: Output;
+  readonly watch: Deadline = new Deadline(() => this.#exchange?.check());
+  closing: boolean;
+  readonly #options: Http1ServerOptions;
+  readonly #scanner = new HeadScanner("client", true);
+  readonly #headDeadline = new Deadline(() => this.#expired());
+  readonly #onSignal = () => this.#stop();
+  #exchange: ServerExchange | null = null;
+  #refusal: Promise<void> | null = null;
+
+  constructor(conn: Conn, options: Http1ServerOptions) {
+    this.conn = conn;
+    this.buffer = new ReadBuffer(conn, "client", options.firstBytes);
+    this.output = new Output(conn);
+    this.#options = options;
+    this.closing = options.signal?.aborted ?? false;
+    options.signal?.addEventListener("abort", this.#onSignal);
+  }
+
+  async run(handler: Http1Handler): Promise<void> {
+    for (;;) {
+      const exchange = await this.#next();
+      if (exchange === null) break;
+      this.#exchange = exchange;
+      try {
+        await handler(exchange);
+      } catch (thrown) {
+        exchange.abort(WeirError.from(thrown, "weir", "internal", "A request could not be served"));
+      }
+      const goOn = await exchange.finish();
+      this.#exchange = null;
+      if (goOn && !(this.closing && this.buffer.length === 0)) continue;
+      if (exchange.over) return;
+      if (exchange.lingers) return lingeringClose(this.conn, this.buffer);
+      break;
+    }
+    if (this.#refusal !== null) await this.#refusal;
+    else this.conn.close();
+  }
+
+  dispose(): void {
+    this.watch.dispose();
+    this.#headDeadline.dispose();
+    this.#options.signal?.removeEventListener("abort", this.#onSignal);
+  }
+
+  /** The next request, or null when there is none: the client has closed, was refused, or weir stops. */
+  async #next(): Promise<ServerExchange | null> {
+    try {
+      const parsed = await this.#readHead();
+      if (parsed === null) return null;
+      return new ServerExchange(
+        this,
+        parsed,
+        requestBodyLength(parsed.head.method, parsed.head.httpVersion, parsed.fields),
+      );
+    } catch (thrown) {
+      this.#refuse(WeirError.from(thrown, "weir", "internal", "A request head could not be read"));
+      return null;
+    }
+  }
+
+  async #readHead(): Promise<Parsed<RequestHead> | null> {
+    const { buffer } = this, scanner = this.#scanner;
+    scanner.reset();
+    let emptyLines = 0, started = false;
+    for (;;) {
+      while (!started && this.#skipEmptyLine()) {
+        if (++emptyLines > MAX_EMPTY_LINES) throw malformed("client", "The request starts with empty lines.");
+      }
+      const waitsForLf = !started && buffer.length === 1 && buffer.bytes[buffer.start] === CR;
+      if (buffer.length > 0 && !waitsForLf) {
+        const length = scanner.scan(buffer.bytes, buffer.start, buffer.end);
+        if (length !== -1) {
+          this.#headDeadline.clear();
+          const from = buffer.start;
+          buffer.start += length;
+          return parseRequestHead(buffer.bytes, from, buffer.start, scanner.fieldsStart);
+        }
+        if (!started) this.#headDeadline.set(this.#options.headTimeout ?? HEAD_TIMEOUT);
+        started = true;
+      } else if (emptyLines === 0) {
+        if (this.closing) return null;
+        this.#headDeadline.set(this.#options.idleTimeout ?? IDLE_TIMEOUT);
+      }
+      if (buffer.finished) return null;
+      await buffer.read();
+      if (this.#refusal !== null) return null;
+    }
+  }
+
+  #skipEmptyLine(): boolean {
+    const { buffer } = this, { bytes, start } = buffer;
+    if (buffer.length < 2 || bytes[start] !== CR || bytes[start + 1] !== LF) return false;
+    buffer.start += 2;
+    return true;
+  }
+
+  /** The head did not come in time: nothing of it yet is an idle connection, some of it is worth a 408. */
+  #expired(): void {
+    if (this.#exchange !== null || this.#refusal !== null) return;
+    if (this.buffer.length === 0) return this.conn.close();
+    const seconds = (this.#options.headTimeout ?? HEAD_TIMEOUT) / 1000;
+    const message = `The request's head was not complete after ${seconds} s.`;
+    this.#refuse(new WeirError("client", "timeout", message, { statusCode: 408 }));
+  }
+
+  #stop(): void {
+    this.closing = true;
+    if (this.#exchange === null && this.#refusal === null && this.buffer.length === 0) this.conn.close();
+  }
+
+  /** Says what was wrong, and closes: after a broken head nobody knows where the next one starts. */
+  #refuse(error: WeirError): void {
+    this.#headDeadline.clear();
+    this.#refusal ??= this.#answerRefused(error);
+  }
+
+  async #answerRefused(error: WeirError): Promise<void> {
+    this.#options.onRefused?.(error);
+    const page = new TextEncoder().encode(`${error.message}\n`);
+    const head = `HTTP/1.1 ${error.statusCode} ${REASONS[error.statusCode] ?? "Bad Request"}\r\n` +
+      `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${page.length}\r\nConnection: close\r\n\r\n`;
+    try {
+      await this.output.head(head, 5);
+      await this.output.add(page);
+      await this.output.flush();
+    } catch {
+      // Nobody is there to be told.
+    }
+    await lingeringClose(this.conn, this.buffer);
+  }
+}

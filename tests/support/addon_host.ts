@@ -1,0 +1,114 @@
+/**
+ * What addons need to run without a proxy: a context whose log is remembered, an option registry, flows.
+ * @module
+ */
+import { HttpFlow, TcpFlow } from "../../src/flow/flow.ts";
+import { Headers, type HeadersInit } from "../../src/flow/headers.ts";
+import { Request } from "../../src/flow/request.ts";
+import { Response } from "../../src/flow/response.ts";
+import type { ClientConnection, ServerConnection } from "../../src/flow/connection.ts";
+import type { HttpVersion } from "../../src/flow/wire.ts";
+import { type Context, forAddons } from "../../src/hooks/mod.ts";
+import { OptionRegistry } from "../../src/options/mod.ts";
+
+/** A context with its registry; `lines` is the log, `warn: text`. */
+export interface AddonHost {
+  readonly ctx: Context;
+  readonly options: OptionRegistry;
+  readonly lines: string[];
+  /** Resolves with the first line from now on (or that is there already, after `lines` was emptied) that matches. */
+  logged(pattern: RegExp): Promise<string>;
+}
+
+export function addonHost(): AddonHost {
+  const options = new OptionRegistry();
+  const lines: string[] = [];
+  const waiting = new Set<{ pattern: RegExp; resolve: (line: string) => void }>();
+  const log = (level: string) => (text: string) => {
+    const line = `${level}: ${text}`;
+    lines.push(line);
+    for (const waiter of waiting) {
+      if (!waiter.pattern.test(line)) continue;
+      waiting.delete(waiter);
+      waiter.resolve(line);
+    }
+  };
+  const ctx: Context = {
+    options: forAddons(options.values),
+    log: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
+    proxy: {
+      version: "1.2.3",
+      addresses: [{ hostname: "127.0.0.1", port: 8081 }],
+      modes: ["regular"],
+      certificate: (format) => Promise.resolve(new TextEncoder().encode(`certificate as ${format}`)),
+      shutdown: () => {},
+    },
+  };
+  return {
+    ctx,
+    options,
+    lines,
+    logged(pattern) {
+      const line = lines.find((line) => pattern.test(line));
+      return line === undefined
+        ? new Promise((resolve) => waiting.add({ pattern, resolve }))
+        : Promise.resolve(line);
+    },
+  };
+}
+
+export const clientConn: ClientConnection = {
+  id: "client-1",
+  address: { hostname: "127.0.0.1", port: 52344 },
+  localAddress: { hostname: "127.0.0.1", port: 8081 },
+  tls: null,
+  mode: "regular",
+  timestampStart: 0,
+};
+
+export const serverConn: ServerConnection = {
+  id: "server-1",
+  address: { hostname: "example.com", port: 80 },
+  peerAddress: null,
+  tls: null,
+  timestampStart: 0,
+};
+
+/** A flow for `GET http://example.com/path`, unless told otherwise. */
+export function httpFlow(
+  given: { method?: string; host?: string; path?: string; headers?: HeadersInit; httpVersion?: HttpVersion } =
+    {},
+): HttpFlow {
+  const request = new Request({
+    method: given.method ?? "GET",
+    form: "absolute",
+    scheme: "http",
+    host: given.host ?? "example.com",
+    port: 80,
+    path: given.path ?? "/path",
+    httpVersion: given.httpVersion ?? "HTTP/1.1",
+    headers: new Headers(given.headers ?? { Host: given.host ?? "example.com" }),
+  });
+  return new HttpFlow(request, clientConn);
+}
+
+/** Gives a flow a response from the origin. */
+export function respond(
+  flow: HttpFlow,
+  given: { statusCode?: number; reason?: string; headers?: HeadersInit; httpVersion?: HttpVersion } = {},
+): Response {
+  const response = new Response({
+    statusCode: given.statusCode ?? 200,
+    reason: given.reason ?? "OK",
+    httpVersion: given.httpVersion ?? "HTTP/1.1",
+    headers: new Headers(given.headers),
+  });
+  flow.response = response;
+  return response;
+}
+
+export function tcpFlow(): TcpFlow {
+  const flow = new TcpFlow(clientConn);
+  flow.serverConn = serverConn;
+  return flow;
+}
