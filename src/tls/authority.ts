@@ -1,0 +1,207 @@
+/**
+ * The certificate authority (RFC 5280): made on first use, kept in `confdir`, trusted by whoever uses weir.
+ *
+ * Its key is ECDSA P-256: everything that speaks TLS 1.2 accepts it, it signs a leaf about twenty times as fast as
+ * RSA 2048, and keeps handshakes small. A CA of mitmproxy's or OpenSSL's, RSA or EC, put in as `weir-ca.pem` is
+ * used as it is.
+ * @module
+ */
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { messageOf, WeirError } from "../errors.ts";
+import { pkcs12 } from "./pkcs12.ts";
+
+/** What signs leaf certificates. */
+export interface Authority {
+  /** PEM of the CA's certificate, and of those above it if the file has any. */
+  readonly chainPem: string;
+  /** DER of the CA's certificate. */
+  readonly certificate: Uint8Array<ArrayBuffer>;
+  readonly key: CryptoKey;
+  readonly algorithm: EcdsaParams | AlgorithmIdentifier;
+  /** Where `weir-ca-cert.pem` is, for messages. */
+  readonly certificatePath: string;
+}
+
+const NAME = "weir";
+/** Ten years: long enough that nobody has to install it twice on a device. */
+const VALID_DAYS = 3650;
+/** Days before now from which it is valid: clients' clocks are off. */
+export const CLOCK_SKEW_DAYS = 2;
+export const DAY = 86_400_000;
+
+/** Loads the CA in `confdir`, or makes it; several processes that do so at once end up with the same one. */
+export async function loadAuthority(confdir: string): Promise<Authority> {
+  const path = `${confdir}/weir-ca.pem`;
+  const pem = await readIfThere(path) ?? await create(confdir, path);
+  const authority = await parse(pem, path, `${confdir}/weir-ca-cert.pem`);
+  await publish(confdir, authority);
+  return authority;
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (thrown) {
+    if (thrown instanceof Deno.errors.NotFound) return null;
+    throw unusable(path, messageOf(thrown), thrown);
+  }
+}
+
+async function create(confdir: string, path: string): Promise<string> {
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  try {
+    await Deno.mkdir(confdir, { recursive: true, mode: 0o700 });
+    const pem = await generate();
+    await Deno.writeTextFile(temporary, pem, { createNew: true, mode: 0o600 });
+    try {
+      // Fails when another process was first; whoever sees the name sees a whole file.
+      await Deno.link(temporary, path);
+      return pem;
+    } catch (thrown) {
+      if (thrown instanceof Deno.errors.AlreadyExists) return await Deno.readTextFile(path);
+      // A file system without links: the name is still taken only once.
+      await Deno.writeTextFile(path, pem, { createNew: true, mode: 0o600 });
+      return pem;
+    } finally {
+      await Deno.remove(temporary);
+    }
+  } catch (thrown) {
+    throw new WeirError("weir", "tls", `The CA could not be made at ${path}: ${messageOf(thrown)}.`, {
+      cause: thrown,
+    });
+  }
+}
+
+async function generate(): Promise<string> {
+  const x509 = await import("@peculiar/x509");
+  const keys = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
+    "sign",
+    "verify",
+  ]);
+  const now = Date.now();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name: [{ CN: [NAME] }, { O: [NAME] }],
+    notBefore: new Date(now - CLOCK_SKEW_DAYS * DAY),
+    notAfter: new Date(now + VALID_DAYS * DAY),
+    keys,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  const key = new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
+  return `${x509.PemConverter.encode(key, "PRIVATE KEY")}\n${certificate.toString("pem")}\n`;
+}
+
+/** 127 random bits as hex (RFC 5280 §4.1.2.2: positive, at most 20 bytes). */
+export function serialNumber(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[0] = bytes[0] & 0x7f | 0x40;
+  return bytes.toHex();
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+const PEM_KEY = /-----BEGIN (?:RSA |EC |ENCRYPTED |)PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/;
+
+async function parse(pem: string, path: string, certificatePath: string): Promise<Authority> {
+  const keyPem = PEM_KEY.exec(pem)?.[0];
+  const certificates: string[] = pem.match(PEM_CERTIFICATE) ?? [];
+  if (keyPem === undefined) throw unusable(path, "there is no private key in it");
+  if (certificates.length === 0) throw unusable(path, "there is no certificate in it");
+  if (/ENCRYPTED/.test(keyPem)) throw unusable(path, "its key is encrypted");
+  let key: KeyObject;
+  let parsed: X509Certificate[];
+  try {
+    key = createPrivateKey(keyPem);
+    parsed = certificates.map((certificate) => new X509Certificate(certificate));
+  } catch (thrown) {
+    throw unusable(path, messageOf(thrown), thrown);
+  }
+  const spki = spkiOf(createPublicKey(key));
+  const at = parsed.findIndex((certificate) => spkiOf(certificate.publicKey) === spki);
+  if (at === -1) throw unusable(path, "its key does not belong to its certificate");
+  if (!parsed[at].ca) throw unusable(path, "its certificate is not one of a CA");
+  if (Date.parse(parsed[at].validTo) < Date.now()) {
+    throw unusable(path, `it has expired (${parsed[at].validTo})`);
+  }
+  const chain = [certificates[at], ...certificates.filter((_, i) => i !== at)];
+  try {
+    return {
+      chainPem: chain.join("\n") + "\n",
+      certificate: Uint8Array.from(parsed[at].raw),
+      certificatePath,
+      ...await importKey(key),
+    };
+  } catch (thrown) {
+    throw unusable(path, messageOf(thrown), thrown);
+  }
+}
+
+function spkiOf(key: KeyObject): string {
+  return key.export({ type: "spki", format: "der" }).toString("base64");
+}
+
+async function importKey(key: KeyObject): Promise<Pick<Authority, "key" | "algorithm">> {
+  const pkcs8 = Uint8Array.from(key.export({ type: "pkcs8", format: "der" }));
+  if (key.asymmetricKeyType === "rsa") {
+    const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+    return { key: await crypto.subtle.importKey("pkcs8", pkcs8, algorithm, false, ["sign"]), algorithm };
+  }
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  const known = curve === "prime256v1"
+    ? ["P-256", "SHA-256"]
+    : curve === "secp384r1"
+    ? ["P-384", "SHA-384"]
+    : null;
+  if (known === null) {
+    throw new Error(`its key is of no kind that can be used (${curve ?? key.asymmetricKeyType})`);
+  }
+  const [namedCurve, hash] = known;
+  return {
+    key: await crypto.subtle.importKey("pkcs8", pkcs8, { name: "ECDSA", namedCurve }, false, ["sign"]),
+    algorithm: { name: "ECDSA", hash },
+  };
+}
+
+/** Writes the certificate alone in the forms that clients take, where they are missing or of another CA. */
+async function publish(confdir: string, { certificate, chainPem }: Authority): Promise<void> {
+  const pem = chainPem.match(PEM_CERTIFICATE)![0] + "\n";
+  const pemPath = `${confdir}/weir-ca-cert.pem`;
+  const files: [string, () => Uint8Array][] = [
+    [`${confdir}/weir-ca-cert.cer`, () => certificate],
+    [`${confdir}/weir-ca-cert.p12`, () => pkcs12(certificate, NAME)],
+    // Last: when it is right, all are.
+    [pemPath, () => new TextEncoder().encode(pem)],
+  ];
+  const fresh = await readIfThere(pemPath) === pem;
+  for (const [path, make] of files) {
+    if (fresh && await exists(path)) continue;
+    const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+    try {
+      await Deno.writeFile(temporary, make(), { createNew: true, mode: 0o644 });
+      await Deno.rename(temporary, path);
+    } catch (thrown) {
+      throw new WeirError(
+        "weir",
+        "tls",
+        `The CA's certificate could not be written to ${path}: ${messageOf(thrown)}.`,
+        {
+          cause: thrown,
+        },
+      );
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+function unusable(path: string, reason: string, cause?: unknown): WeirError {
+  return new WeirError("weir", "tls", `The CA file ${path} cannot be used: ${reason.replace(/\.$/, "")}.`, {
+    cause,
+  });
+}

@@ -1,0 +1,178 @@
+/**
+ * Certificates for the hosts that clients ask for (RFC 5280, RFC 6125), made from the client's SNI and the
+ * upstream certificate, signed by the {@linkcode Authority}, and kept.
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { isIP } from "node:net";
+import tls, { type SecureContext } from "node:tls";
+import { WeirError } from "../errors.ts";
+import { type Authority, CLOCK_SKEW_DAYS, DAY, serialNumber } from "./authority.ts";
+
+/** Certificates kept: a browser's day has some hundreds of hosts, and each entry is about 10 KiB. */
+const LEAVES_MAX = 1024;
+/** Clients refuse more than 397 days in all (CA/Browser Forum Baseline Requirements §6.3.2). */
+const VALID_DAYS = 365;
+/** Names taken from an upstream certificate at most: some list hundreds, and all go into each handshake. */
+const NAMES_MAX = 100;
+/** RFC 5280 appendix A.1, ub-common-name and ub-organization-name. */
+const NAME_LENGTH_MAX = 64;
+
+export interface LeafRequest {
+  /** Where the client wants to go: a name or an IP address. */
+  host: string;
+  /** What the client asked for in its ClientHello. */
+  sni?: string | null;
+  /** DER of the certificate that the server showed; its names are taken over. */
+  upstreamCertificate?: Uint8Array | null;
+}
+
+export interface Leaf {
+  /** DNS names and IP addresses that it is valid for. */
+  readonly names: readonly string[];
+  /** PEM: the leaf, then the CA. */
+  readonly cert: string;
+  /** PEM of the private key, the same one for all leaves of a process. */
+  readonly key: string;
+  readonly context: SecureContext;
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number;
+}
+
+/** Makes and keeps leaf certificates. */
+export class Leaves {
+  readonly #authority: Authority;
+  readonly #cache = new Map<string, Promise<Leaf>>();
+  #key: Promise<{ pair: CryptoKeyPair; pem: string }> | null = null;
+
+  constructor(authority: Authority) {
+    this.#authority = authority;
+  }
+
+  /** The certificate for a connection; rejects when the client's SNI is no host name. */
+  async leafFor(request: LeafRequest): Promise<Leaf> {
+    const own = ownNames(request);
+    const upstream = request.upstreamCertificate ?? null;
+    const key = own.join() + "|" + (upstream && createHash("sha256").update(upstream).digest("base64"));
+    let leaf = this.#cache.get(key);
+    if (leaf !== undefined && (await leaf).notAfter < Date.now() + DAY) leaf = undefined;
+    leaf ??= this.#make(own, upstream);
+    // Put last: the first of the map is the one that was not asked for the longest.
+    this.#cache.delete(key);
+    this.#cache.set(key, leaf);
+    if (this.#cache.size > LEAVES_MAX) this.#cache.delete(this.#cache.keys().next().value!);
+    try {
+      return await leaf;
+    } catch (thrown) {
+      if (this.#cache.get(key) === leaf) this.#cache.delete(key);
+      throw thrown;
+    }
+  }
+
+  async #make(own: readonly string[], upstream: Uint8Array | null): Promise<Leaf> {
+    // Loading it takes a tenth of a second, which a proxy that intercepts nothing is spared.
+    const x509 = await import("@peculiar/x509");
+    const { pair, pem } = await (this.#key ??= generateKey());
+    const authority = new x509.X509Certificate(this.#authority.certificate);
+    const taken = upstream === null ? null : await namesOf(upstream);
+    const names = [...new Set([...own, ...(taken?.names ?? [])])].slice(0, NAMES_MAX);
+    const organization = taken?.organization ?? null;
+    const subject: Record<string, string[]>[] = [
+      ...(names[0].length <= NAME_LENGTH_MAX ? [{ CN: [names[0]] }] : []),
+      ...(organization !== null ? [{ O: [organization] }] : []),
+    ];
+    const issuerKey = authority.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId;
+    const now = Date.now();
+    const notAfter = Math.min(now + VALID_DAYS * DAY, authority.notAfter.getTime());
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: serialNumber(),
+      subject,
+      issuer: authority.subjectName,
+      notBefore: new Date(now - CLOCK_SKEW_DAYS * DAY),
+      notAfter: new Date(notAfter),
+      publicKey: pair.publicKey,
+      signingKey: this.#authority.key,
+      signingAlgorithm: this.#authority.algorithm as EcdsaParams,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        // RFC 5280 §4.2.1.6: critical when there is no subject.
+        new x509.SubjectAlternativeNameExtension(
+          names.map((value) => ({ type: isIP(value) === 0 ? "dns" : "ip", value })),
+          subject.length === 0,
+        ),
+        await x509.SubjectKeyIdentifierExtension.create(pair.publicKey),
+        issuerKey !== undefined
+          ? new x509.AuthorityKeyIdentifierExtension(issuerKey)
+          : await x509.AuthorityKeyIdentifierExtension.create(authority.publicKey),
+      ],
+    });
+    // The CA goes along though clients have it: some pin any key of the chain.
+    const cert = `${certificate.toString("pem")}\n${this.#authority.chainPem}`;
+    return { names, cert, key: pem, notAfter, context: tls.createSecureContext({ key: pem, cert }) };
+  }
+}
+
+/** SNI and host, checked and without the root's dot; an IP address among them is normalised. */
+function ownNames({ host, sni }: LeafRequest): string[] {
+  const names: string[] = [];
+  for (const name of [sni ?? null, host]) {
+    if (name === null || name === "") continue;
+    const normal = normalName(name);
+    if (normal === null) {
+      const shown = JSON.stringify(name.slice(0, 100));
+      throw new WeirError(
+        "client",
+        "tls",
+        `The client asked for the server name ${shown}, which is no host name.`,
+      );
+    }
+    if (!names.includes(normal)) names.push(normal);
+  }
+  if (names.length === 0) {
+    throw new WeirError("weir", "internal", "A certificate without any name was asked for.");
+  }
+  return names;
+}
+
+const LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
+const DNS_NAME = new RegExp(`^(?:\\*\\.)?${LABEL}(?:\\.${LABEL})*$`);
+
+/** Lower case, no trailing dot, no brackets; null for what can stand in no certificate. */
+function normalName(name: string): string | null {
+  const plain = name.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
+  if (isIP(plain) !== 0) return plain.includes("%") ? null : plain;
+  return plain.length <= 253 && DNS_NAME.test(plain) ? plain : null;
+}
+
+/** Names and organisation in a server's certificate; what is broken in it is left out. */
+async function namesOf(der: Uint8Array): Promise<{ names: string[]; organization: string | null }> {
+  const x509 = await import("@peculiar/x509");
+  try {
+    const certificate = new x509.X509Certificate(Uint8Array.from(der));
+    const alternative = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.items ?? [];
+    const values = [
+      ...certificate.subjectName.getField("CN"),
+      ...alternative.filter(({ type }) => type === "dns" || type === "ip").map(({ value }) => value),
+    ];
+    const organization = certificate.subjectName.getField("O")[0] ?? null;
+    return {
+      names: values.flatMap((value) => normalName(value) ?? []),
+      organization: organization !== null && organization.length <= NAME_LENGTH_MAX ? organization : null,
+    };
+  } catch {
+    return { names: [], organization: null };
+  }
+}
+
+async function generateKey(): Promise<{ pair: CryptoKeyPair; pem: string }> {
+  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
+    "sign",
+    "verify",
+  ]);
+  const pkcs8 = Buffer.from(await crypto.subtle.exportKey("pkcs8", pair.privateKey)).toString("base64");
+  const lines = pkcs8.match(/.{1,64}/g)!.join("\n");
+  return { pair, pem: `-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----\n` };
+}

@@ -1,0 +1,241 @@
+/**
+ * A TLS session as a {@linkcode Conn}: node:tls over any other connection, in either role (RFC 8446, RFC 5246).
+ *
+ * Ciphertext is read only while a `read` waits for plaintext, so what is held is bounded by one ciphertext buffer
+ * and what it decrypts to.
+ * @module
+ */
+import type { TLSSocket } from "node:tls";
+import { type Side, WeirError } from "../errors.ts";
+import type { Address, Conn, TlsInfo } from "../net/conn.ts";
+import type { CipherStream } from "./cipher_stream.ts";
+
+/** Plaintext handed to node at once; it encrypts a part at a time and copies the rest, so more costs more. */
+const WRITE_SLICE = 256 * 1024;
+
+export class TlsConn implements Conn {
+  readonly #conn: Conn;
+  readonly #cipher: CipherStream;
+  readonly #socket: TLSSocket;
+  readonly #side: Side;
+  #tls: TlsInfo | null = null;
+  /** Plaintext of the last pump that was not read yet. */
+  #plain: Uint8Array[] = [];
+  #ended = false;
+  #truncated = false;
+  #error: WeirError | null = null;
+  #closed = false;
+  #pumping = false;
+  #wake: (() => void) | null = null;
+  #rejectWrite: ((error: WeirError) => void) | null = null;
+
+  /** Made by `serverHandshake` and `clientHandshake`. */
+  constructor(conn: Conn, cipher: CipherStream, socket: TLSSocket, side: Side) {
+    this.#conn = conn;
+    this.#cipher = cipher;
+    this.#socket = socket;
+    this.#side = side;
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#plain.push(chunk);
+      this.#notify();
+    });
+    socket.on("end", () => {
+      this.#ended = true;
+      this.#notify();
+    });
+    const onError = (error: Error) => this.#fail(error);
+    socket.on("error", onError);
+    // After a server-side handshake node reports failures by this event alone.
+    socket.on("_tlsError", onError);
+    socket.on("close", () => this.#notify());
+    cipher.on("error", onError);
+  }
+
+  get localAddr(): Address {
+    return this.#conn.localAddr;
+  }
+
+  get remoteAddr(): Address {
+    return this.#conn.remoteAddr;
+  }
+
+  get tls(): TlsInfo | null {
+    return this.#tls;
+  }
+
+  /**
+   * True when the peer's end came without close_notify (RFC 8446 §6.1). `read` gives null all the same, since many
+   * servers end like this; a body that has no other end than this one may have been cut.
+   */
+  get truncated(): boolean {
+    return this.#truncated;
+  }
+
+  /** Reads and answers until the session is secure, for `timeout` ms at most. When it rejects, close the session. */
+  handshake(secure: "secure" | "secureConnect", timeout: number): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      let done = false;
+      const finish = (error: WeirError | null) => {
+        if (done) return;
+        done = true;
+        clearTimeout(timer);
+        if (error === null) return resolve();
+        this.#error = error;
+        reject(error);
+      };
+      const timer = setTimeout(() => {
+        finish(new WeirError(this.#side, "timeout", `no end of the handshake within ${timeout / 1000} s`));
+      }, timeout);
+      this.#socket.once(secure, () => {
+        this.#tls = infoOf(this.#socket);
+        finish(null);
+      });
+      void (async () => {
+        while (!done && this.#error === null && !this.#ended) await this.#pump();
+        if (!done) finish(this.#error ?? new WeirError(this.#side, "closed", "closed in mid handshake"));
+      })();
+    });
+  }
+
+  async read(into: Uint8Array): Promise<number | null> {
+    for (;;) {
+      if (this.#plain.length > 0) return this.#takePlain(into);
+      if (this.#error !== null) throw this.#error;
+      if (this.#closed) throw this.#closedHere();
+      if (this.#ended) return null;
+      const changed = new Promise<void>((resolve) => this.#wake = resolve);
+      if (!this.#pumping) void this.#pump();
+      await changed;
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at += WRITE_SLICE) {
+      if (this.#error !== null) throw this.#error;
+      if (this.#closed) throw this.#closedHere();
+      const slice = bytes.subarray(at, at + WRITE_SLICE);
+      await this.#call((done) => this.#socket.write(slice, done));
+    }
+    await this.#flushed();
+  }
+
+  async closeWrite(): Promise<void> {
+    if (this.#error !== null) throw this.#error;
+    if (this.#closed) throw this.#closedHere();
+    // node drops what waits below when it destroys a session that has ended both ways.
+    await this.#flushed();
+    await this.#call((done) => this.#socket.end(done));
+    await this.#flushed();
+    await this.#conn.closeWrite();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // Sends close_notify in the same turn if the connection takes it; a peer that reads nothing is not waited for.
+    if (this.#error === null) this.#socket.end();
+    this.#conn.close();
+    this.#release();
+  }
+
+  reset(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#conn.reset();
+    this.#release();
+  }
+
+  #release(): void {
+    this.#plain = [];
+    this.#socket.destroy();
+    this.#cipher.destroy();
+    this.#rejectWrite?.(this.#closedHere());
+    this.#notify();
+  }
+
+  #takePlain(into: Uint8Array): number {
+    let at = 0;
+    while (at < into.length && this.#plain.length > 0) {
+      const chunk = this.#plain[0];
+      const part = chunk.length > into.length - at ? chunk.subarray(0, into.length - at) : chunk;
+      into.set(part, at);
+      at += part.length;
+      if (part.length === chunk.length) this.#plain.shift();
+      else this.#plain[0] = chunk.subarray(part.length);
+    }
+    return at;
+  }
+
+  /** Reads ciphertext once; what comes of it arrives by events. Never rejects. */
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    try {
+      if (!await this.#cipher.pump() && !this.#closed) {
+        // node reports a close_notify that came before this end one turn late.
+        await new Promise((resolve) => setImmediate(resolve));
+        if (!this.#ended) this.#truncated = this.#ended = true;
+      }
+    } catch (thrown) {
+      this.#fail(thrown);
+    } finally {
+      this.#pumping = false;
+      this.#notify();
+    }
+  }
+
+  /** Runs a node call with a callback; rejects as soon as the session fails, for which node has not always a call. */
+  #call(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#rejectWrite = reject;
+      start((error) => {
+        if (!error) return resolve();
+        this.#fail(error);
+        reject(this.#error);
+      });
+    }).finally(() => this.#rejectWrite = null);
+  }
+
+  async #flushed(): Promise<void> {
+    try {
+      await this.#cipher.flushed();
+    } catch (thrown) {
+      this.#fail(thrown);
+      throw this.#error;
+    }
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#closed) return;
+    this.#error ??= WeirError.from(
+      thrown,
+      this.#side,
+      "tls",
+      `The TLS session with the ${this.#side} failed`,
+    );
+    this.#rejectWrite?.(this.#error);
+    this.#notify();
+  }
+
+  #closedHere(): WeirError {
+    return new WeirError(this.#side, "closed", `The TLS connection with the ${this.#side} was closed here.`);
+  }
+}
+
+function infoOf(socket: TLSSocket): TlsInfo {
+  const certificate: { raw?: Uint8Array } | null = socket.getPeerCertificate();
+  // node's type leaves out that a server's socket has the name that the client asked for.
+  const { servername } = socket as { servername?: string | false | null };
+  return {
+    sni: servername || null,
+    alpn: socket.alpnProtocol || null,
+    version: socket.getProtocol(),
+    cipher: socket.getCipher()?.name ?? null,
+    peerCertificate: certificate?.raw ?? null,
+  };
+}
