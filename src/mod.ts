@@ -1,2 +1,81 @@
-/** The public module `weir`: types and helpers for addons, never the proxy itself. @module */
-export {};
+/**
+ * The module `weir` for addons: types of what hooks are given, and helpers for bodies that stream.
+ *
+ * An addon is a file that exports functions named after hooks; `weir -s FILE` loads it, and again when it changes.
+ *
+ * ```ts
+ * import type { HttpFlow } from "weir";
+ *
+ * export function request(flow: HttpFlow) {
+ *   flow.request.headers.set("x-seen-by", "weir");
+ * }
+ * ```
+ *
+ * Change a body while it flows:
+ *
+ * ```ts
+ * import { decoded, type HttpFlow, replaceStream } from "weir";
+ *
+ * export function responseheaders(flow: HttpFlow) {
+ *   flow.response!.stream = decoded(flow.response!, replaceStream("foo", "bar"));
+ * }
+ * ```
+ *
+ * Read options, and write to the log:
+ *
+ * ```ts
+ * import type { Context, HttpFlow, Loader } from "weir";
+ *
+ * export function load(loader: Loader) {
+ *   loader.addOption("greeting", "str", "hello", "What to say for each request.");
+ * }
+ *
+ * export function request(flow: HttpFlow, ctx: Context) {
+ *   ctx.log.info(`${ctx.options.get("greeting")}, ${flow.request.host}`);
+ * }
+ * ```
+ *
+ * The proxy itself is `weir/proxy`.
+ * @module
+ */
+export type {
+  Addon,
+  AddonClass,
+  AddonExport,
+  AddonLog,
+  AddonModule,
+  AddonOptions,
+  CertificateFormat,
+  Context,
+  Loader,
+  OptionType,
+  OptionValue,
+  ProxyInfo,
+} from "./hooks/addon.ts";
+export type { ClientHelloData, EventHooks, LifeHooks, ServerConnectionData } from "./hooks/names.ts";
+
+export type { ErrorCode, Side, WeirError } from "./errors.ts";
+export type { Address, TlsInfo } from "./net/conn.ts";
+export type { ClientConnection, ServerConnection } from "./flow/connection.ts";
+export type { Flow, FlowError, HttpFlow, TcpFlow, TcpMessage } from "./flow/flow.ts";
+export { Headers, type HeadersInit } from "./flow/headers.ts";
+export type { Message, StreamedBy } from "./flow/message.ts";
+export type { Request } from "./flow/request.ts";
+export { reasonFor, type Response } from "./flow/response.ts";
+export type { WebSocketData, WebSocketMessage } from "./flow/websocket.ts";
+export type { HttpVersion } from "./flow/wire.ts";
+
+export type {
+  BytesLike,
+  ChunkHook,
+  ChunkOutput,
+  CodedMessage,
+  GeneratorHook,
+  Replacement,
+  Replacements,
+  StreamHook,
+  StreamPair,
+  StreamValue,
+} from "./streams/mod.ts";
+export { decoded, decodeStream, encodeStream, replaceStream } from "./streams/mod.ts";
+export { escapeControl } from "./flow/escape.ts";

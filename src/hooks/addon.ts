@@ -1,0 +1,81 @@
+/**
+ * What an addon is, and what it is given: `ctx`, and `loader` in its `load` hook (mitmproxy `addonmanager.py`, `ctx.py`).
+ * @module
+ */
+import type { Address } from "../net/conn.ts";
+import type { Options, OptionType, OptionValue } from "../options/mod.ts";
+import type { EventHooks, LifeHooks } from "./names.ts";
+
+export type { OptionType, OptionValue };
+
+/**
+ * The options' values, parsed: `options.flow_detail` is a number, sizes are bytes. Read only: addons do not change
+ * options. Those that addons registered are there too; `options.get` reads them with the type you know them to have.
+ */
+export type AddonOptions = Options & { readonly [name: string]: unknown };
+
+/** The values as addons may read them: with names that only run time knows. */
+export function forAddons(values: Options): AddonOptions {
+  return values as AddonOptions;
+}
+
+/** Lines for the log, which goes to stderr. */
+export interface AddonLog {
+  debug(text: string): void;
+  info(text: string): void;
+  warn(text: string): void;
+  error(text: string): void;
+}
+
+/** Formats of the CA certificate: PEM, DER, PKCS #12 without key. */
+export type CertificateFormat = "pem" | "cer" | "p12";
+
+/** The running proxy. */
+export interface ProxyInfo {
+  readonly version: string;
+  /** Where it listens; empty before `running`. */
+  readonly addresses: readonly Address[];
+  /** The modes, as written in the option `mode`. */
+  readonly modes: readonly string[];
+  /** The certificate of weir's CA, never its key. */
+  certificate(format: CertificateFormat): Promise<Uint8Array>;
+  /** Ends weir as SIGINT does: open streams get their grace time, `done` hooks run. */
+  shutdown(): void;
+}
+
+/** The second argument of every hook. */
+export interface Context {
+  readonly options: AddonOptions;
+  readonly log: AddonLog;
+  readonly proxy: ProxyInfo;
+}
+
+/** The first argument of `load`. */
+export interface Loader {
+  /**
+   * Registers an option, which then has a flag and a place in `config.yaml` and in `--set`. A default of null says that
+   * it may be unset; a size, which is written like `3m`, always may.
+   *
+   * ```ts
+   * export function load(loader: Loader) {
+   *   loader.addOption("greeting", "str", "hello", "What to say.");
+   * }
+   * ```
+   */
+  addOption(name: string, type: OptionType, defaultValue: OptionValue, help: string): void;
+}
+
+/** Hooks that follow flows and connections: each may be async, and may return anything, which is ignored. */
+export type EventHandlers = { [Hook in keyof EventHooks]?: (arg: EventHooks[Hook], ctx: Context) => unknown };
+
+/** An object with methods named after hooks. */
+export type Addon = EventHandlers & Partial<LifeHooks>;
+
+/** A class whose instances are addons; one instance is made each time the module is loaded. */
+export type AddonClass = new () => Addon;
+
+/** What a module may export by default. */
+export type AddonExport = Addon | AddonClass | readonly AddonExport[];
+
+/** An addon module: exported functions named after hooks, a default export, or both. */
+export type AddonModule = Addon & { default?: AddonExport };

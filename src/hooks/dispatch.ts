@@ -1,0 +1,135 @@
+/**
+ * Calls the hooks of addons: one after another, in the order of the addons, and never lets one break a flow.
+ *
+ * A hook that nobody has costs one property read. Lists are replaced, never changed, so that a hook that is running
+ * while addons are loaded again ends with the list it began with.
+ * @module
+ */
+import { HttpFlow, TcpFlow } from "../flow/flow.ts";
+import { internals } from "../flow/message.ts";
+import { snapshot } from "../flow/snapshot.ts";
+import type { Addon, Context } from "./addon.ts";
+import { describeHookError } from "./describe.ts";
+import { EVENT_HOOK_NAMES, type EventHookName, type EventHooks } from "./names.ts";
+
+/** One object with hooks, with the name of the addon it came from. */
+export interface LoadedAddon {
+  /** What the log calls it: the file as given with `-s`, or the name of a built-in. */
+  readonly name: string;
+  readonly hooks: Addon;
+  /** True for what ships with weir: its hooks are trusted not to throw half-way, so flows are not copied for them. */
+  readonly builtin: boolean;
+}
+
+type Handler = (arg: unknown, ctx: Context) => unknown;
+
+interface Entry {
+  readonly addon: LoadedAddon;
+  readonly handler: Handler;
+}
+
+/** The handlers of all addons, and the one way to call them. */
+export class Dispatcher {
+  readonly #ctx: Context;
+  #lists: { [Hook in EventHookName]?: readonly Entry[] } = {};
+
+  constructor(ctx: Context) {
+    this.#ctx = ctx;
+  }
+
+  /** Replaces all addons; the order is the order in which their hooks run. */
+  setAddons(addons: readonly LoadedAddon[]): void {
+    const lists: { [Hook in EventHookName]?: Entry[] } = {};
+    for (const addon of addons) {
+      for (const hook of EVENT_HOOK_NAMES) {
+        const handler = addon.hooks[hook];
+        if (typeof handler === "function") {
+          (lists[hook] ??= []).push({ addon, handler: handler.bind(addon.hooks) as Handler });
+        }
+      }
+    }
+    this.#lists = lists;
+  }
+
+  /** True when any addon has that hook. */
+  has(hook: EventHookName): boolean {
+    return this.#lists[hook] !== undefined;
+  }
+
+  /**
+   * Runs a hook of all addons. Returns undefined when that is already done: nobody has the hook, or all ran without
+   * returning a promise. Neither throws nor rejects: what an addon throws is logged, and what it changed is put back.
+   */
+  trigger<Hook extends EventHookName>(hook: Hook, arg: EventHooks[Hook]): Promise<void> | undefined {
+    const list = this.#lists[hook];
+    if (list === undefined) return undefined;
+    for (let i = 0; i < list.length; i++) {
+      const pending = this.#call(hook, list[i], arg);
+      if (pending) return this.#continue(hook, list, i + 1, arg, pending);
+    }
+    return undefined;
+  }
+
+  async #continue(
+    hook: EventHookName,
+    list: readonly Entry[],
+    next: number,
+    arg: unknown,
+    pending: Promise<void>,
+  ): Promise<void> {
+    await pending;
+    for (let i = next; i < list.length; i++) await this.#call(hook, list[i], arg);
+  }
+
+  #call(hook: EventHookName, { addon, handler }: Entry, arg: unknown): Promise<void> | undefined {
+    const flow = arg instanceof HttpFlow || arg instanceof TcpFlow ? arg[internals] : null;
+    const restore = addon.builtin ? null : remember(arg);
+    if (flow) flow.addon = addon.name;
+    let result: unknown;
+    try {
+      result = handler(arg, this.#ctx);
+    } catch (thrown) {
+      if (flow) flow.addon = null;
+      this.#failed(hook, addon, thrown, restore);
+      return undefined;
+    }
+    if (!isThenable(result)) {
+      if (flow) flow.addon = null;
+      return undefined;
+    }
+    return Promise.resolve(result).then(
+      () => {
+        if (flow) flow.addon = null;
+      },
+      (thrown: unknown) => {
+        if (flow) flow.addon = null;
+        this.#failed(hook, addon, thrown, restore);
+      },
+    );
+  }
+
+  #failed(hook: EventHookName, addon: LoadedAddon, thrown: unknown, restore: (() => void) | null): void {
+    restore?.();
+    this.#ctx.log.error(`${describeHookError(addon.name, hook, thrown)}; the flow goes on without it`);
+  }
+}
+
+/** What puts a hook's argument back as it was; null when addons cannot change it. */
+function remember(arg: unknown): (() => void) | null {
+  if (arg instanceof HttpFlow || arg instanceof TcpFlow) return snapshot(arg);
+  if (typeof arg !== "object" || arg === null) return null;
+  // tls_clienthello and server_connect: one field each that is for addons to set.
+  if ("ignore" in arg) {
+    const { ignore } = arg;
+    return () => void (arg.ignore = ignore);
+  }
+  if ("error" in arg) {
+    const { error } = arg;
+    return () => void (arg.error = error);
+  }
+  return null;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

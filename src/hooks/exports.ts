@@ -1,0 +1,88 @@
+/**
+ * From what a module exports to objects with hooks: its own functions, an object, a class, an array of those.
+ * @module
+ */
+import { WeirError } from "../errors.ts";
+import type { Addon } from "./addon.ts";
+import { HOOK_NAMES, isHookName } from "./names.ts";
+
+/**
+ * The addons of a module, in order: its exported functions, then what it exports by default. Classes are instantiated.
+ * @throws {WeirError} when the default export is none of the kinds.
+ */
+export function addonsOf(module: object & { default?: unknown }): Addon[] {
+  const addons: Addon[] = [];
+  // A module's namespace may have hooks and a default export with hooks: both are meant.
+  if (HOOK_NAMES.some((hook) => typeof (module as Addon)[hook] === "function")) addons.push(module as Addon);
+  if (module.default !== undefined) collect(module.default, addons);
+  return addons;
+}
+
+function collect(value: unknown, into: Addon[]): void {
+  if (Array.isArray(value)) { for (const item of value) collect(item, into); }
+  else if (typeof value === "function") {
+    if (!/^class\b/.test(Function.prototype.toString.call(value))) {
+      throw new WeirError(
+        "weir",
+        "addon",
+        `the default export is a function; export it under a hook's name, or an object, a class, an array of them`,
+      );
+    }
+    into.push(new (value as new () => Addon)());
+  } else if (typeof value === "object" && value !== null) into.push(value as Addon);
+  else {
+    throw new WeirError(
+      "weir",
+      "addon",
+      `the default export is ${typeof value}, not an object, a class or an array`,
+    );
+  }
+}
+
+/** Functions of an addon that are nearly named like a hook, with the name that was probably meant. */
+export function nearMisses(addon: Addon): [name: string, hook: string][] {
+  const found: [string, string][] = [];
+  for (const name of functionNames(addon)) {
+    if (isHookName(name)) continue;
+    const hook = HOOK_NAMES.find((hook) => isNear(name, hook));
+    if (hook !== undefined && typeof addon[hook] !== "function") found.push([name, hook]);
+  }
+  return found;
+}
+
+/** Names of own and inherited methods. */
+function functionNames(addon: object): Set<string> {
+  const names = new Set<string>();
+  for (
+    let at: object | null = addon;
+    at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at)
+  ) {
+    for (const name of Object.getOwnPropertyNames(at)) {
+      const value = Object.getOwnPropertyDescriptor(at, name)?.value;
+      if (name !== "constructor" && typeof value === "function") names.add(name);
+    }
+  }
+  return names;
+}
+
+/** True for `responseHeaders`, `response_headers` and `reponseheaders` beside `responseheaders`. */
+function isNear(name: string, hook: string): boolean {
+  const a = name.toLowerCase().replaceAll("_", ""), b = hook.replaceAll("_", "");
+  // Short names are near too many words: "log" is no misspelt "load".
+  return a === b || (b.length > 6 && distanceAtMostTwo(a, b));
+}
+
+/** Levenshtein distance, cut off at two. */
+function distanceAtMostTwo(a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > 2) return false;
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length] <= 2;
+}

@@ -1,0 +1,271 @@
+/**
+ * The addons of a running weir: built-in ones and scripts, from `load` to `done`, and again when a script's files change
+ * (mitmproxy `addons/script.py`).
+ *
+ * A life is told in this order: `load` (everything is imported, options get registered), `configure`, `running`,
+ * `done`, `close`.
+ * @module
+ */
+import { resolve } from "node:path";
+import { WeirError } from "../errors.ts";
+import type { Options, OptionType, OptionValue } from "../options/mod.ts";
+import type { Addon, AddonExport, AddonModule, Context, Loader } from "./addon.ts";
+import { describeHookError, describeLoadError, filesIn } from "./describe.ts";
+import { Dispatcher, type LoadedAddon } from "./dispatch.ts";
+import { addonsOf, nearMisses } from "./exports.ts";
+import { filesOf, forgetExcept, hashOf, importModule, nextGeneration } from "./modules.ts";
+import { FileWatcher } from "./watch.ts";
+
+/** What the manager needs of the option registry. */
+export interface OptionsHost {
+  readonly values: Options;
+  names(): Iterable<string>;
+  /** Throws when the name is another owner's, or the default does not fit. The same owner keeps the value that was set. */
+  addOption(
+    name: string,
+    type: OptionType,
+    defaultValue: OptionValue,
+    help: string,
+    extras: { readonly owner: string },
+  ): void;
+  removeOption(name: string): void;
+}
+
+/** Where addons come from: a file, or something that is already in memory. */
+export type AddonSource =
+  | { readonly script: string }
+  | {
+    readonly name: string;
+    readonly addon: AddonModule | AddonExport;
+    /** True for what ships with weir. */
+    readonly builtin: boolean;
+    /** True for what comes behind all others, to see what those have changed. */
+    readonly last?: boolean;
+  };
+
+/** One source with what is loaded from it. */
+interface Slot {
+  readonly name: string;
+  /** Absolute path of a script; null for what was in memory. */
+  readonly path: string | null;
+  readonly builtin: boolean;
+  addons: readonly LoadedAddon[];
+  generation: number;
+  options: Set<string>;
+  /** Files to look at for changes, with their hashes when they were loaded. */
+  files: Map<string, string | null>;
+}
+
+/** Loads addons and keeps them. One at a time; `close` it when done. */
+export class AddonManager {
+  readonly dispatcher: Dispatcher;
+  readonly #ctx: Context;
+  readonly #options: OptionsHost;
+  readonly #slots: Slot[] = [];
+  readonly #watcher: FileWatcher;
+  #isRunning = false;
+  #closed = false;
+  /** The reload that is going on; the next one waits for it. */
+  #reloading: Promise<void> = Promise.resolve();
+
+  constructor(ctx: Context, options: OptionsHost) {
+    this.#ctx = ctx;
+    this.#options = options;
+    this.dispatcher = new Dispatcher(ctx);
+    this.#watcher = new FileWatcher(
+      () => void (this.#reloading = this.#reloading.then(() => this.#reloadChanged())),
+      (directory, error) => ctx.log.warn(`Cannot watch ${directory} for changes of addons: ${error}`),
+    );
+  }
+
+  /**
+   * Imports all addons, in order, and runs their `load` hooks.
+   * @throws {WeirError} one line that names file and line, when a script is missing, broken or throws.
+   */
+  async load(sources: readonly AddonSource[]): Promise<void> {
+    // Scripts that are loaded together share the instances of the files that they import.
+    const generation = nextGeneration();
+    const isLast = (source: AddonSource) => "last" in source && source.last === true;
+    for (const source of [...sources.filter((source) => !isLast(source)), ...sources.filter(isLast)]) {
+      const slot: Slot = {
+        name: "script" in source ? source.script : source.name,
+        path: "script" in source ? resolve(source.script) : null,
+        builtin: "script" in source ? false : source.builtin,
+        addons: [],
+        generation,
+        options: new Set(),
+        files: new Map(),
+      };
+      const addons = "script" in source
+        ? await this.#import(slot, generation)
+        : addonsOf(isModule(source.addon) ? source.addon : { default: source.addon });
+      this.#adopt(slot, addons, generation);
+      this.#slots.push(slot);
+      await this.#registerOptions(slot);
+    }
+    this.#publish();
+  }
+
+  /**
+   * Runs the `configure` hooks: at start with all names, later with those that changed.
+   * @throws {WeirError} one line with what an addon threw: it refuses the values.
+   */
+  async configure(changed: ReadonlySet<string>): Promise<void> {
+    for (const slot of this.#slots) await this.#configureSlot(slot, changed);
+  }
+
+  /** Runs the `running` hooks and begins to watch the files of scripts. */
+  async running(): Promise<void> {
+    this.#isRunning = true;
+    for (const slot of this.#slots) await this.#life(slot, "running");
+    this.#watch();
+  }
+
+  /** Runs the `done` hooks. */
+  async done(): Promise<void> {
+    this.#isRunning = false;
+    await this.#reloading;
+    for (const slot of this.#slots) await this.#life(slot, "done");
+  }
+
+  /** Stops watching. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#watcher.close();
+    await this.#reloading;
+  }
+
+  async #import(slot: Slot, generation: number): Promise<Addon[]> {
+    this.#ctx.log.info(`Loading script ${slot.name}`);
+    const path = slot.path!;
+    if (hashOf(path) === null) throw new WeirError("weir", "addon", `No such script: ${slot.name}`);
+    try {
+      const module = await importModule(path, generation);
+      const addons = addonsOf(module);
+      for (const addon of new Set([module as Addon, ...addons])) {
+        for (const [name, hook] of nearMisses(addon)) {
+          this.#ctx.log.warn(`Addon ${slot.name}: ${name} is no hook; did you mean ${hook}?`);
+        }
+      }
+      return addons;
+    } catch (error) {
+      throw new WeirError("weir", "addon", describeLoadError(slot.name, error), { cause: error });
+    }
+  }
+
+  #adopt(slot: Slot, addons: readonly Addon[], generation: number): void {
+    slot.addons = addons.map((hooks) => ({ name: slot.name, hooks, builtin: slot.builtin }));
+    slot.generation = generation;
+    if (slot.path !== null) slot.files = filesOf(slot.path, generation);
+  }
+
+  #publish(): void {
+    this.dispatcher.setAddons(this.#slots.flatMap((slot) => slot.addons));
+    forgetExcept(new Set(this.#slots.map((slot) => slot.generation)));
+  }
+
+  /** Runs `load`; options of an earlier generation that are not registered again go away. */
+  async #registerOptions(slot: Slot): Promise<void> {
+    const before = slot.options;
+    const now = slot.options = new Set<string>();
+    const loader: Loader = {
+      addOption: (name, type, defaultValue, help) => {
+        this.#options.addOption(name, type, defaultValue, help, { owner: slot.name });
+        now.add(name);
+      },
+    };
+    try {
+      for (const { hooks } of slot.addons) {
+        await this.#guard(slot, "load", () => hooks.load?.(loader, this.#ctx));
+      }
+    } finally {
+      for (const name of before) if (!now.has(name)) this.#options.removeOption(name);
+    }
+  }
+
+  async #configureSlot(slot: Slot, changed: ReadonlySet<string>): Promise<void> {
+    for (const { hooks } of slot.addons) {
+      await this.#guard(slot, "configure", () => hooks.configure?.(this.#ctx.options, changed, this.#ctx));
+    }
+  }
+
+  /** Runs `running` or `done`, whose errors are logged and change nothing. */
+  async #life(slot: Slot, hook: "running" | "done"): Promise<void> {
+    for (const { hooks } of slot.addons) {
+      await this.#logged(this.#guard(slot, hook, () => hooks[hook]?.(this.#ctx, this.#ctx)));
+    }
+  }
+
+  async #guard(slot: Slot, hook: string, run: () => unknown): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      throw new WeirError("weir", "addon", describeHookError(slot.name, hook, error), { cause: error });
+    }
+  }
+
+  async #logged(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#ctx.log.error((error as WeirError).message);
+    }
+  }
+
+  #watch(): void {
+    if (!this.#closed) this.#watcher.watch(this.#slots.flatMap((slot) => [...slot.files.keys()]));
+    // What changed between loading and watching made no event.
+    if (this.#slots.some(hasChanged)) this.#reloading = this.#reloading.then(() => this.#reloadChanged());
+  }
+
+  async #reloadChanged(): Promise<void> {
+    const changed = this.#slots.filter((slot) => slot.path !== null && this.#refreshed(slot));
+    if (changed.length === 0) return;
+    const generation = nextGeneration();
+    for (const slot of changed) {
+      if (this.#closed || !this.#isRunning) return;
+      await this.#logged(this.#reload(slot, generation));
+    }
+    this.#watch();
+  }
+
+  /** The files of a slot with what they are now, when any differs from what was loaded. */
+  #refreshed(slot: Slot): boolean {
+    // Files that an addon imports later, by import(), have come to be known since.
+    for (const [file, hash] of filesOf(slot.path!, slot.generation)) {
+      if (!slot.files.has(file)) slot.files.set(file, hash);
+    }
+    return hasChanged(slot);
+  }
+
+  async #reload(slot: Slot, generation: number): Promise<void> {
+    const before = [...slot.files.keys()].map((file): [string, string | null] => [file, hashOf(file)]);
+    let addons: Addon[];
+    try {
+      addons = await this.#import(slot, generation);
+    } catch (error) {
+      // The old one stays. It is tried again when anything changes that the old or the new one was made of.
+      const named = filesIn((error as WeirError).cause).map((
+        file,
+      ): [string, string | null] => [file, hashOf(file)]);
+      slot.files = new Map([...named, ...before, ...filesOf(slot.path!, generation)]);
+      throw error;
+    }
+    await this.#life(slot, "done");
+    this.#adopt(slot, addons, generation);
+    // Events still go to the old one, so that none meets an addon that has not read its options.
+    await this.#logged(this.#registerOptions(slot));
+    await this.#logged(this.#configureSlot(slot, new Set(this.#options.names())));
+    this.#publish();
+    await this.#life(slot, "running");
+  }
+}
+
+/** True for what has a default export or hooks of its own; false for a class and an array, which stand for themselves. */
+function isModule(addon: AddonModule | AddonExport): addon is AddonModule {
+  return typeof addon === "object" && !Array.isArray(addon);
+}
+
+function hasChanged(slot: Slot): boolean {
+  return [...slot.files].some(([file, hash]) => hashOf(file) !== hash);
+}

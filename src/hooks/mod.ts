@@ -1,0 +1,9 @@
+/**
+ * Hooks: their names and types, calling them, and loading addons (again and again). The floor under the proxy.
+ * @module
+ */
+export type * from "./addon.ts";
+export { forAddons } from "./addon.ts";
+export * from "./names.ts";
+export { Dispatcher, type LoadedAddon } from "./dispatch.ts";
+export { AddonManager, type AddonSource, type OptionsHost } from "./loader.ts";

@@ -1,0 +1,89 @@
+/**
+ * Importing addon modules: the one place where weir does that.
+ *
+ * A `resolve` hook of the runtime's module loader hands the generation of a module on to the files that it imports by
+ * a relative or absolute name, and notes who imports whom. Bare names (`weir`, `npm:…`, `node:…`) are libraries: they
+ * keep their one instance, so that an addon's `weir` is the proxy's.
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { registerHooks } from "node:module";
+import { fromFileUrl, generationOf, tagged } from "./generation.ts";
+
+/** What is known of a module of some generation. */
+interface ModuleRecord {
+  /** Hash of the file just before the runtime read it; null when it was not there. */
+  readonly hash: string | null;
+  readonly imports: Set<string>;
+}
+
+// The runtime has one module loader, so this is one for the process, too.
+const records = new Map<string, ModuleRecord>();
+let generations = 0;
+let installed = false;
+
+/** A number that no module has been loaded under. */
+export function nextGeneration(): number {
+  return ++generations;
+}
+
+/** Imports an addon's file under a generation. Rejects with whatever reading, compiling or running it throws. */
+export async function importModule(path: string, generation: number): Promise<Record<string, unknown>> {
+  install();
+  const url = tagged(path, generation);
+  record(url);
+  return await import(url);
+}
+
+/** The files that a module was made of, itself included, with their hashes when they were loaded. */
+export function filesOf(path: string, generation: number): Map<string, string | null> {
+  const files = new Map<string, string | null>();
+  const waiting = [tagged(path, generation)];
+  for (let url = waiting.pop(); url !== undefined; url = waiting.pop()) {
+    const known = records.get(url);
+    const file = fromFileUrl(url);
+    if (!known || files.has(file)) continue;
+    files.set(file, known.hash);
+    waiting.push(...known.imports);
+  }
+  return files;
+}
+
+/** Lets go of what is known about modules of generations that are no longer in use. */
+export function forgetExcept(inUse: ReadonlySet<number>): void {
+  for (const url of records.keys()) if (!inUse.has(generationOf(url)!)) records.delete(url);
+}
+
+/** A hash of a file's content, or null when it cannot be read. */
+export function hashOf(path: string): string | null {
+  try {
+    return createHash("sha256").update(readFileSync(path)).digest("base64");
+  } catch {
+    return null;
+  }
+}
+
+function record(url: string): ModuleRecord {
+  let known = records.get(url);
+  if (!known) records.set(url, known = { hash: hashOf(fromFileUrl(url)), imports: new Set() });
+  return known;
+}
+
+function install(): void {
+  if (installed) return;
+  installed = true;
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      const resolved = nextResolve(specifier, context);
+      const generation = generationOf(context.parentURL);
+      if (generation === null || !/^(\.{0,2}\/|file:)/.test(specifier) || !resolved.url.startsWith("file:")) {
+        return resolved;
+      }
+      const url = tagged(fromFileUrl(resolved.url), generation);
+      record(context.parentURL!).imports.add(url);
+      record(url);
+      return { ...resolved, url, shortCircuit: true };
+    },
+  });
+}

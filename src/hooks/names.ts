@@ -1,0 +1,105 @@
+/**
+ * The hooks: their names and what each is given (mitmproxy `hooks.py`, `proxy/layers/*`).
+ * @module
+ */
+import type { Address } from "../net/conn.ts";
+import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
+import type { HttpFlow, TcpFlow } from "../flow/flow.ts";
+import type { AddonOptions, Context, Loader } from "./addon.ts";
+
+/** What `tls_clienthello` is given: what the client said first, before anyone decides to intercept. */
+export interface ClientHelloData {
+  /** Server name that the client asked for (RFC 6066 §3), or null. */
+  readonly sni: string | null;
+  /** Protocols that the client offers (RFC 7301), in its order. */
+  readonly alpn: readonly string[];
+  readonly clientConn: ClientConnection;
+  /** Where the connection is meant to go, or null when that is not known yet. */
+  readonly serverAddress: Address | null;
+  /** Set to true to pass the connection through untouched. */
+  ignore: boolean;
+}
+
+/** What the `server_*` hooks are given. */
+export interface ServerConnectionData {
+  readonly server: ServerConnection;
+  /** The client for whom the connection is made; a pooled connection may serve others later. */
+  readonly clientConn: ClientConnection;
+  /** Set to a sentence in `server_connect` to refuse the connection; says in `server_disconnected` what broke it. */
+  error: string | null;
+}
+
+/** Hooks that follow flows and connections, with the type of their first argument. */
+export interface EventHooks {
+  http_connect: HttpFlow;
+  requestheaders: HttpFlow;
+  request: HttpFlow;
+  responseheaders: HttpFlow;
+  response: HttpFlow;
+  complete: HttpFlow;
+  error: HttpFlow;
+  websocket_start: HttpFlow;
+  websocket_message: HttpFlow;
+  websocket_end: HttpFlow;
+  tcp_start: TcpFlow;
+  tcp_message: TcpFlow;
+  tcp_end: TcpFlow;
+  tcp_error: TcpFlow;
+  tls_clienthello: ClientHelloData;
+  client_connected: ClientConnection;
+  client_disconnected: ClientConnection;
+  server_connect: ServerConnectionData;
+  server_connected: ServerConnectionData;
+  server_disconnected: ServerConnectionData;
+}
+
+/** Every hook as the method of an addon. The second argument is always `ctx`, but for `configure`, where it is the third. */
+export interface LifeHooks {
+  /** Before options are read: register your own. */
+  load(loader: Loader, ctx: Context): unknown;
+  /** Once at start and whenever options change; `changed` holds their names. Throw to refuse them. */
+  configure(options: AddonOptions, changed: ReadonlySet<string>, ctx: Context): unknown;
+  /** weir listens. There is nothing else to say, so both arguments are `ctx`. */
+  running(ctx: Context, same: Context): unknown;
+  /** The addon is about to go: at the end, and before it is loaded again. */
+  done(ctx: Context, same: Context): unknown;
+}
+
+export type EventHookName = keyof EventHooks;
+export type LifeHookName = keyof LifeHooks;
+export type HookName = EventHookName | LifeHookName;
+
+/** A record, so that the compiler sees to it that no name is missing. */
+const EVENT_HOOKS: Record<EventHookName, true> = {
+  http_connect: true,
+  requestheaders: true,
+  request: true,
+  responseheaders: true,
+  response: true,
+  complete: true,
+  error: true,
+  websocket_start: true,
+  websocket_message: true,
+  websocket_end: true,
+  tcp_start: true,
+  tcp_message: true,
+  tcp_end: true,
+  tcp_error: true,
+  tls_clienthello: true,
+  client_connected: true,
+  client_disconnected: true,
+  server_connect: true,
+  server_connected: true,
+  server_disconnected: true,
+};
+
+const LIFE_HOOKS: Record<LifeHookName, true> = { load: true, configure: true, running: true, done: true };
+
+export const EVENT_HOOK_NAMES = Object.keys(EVENT_HOOKS) as EventHookName[];
+export const LIFE_HOOK_NAMES = Object.keys(LIFE_HOOKS) as LifeHookName[];
+export const HOOK_NAMES: readonly HookName[] = [...LIFE_HOOK_NAMES, ...EVENT_HOOK_NAMES];
+
+/** True for the name of a hook. */
+export function isHookName(name: string): name is HookName {
+  return Object.hasOwn(EVENT_HOOKS, name) || Object.hasOwn(LIFE_HOOKS, name);
+}
