@@ -1,0 +1,265 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import Dumper from "../../addons/dumper.ts";
+import { WeirError } from "../../src/errors.ts";
+import type { HttpFlow } from "../../src/flow/flow.ts";
+import { Headers } from "../../src/flow/headers.ts";
+import { internals, type Message } from "../../src/flow/message.ts";
+import { WebSocketData, WebSocketMessage } from "../../src/flow/websocket.ts";
+import { AddonManager, type Dispatcher } from "../../src/hooks/mod.ts";
+import { addonHost, httpFlow, respond, serverConn, tcpFlow } from "../support/addon_host.ts";
+
+/** What the dumper writes while `run` does; times are made `0ms`. */
+async function dumped(
+  detail: number,
+  run: (hooks: Dispatcher) => void,
+): Promise<{ text: string; writes: number }> {
+  const host = addonHost();
+  const manager = new AddonManager(host.ctx, host.options);
+  await manager.load([{ name: "dumper", addon: Dumper, builtin: true }]);
+  await host.options.update({ flow_detail: detail });
+  await manager.configure(new Set(["flow_detail"]));
+  let text = "";
+  let writes = 0;
+  const stdout = Deno.stdout as { writeSync(bytes: Uint8Array): number };
+  const { writeSync } = stdout;
+  stdout.writeSync = (bytes) => {
+    text += new TextDecoder().decode(bytes);
+    writes++;
+    return bytes.length;
+  };
+  try {
+    run(manager.dispatcher);
+  } finally {
+    stdout.writeSync = writeSync;
+  }
+  assertEquals(host.lines, []);
+  return { text: text.replaceAll(/ \d+ms\b/g, " 0ms"), writes };
+}
+
+function buffered(message: Message, content: string | Uint8Array): void {
+  const state = message[internals];
+  state.mode = "buffered";
+  state.raw = typeof content === "string" ? new TextEncoder().encode(content) : content;
+}
+
+function streamed(message: Message, received: number): void {
+  Object.assign(message[internals], { mode: "streamed", streamedBy: "size", received });
+}
+
+function exchange(body: string | Uint8Array = "hello", type = "text/plain"): HttpFlow {
+  const flow = httpFlow({ headers: [["Host", "example.com"], ["X-Id", "1"]] });
+  buffered(flow.request, "");
+  buffered(respond(flow, { headers: [["Content-Type", type]] }), body);
+  return flow;
+}
+
+Deno.test("level 0 prints nothing", async () => {
+  const { writes } = await dumped(0, (hooks) => {
+    hooks.trigger("complete", exchange());
+    hooks.trigger("error", exchange());
+    const tcp = tcpFlow();
+    tcp.record({ fromClient: true, content: new Uint8Array(1), timestamp: 0 });
+    hooks.trigger("tcp_message", tcp);
+  });
+  assertEquals(writes, 0);
+});
+
+Deno.test("level 1 prints a line for the request and one for the response, in one write", async () => {
+  const { text, writes } = await dumped(1, (hooks) => {
+    const flow = exchange();
+    hooks.trigger("request", flow);
+    hooks.trigger("response", flow);
+    hooks.trigger("complete", flow);
+  });
+  assertEquals(
+    text,
+    "127.0.0.1:52344: GET http://example.com/path\n" +
+      "              << 200 OK 5b 0ms\n",
+  );
+  assertEquals(writes, 1);
+});
+
+Deno.test("versions are said when they are not HTTP/1 on both sides", async () => {
+  const { text } = await dumped(1, (hooks) => {
+    const h2 = httpFlow({ httpVersion: "HTTP/2.0" });
+    respond(h2, { httpVersion: "HTTP/2.0", reason: "" });
+    hooks.trigger("complete", h2);
+    const old = httpFlow({ httpVersion: "HTTP/1.0" });
+    respond(old);
+    hooks.trigger("complete", old);
+  });
+  assertEquals(
+    text,
+    "127.0.0.1:52344: GET http://example.com/path HTTP/2.0\n" +
+      "     << HTTP/2.0 200 OK 0b 0ms\n" +
+      "127.0.0.1:52344: GET http://example.com/path HTTP/1.0\n" +
+      "     << HTTP/1.1 200 OK 0b 0ms\n",
+  );
+});
+
+Deno.test("sizes are written as mitmdump does", async () => {
+  for (
+    const [bytes, text] of [[1023, "1023b"], [1024, "1.0k"], [102400, "100k"], [3145728, "3.0m"], [
+      5e9,
+      "4.7g",
+    ]]
+  ) {
+    const dump = await dumped(1, (hooks) => {
+      const flow = httpFlow({ method: "POST" });
+      streamed(flow.request, Number(bytes));
+      streamed(respond(flow), Number(bytes));
+      hooks.trigger("complete", flow);
+    });
+    assertStringIncludes(dump.text, `POST http://example.com/path ${text}\n`);
+    assertStringIncludes(dump.text, `<< 200 OK ${text} 0ms (streamed: size)\n`);
+  }
+});
+
+Deno.test("an exchange that streams is announced once, and printed when it is complete", async () => {
+  const { text } = await dumped(1, (hooks) => {
+    const flow = httpFlow();
+    streamed(flow.request, 0);
+    hooks.trigger("request", flow);
+    streamed(respond(flow), 0);
+    hooks.trigger("response", flow);
+    flow.response![internals].received = 2048;
+    hooks.trigger("complete", flow);
+  });
+  assertEquals(
+    text,
+    "127.0.0.1:52344: GET http://example.com/path (streaming)\n" +
+      "127.0.0.1:52344: GET http://example.com/path\n" +
+      "              << 200 OK 2.0k 0ms (streamed: size)\n",
+  );
+});
+
+Deno.test("a WebSocket connection is announced when it starts, as its end may be far away", async () => {
+  const { text } = await dumped(1, (hooks) => hooks.trigger("websocket_start", exchange()));
+  assertEquals(text, "127.0.0.1:52344: GET http://example.com/path (WebSocket)\n");
+});
+
+Deno.test("an error is printed with what there is of the flow", async () => {
+  const cause = new WeirError("server", "unreachable", "example.com:80\x1b[31m refused");
+  const { text } = await dumped(1, (hooks) => {
+    const flow = httpFlow();
+    flow.error = { message: cause.message, timestamp: 0, cause };
+    hooks.trigger("error", flow);
+  });
+  assertEquals(text, "127.0.0.1:52344: GET http://example.com/path\n << example.com:80\\x1b[31m refused\n");
+});
+
+Deno.test("level 2 adds headers and trailers", async () => {
+  const { text } = await dumped(2, (hooks) => {
+    const flow = exchange();
+    flow.response!.trailers = new Headers([["X-Sum", "5"]]);
+    hooks.trigger("complete", flow);
+  });
+  assertEquals(
+    text,
+    "127.0.0.1:52344: GET http://example.com/path\n" +
+      "    Host: example.com\n" +
+      "    X-Id: 1\n" +
+      " << 200 OK 5b 0ms\n" +
+      "    Content-Type: text/plain\n" +
+      "    --- HTTP Trailers\n" +
+      "    X-Sum: 5\n",
+  );
+});
+
+Deno.test("level 3 adds bodies: text as it is, JSON set out, other bytes as a hex dump", async () => {
+  const text = async (body: string | Uint8Array, type: string) =>
+    (await dumped(3, (hooks) => hooks.trigger("complete", exchange(body, type)))).text.split(type + "\n")[1];
+  assertEquals(await text("one\ntwo\n", "text/plain"), "\n    one\n    two\n\n");
+  assertEquals(
+    await text('{"a":[1]}', "application/json"),
+    '\n    {\n        "a": [\n            1\n        ]\n    }\n\n',
+  );
+  assertEquals(await text("{broken", "application/json"), "\n    {broken\n\n");
+  assertEquals(
+    await text(new Uint8Array([0, 255, 65]), "image/png"),
+    `\n    0000000000 00 ff 41${" ".repeat(39)}  ..A\n\n`,
+  );
+});
+
+Deno.test("level 3 cuts long bodies off, level 4 does not", async () => {
+  const body = Array.from({ length: 100 }, (_, i) => `line ${i}`).join("\n");
+  const three = await dumped(3, (hooks) => hooks.trigger("complete", exchange(body)));
+  assertStringIncludes(three.text, "    line 69\n    (cut off)\n");
+  assertEquals(three.text.includes("line 70"), false);
+  const four = await dumped(4, (hooks) => hooks.trigger("complete", exchange(body)));
+  assertStringIncludes(four.text, "    line 99\n");
+  assertEquals(four.text.includes("cut off"), false);
+});
+
+Deno.test("level 3 cuts one line of a megabyte off, too", async () => {
+  const { text } = await dumped(3, (hooks) => hooks.trigger("complete", exchange("é".repeat(500_000))));
+  assertEquals(text.length < 80_000, true);
+  assertStringIncludes(text, "é\n    (cut off)\n");
+});
+
+Deno.test("level 3 says why a streamed body is not shown", async () => {
+  const { text } = await dumped(3, (hooks) => {
+    const flow = exchange();
+    flow.response![internals].raw = null;
+    streamed(flow.response!, 10);
+    hooks.trigger("complete", flow);
+  });
+  assertStringIncludes(text, "(streamed, so there is no content to show)");
+});
+
+Deno.test("control characters from the network are never printed", async () => {
+  const { text } = await dumped(4, (hooks) => {
+    const flow = httpFlow({ method: "GE\x1bT", path: "/\x07\x9b", headers: [["X-Evil", "a\x1b[2Jb"]] });
+    buffered(flow.request, "");
+    const response = respond(flow, { reason: "O\x1bK" });
+    buffered(response, "x\x1b[31my\r\nz\x07");
+    hooks.trigger("complete", flow);
+  });
+  // deno-lint-ignore no-control-regex -- that there are none is what is tested
+  assertEquals(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(text), false);
+  assertStringIncludes(text, "x\\x1b[31my\n    z\\x07");
+});
+
+Deno.test("TCP and WebSocket messages are printed with their direction", async () => {
+  const { text } = await dumped(3, (hooks) => {
+    const tcp = tcpFlow();
+    tcp.record({ fromClient: true, content: new TextEncoder().encode("ping"), timestamp: 0 });
+    hooks.trigger("tcp_message", tcp);
+    const flow = httpFlow();
+    flow.serverConn = serverConn;
+    flow.websocket = new WebSocketData({ messages: 10, bytes: 1000 });
+    flow.websocket[internals].record(new WebSocketMessage(true, false, new TextEncoder().encode("pong")));
+    hooks.trigger("websocket_message", flow);
+  });
+  assertEquals(
+    text,
+    "127.0.0.1:52344 -> tcp -> example.com:80\n\n    ping\n\n" +
+      "127.0.0.1:52344 <- WebSocket text message <- example.com:80/path\n\n    pong\n\n",
+  );
+});
+
+Deno.test("the end of a WebSocket connection is printed, and whether it was a clean one", async () => {
+  const ended = (code: number, byClient: boolean | null, reason: string | null) =>
+    dumped(1, (hooks) => {
+      const flow = httpFlow();
+      flow.serverConn = serverConn;
+      flow.websocket = new WebSocketData({ messages: 10, bytes: 1000 });
+      Object.assign(flow.websocket, { closeCode: code, closedByClient: byClient, closeReason: reason });
+      hooks.trigger("websocket_end", flow);
+    });
+  assertEquals((await ended(1000, true, "bye")).text, "WebSocket connection closed by client: 1000 bye\n");
+  assertMatch(
+    (await ended(1006, null, null)).text,
+    /^Error in WebSocket connection to example\.com:80: .*1006\n$/,
+  );
+});
+
+Deno.test("an error of a TCP flow is printed", async () => {
+  const { text } = await dumped(1, (hooks) => {
+    const flow = tcpFlow();
+    const cause = new WeirError("server", "closed", "reset");
+    flow.error = { message: "reset", timestamp: 0, cause };
+    hooks.trigger("tcp_error", flow);
+  });
+  assertEquals(text, "Error in TCP connection to example.com:80: reset\n");
+});
