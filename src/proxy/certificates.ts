@@ -1,0 +1,118 @@
+/**
+ * The certificates of weir: its CA's, and those it shows to clients for the names that the origin's certificate has.
+ * @module
+ */
+import type { SecureContext } from "node:tls";
+import { messageOf, WeirError } from "../errors.ts";
+import type { ClientConnection } from "../flow/connection.ts";
+import type { CertificateFormat } from "../hooks/mod.ts";
+import { expandHome, type Options } from "../options/mod.ts";
+import { type Authority, Leaves, loadAuthority } from "../tls/mod.ts";
+import type { Log } from "./context.ts";
+import type { Destination, Target } from "./route.ts";
+import { deadline } from "./timing.ts";
+
+/** An origin that answers slower than this is not waited for: the name that the client asked for must do. */
+const LOOK_MS = 5_000;
+/** Origins whose certificate was seen; about as many as there are leaves. */
+const SEEN_MAX = 1024;
+
+/** Connects to an origin and returns the certificate (DER) that it showed. */
+export type ShowCertificate = (
+  destination: Destination,
+  clientConn: ClientConnection,
+) => Promise<Uint8Array | null>;
+
+export class Certificates {
+  readonly #options: Options;
+  readonly #log: Log;
+  readonly #show: ShowCertificate;
+  #authority: Promise<{ authority: Authority; leaves: Leaves }> | null = null;
+  /** What origins have shown, newest last. */
+  readonly #seen = new Map<string, Uint8Array | null>();
+  #trusted: { path: string; pem: string } | null = null;
+
+  constructor(options: Options, log: Log, show: ShowCertificate) {
+    this.#options = options;
+    this.#log = log;
+    this.#show = show;
+  }
+
+  /** Loads the CA, or makes it on first use. @throws {WeirError} when its files cannot be used. */
+  async prepare(): Promise<void> {
+    await this.#load();
+  }
+
+  /** The CA's certificate for people to install. */
+  async file(format: CertificateFormat): Promise<Uint8Array> {
+    await this.#load();
+    return await Deno.readFile(`${this.#confdir}/weir-ca-cert.${format}`);
+  }
+
+  /** What to show to a client that asked for `sni` on its way to `target` (null: to weir itself). */
+  async contextFor(
+    target: Target | null,
+    sni: string | null,
+    clientConn: ClientConnection,
+  ): Promise<SecureContext> {
+    const { leaves } = await this.#load();
+    const host = target?.host ?? clientConn.localAddress.hostname;
+    const upstreamCertificate = target?.scheme === "https" && this.#options.upstream_cert
+      ? await this.#look({ ...target, sni }, clientConn)
+      : null;
+    return (await leaves.leafFor({ host, sni, upstreamCertificate })).context;
+  }
+
+  /** PEM of further issuers to trust for origins. @throws {WeirError} when the file cannot be read. */
+  async trusted(): Promise<readonly string[]> {
+    const path = this.#options.ssl_verify_upstream_trusted_ca;
+    if (path === null) return [];
+    if (this.#trusted?.path !== path) {
+      try {
+        this.#trusted = { path, pem: await Deno.readTextFile(expandHome(path)) };
+      } catch (error) {
+        throw new WeirError(
+          "weir",
+          "tls",
+          `ssl_verify_upstream_trusted_ca cannot be read: ${messageOf(error)}`,
+          {
+            cause: error,
+          },
+        );
+      }
+    }
+    return [this.#trusted.pem];
+  }
+
+  get #confdir(): string {
+    return expandHome(this.#options.confdir);
+  }
+
+  #load(): Promise<{ authority: Authority; leaves: Leaves }> {
+    return this.#authority ??= loadAuthority(this.#confdir).then((authority) => ({
+      authority,
+      leaves: new Leaves(authority),
+    }));
+  }
+
+  /** The certificate that the origin shows, asked for once; null when it cannot be had. */
+  async #look(destination: Destination, clientConn: ClientConnection): Promise<Uint8Array | null> {
+    const key = `${destination.host}:${destination.port} ${destination.sni ?? ""}`;
+    const known = this.#seen.get(key);
+    if (known !== undefined) return known;
+    try {
+      const certificate = await deadline(
+        LOOK_MS,
+        this.#show(destination, clientConn),
+        "the origin did not answer",
+      );
+      this.#seen.set(key, certificate);
+      if (this.#seen.size > SEEN_MAX) this.#seen.delete(this.#seen.keys().next().value!);
+      return certificate;
+    } catch (error) {
+      // The client learns of it by a page, once it sends a request.
+      this.#log.debug(`No certificate of ${destination.host} to copy names from: ${messageOf(error)}`);
+      return null;
+    }
+  }
+}

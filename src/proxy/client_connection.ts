@@ -1,0 +1,300 @@
+/**
+ * One client's connection: its first bytes say what it speaks, layer by layer, until requests or raw bytes come out.
+ *
+ * A listener's connection may be HTTP or TLS; one inside CONNECT may be anything.
+ * @module
+ */
+import { messageOf, WeirError } from "../errors.ts";
+import { type ClientConnection as ClientInfo, newId } from "../flow/connection.ts";
+import { HttpFlow } from "../flow/flow.ts";
+import { Headers } from "../flow/headers.ts";
+import { internals } from "../flow/message.ts";
+import { Request } from "../flow/request.ts";
+import type { IncomingExchange } from "../flow/wire.ts";
+import type { ClientHelloData } from "../hooks/mod.ts";
+import { serveHttp1 } from "../http1/mod.ts";
+import type { Address, Conn, TlsInfo } from "../net/conn.ts";
+import { parseClientHello, serverHandshake } from "../tls/mod.ts";
+import type { ProxyContext } from "./context.ts";
+import { errorPage } from "./error_page.ts";
+import { runExchange } from "./exchange.ts";
+import { FirstBytes } from "./first_bytes.ts";
+import { isAllowed, isIgnored } from "./host_rules.ts";
+import type { ModeSpec } from "../options/mod.ts";
+import { protocolOf } from "./protocol.ts";
+import { Route, type Target } from "./route.ts";
+import { settlesWithin } from "./timing.ts";
+import { runTunnel } from "./tunnel.ts";
+import { webBody } from "./web_body.ts";
+
+/** After CONNECT a client that says nothing may wait for a server that speaks first (SMTP, SSH, MySQL). */
+const SERVER_SPEAKS_FIRST_MS = 500;
+
+const NO_HELLO = Symbol("not a ClientHello");
+
+/** What is known of the client's connection; `tls` is set once it is decrypted. */
+class ClientConn implements ClientInfo {
+  readonly id: string = newId();
+  readonly address: Address;
+  readonly localAddress: Address;
+  tls: TlsInfo | null = null;
+  readonly mode: string;
+  readonly timestampStart: number = Date.now();
+
+  constructor(conn: Conn, mode: ModeSpec) {
+    this.address = conn.remoteAddr;
+    this.localAddress = conn.localAddr;
+    this.mode = mode.spec;
+  }
+}
+
+/** Serves a connection that a listener accepted until it is closed. Never rejects. */
+export async function serveClient(context: ProxyContext, conn: Conn, mode: ModeSpec): Promise<void> {
+  const { hooks, log } = context;
+  const info = new ClientConn(conn, mode);
+  try {
+    await hooks.trigger("client_connected", info);
+    await new ClientServer(context, info, mode).serve(conn);
+  } catch (error) {
+    log.debug(`${info.address.hostname}:${info.address.port}: ${messageOf(error)}`);
+  } finally {
+    conn.close();
+    await hooks.trigger("client_disconnected", info);
+  }
+}
+
+class ClientServer {
+  readonly #context: ProxyContext;
+  readonly #info: ClientConn;
+  /** Where a reverse proxy sends everything; null in regular mode. */
+  readonly #origin: Target | null;
+
+  constructor(context: ProxyContext, info: ClientConn, mode: ModeSpec) {
+    this.#context = context;
+    this.#info = info;
+    this.#origin = mode.mode.kind === "reverse" ? mode.mode : null;
+  }
+
+  /** A connection fresh from the listener: HTTP, or TLS around it. */
+  async serve(conn: Conn): Promise<void> {
+    const first = new FirstBytes(conn);
+    const isTls = await this.#untilStopped(
+      conn,
+      first.until((bytes) => bytes.length === 0 ? undefined : bytes[0] === 0x16),
+    );
+    if (isTls === null) return;
+    const target = this.#origin;
+    if (!isTls) return await this.#serveHttp(first.release(), target, null);
+    const tls = await this.#intercept(first, target);
+    if (tls !== null) await this.#serveHttp(tls, target, null);
+  }
+
+  /** Requests, one after another. */
+  #serveHttp(conn: Conn, target: Target | null, sni: string | null): Promise<void> {
+    const route = new Route(this.#info, target, {
+      sni,
+      rewriteHost: target !== null && target === this.#origin && !this.#context.options.keep_host_header,
+    });
+    const { address } = this.#info;
+    const { log } = this.#context;
+    return serveHttp1(conn, (incoming) => this.#handle(incoming, route), {
+      signal: this.#context.stopping,
+      onRefused: (error) => log.warn(`${address.hostname}:${address.port}: ${error.message}`),
+    });
+  }
+
+  #handle(incoming: IncomingExchange, route: Route): Promise<void> {
+    const { head } = incoming;
+    if (head.form === "authority") return this.#connect(incoming, route);
+    if (!route.hasTarget && head.form !== "absolute" && head.host !== "weir.internal") {
+      return this.#refuse(
+        incoming,
+        "weir is a proxy: send the whole URL in the request line (as with curl -x), or use --mode reverse:ORIGIN.",
+      );
+    }
+    return runExchange(this.#context, incoming, route);
+  }
+
+  /** CONNECT (RFC 9110 §9.3.6): answers, then looks at what comes through the tunnel. */
+  async #connect(incoming: IncomingExchange, route: Route): Promise<void> {
+    if (route.hasTarget) {
+      return await this.#refuse(incoming, "CONNECT is not understood here: this is an origin.");
+    }
+    const { head } = incoming;
+    const flow = new HttpFlow(new Request(head), this.#info);
+    flow[internals].warn = (text) => this.#context.log.warn(text);
+    flow[internals].kill = () => incoming.abort(new WeirError("weir", "killed", "The flow was killed."));
+    await this.#context.hooks.trigger("http_connect", flow);
+    if (flow[internals].killed) return;
+    if (flow.response !== null) return await incoming.respond(flow.response, await webBody(flow.response));
+
+    const { host, port } = flow.request;
+    const target: Target = { scheme: "http", host, port };
+    if (isIgnored(this.#context.options, [target])) {
+      await this.#passThrough(target, null, incoming);
+      return;
+    }
+    await accept(incoming);
+    await this.#serveTunnel(incoming.takeOver(), target);
+  }
+
+  /** What comes through a CONNECT: TLS, HTTP, or bytes that weir does not understand. */
+  async #serveTunnel(conn: Conn, target: Target): Promise<void> {
+    const first = new FirstBytes(conn);
+    try {
+      const decision = this.#untilStopped(conn, first.until(protocolOf));
+      if (!await settlesWithin(SERVER_SPEAKS_FIRST_MS, decision)) {
+        return await this.#serveSilent(first, decision, target);
+      }
+      await this.#serveKnown(first, await decision, target);
+    } finally {
+      conn.close();
+    }
+  }
+
+  async #serveKnown(
+    first: FirstBytes,
+    protocol: "tls" | "http" | "raw" | null,
+    target: Target,
+  ): Promise<void> {
+    const leftAlone = !isAllowed(this.#context.options, [target]);
+    if (protocol === "http" && !leftAlone) return await this.#serveHttp(first.release(), target, null);
+    if (protocol !== "tls") {
+      if (first.bytes.length > 0) await this.#passThrough(target, first.release());
+      return;
+    }
+    const secure: Target = { ...target, scheme: "https" };
+    const tls = await this.#intercept(first, secure);
+    if (tls === null) return;
+    const inner = new FirstBytes(tls);
+    const sni = tls.tls?.sni ?? null;
+    const decision = await this.#untilStopped(tls, inner.until(protocolOf));
+    if (decision === "http") await this.#serveHttp(inner.release(), secure, sni);
+    else if (inner.bytes.length > 0) await this.#passThrough(secure, inner.release());
+  }
+
+  /** Nobody has spoken yet: if the server does first, this is no protocol that weir can look into. */
+  async #serveSilent(
+    first: FirstBytes,
+    decision: Promise<"tls" | "http" | "raw" | null>,
+    target: Target,
+  ): Promise<void> {
+    const destination = { ...target, sni: null };
+    const { conn: server, server: serverConn } = await this.#context.pool.connect(destination, this.#info);
+    const serverFirst = new FirstBytes(server);
+    const greeting = serverFirst.until((bytes) => bytes.length > 0 ? true : undefined).catch(() => null);
+    const speaker = await Promise.race([
+      greeting.then(() => "server"),
+      decision.then(() => "client", () => "client"),
+    ]);
+    if (speaker === "server" || (await decision) === "raw") {
+      const client = first.release();
+      await runTunnel(this.#context, {
+        clientConn: this.#info,
+        client,
+        serverConn,
+        server: serverFirst.release(),
+      });
+      return;
+    }
+    server.close();
+    await this.#serveKnown(first, await decision, target);
+  }
+
+  /**
+   * Ends TLS with a certificate for the name that the client asked for. Null when the connection was passed through
+   * untouched instead, or the handshake failed.
+   */
+  async #intercept(first: FirstBytes, target: Target | null): Promise<Conn | null> {
+    const { hooks, options, certificates, log } = this.#context;
+    const hello = await first.until((bytes) => {
+      const result = parseClientHello(bytes);
+      return result.kind === "more" ? undefined : result.kind === "no" ? NO_HELLO : result.hello;
+    });
+    if (hello === null || hello === NO_HELLO) return null;
+    const data: ClientHelloData = {
+      sni: hello.sni,
+      alpn: hello.alpn,
+      clientConn: this.#info,
+      serverAddress: target && { hostname: target.host, port: target.port },
+      ignore: false,
+    };
+    await hooks.trigger("tls_clienthello", data);
+    if (target !== null) {
+      const names = [target, { ...target, host: hello.sni ?? target.host }];
+      if (data.ignore || isIgnored(options, names) || !isAllowed(options, names)) {
+        await this.#passThrough({ ...target, scheme: "http" }, first.release());
+        return null;
+      }
+    }
+    try {
+      const secureContext = await certificates.contextFor(target, hello.sni, this.#info);
+      const conn = await serverHandshake(first.release(), {
+        secureContext,
+        alpn: ["http/1.1"],
+        side: "client",
+      });
+      this.#info.tls = conn.tls;
+      return conn;
+    } catch (error) {
+      const { address } = this.#info;
+      log.warn(
+        `${address.hostname}:${address.port}: TLS with the client failed (${
+          hello.sni ?? target?.host ?? "no name"
+        }): ${messageOf(error)}`,
+      );
+      return null;
+    }
+  }
+
+  /** Connects to the origin and relays bytes; through CONNECT the client is answered first, with 502 if that fails. */
+  async #passThrough(target: Target, client: Conn | null, incoming?: IncomingExchange): Promise<void> {
+    const { pool, log } = this.#context;
+    const destination = { ...target, sni: null };
+    let upstream;
+    try {
+      upstream = await pool.connect(destination, this.#info);
+    } catch (error) {
+      const failure = WeirError.from(error, "server", "unreachable", `Connecting to ${target.host} failed`);
+      log.warn(failure.message);
+      const page = errorPage(failure);
+      await incoming?.respond(page.head, page.body);
+      return;
+    }
+    if (incoming) {
+      await accept(incoming);
+      client = incoming.takeOver();
+    }
+    if (client === null) return upstream.conn.close();
+    await runTunnel(this.#context, {
+      clientConn: this.#info,
+      client,
+      serverConn: upstream.server,
+      server: upstream.conn,
+    });
+  }
+
+  async #refuse(incoming: IncomingExchange, message: string): Promise<void> {
+    const page = errorPage(new WeirError("client", "protocol", message));
+    await incoming.respond(page.head, page.body);
+  }
+
+  /** Waits for something on an idle connection; closes it when weir stops meanwhile. */
+  async #untilStopped<T>(conn: Conn, pending: Promise<T>): Promise<T> {
+    const { stopping } = this.#context;
+    const close = () => conn.close();
+    stopping.addEventListener("abort", close, { once: true });
+    try {
+      return await pending;
+    } finally {
+      stopping.removeEventListener("abort", close);
+    }
+  }
+}
+
+function accept(incoming: IncomingExchange): Promise<void> {
+  return incoming.respond(
+    { statusCode: 200, reason: "Connection established", httpVersion: "HTTP/1.1", headers: new Headers() },
+    null,
+  );
+}

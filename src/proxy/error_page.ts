@@ -1,0 +1,25 @@
+/**
+ * What the client is told when an exchange fails before anything was sent: a short plain page.
+ * @module
+ */
+import type { WeirError } from "../errors.ts";
+import { escapeControl } from "../flow/escape.ts";
+import { Headers } from "../flow/headers.ts";
+import { reasonFor } from "../flow/response.ts";
+import type { ResponseHead } from "../flow/wire.ts";
+import type { Body } from "../streams/body.ts";
+import { bytesBody } from "../streams/bytes_body.ts";
+
+/** Head and body that say which side failed and why. */
+export function errorPage(error: WeirError): { head: ResponseHead; body: Body } {
+  const { statusCode } = error;
+  const reason = reasonFor(statusCode);
+  const bytes = new TextEncoder().encode(
+    `${statusCode} ${reason}\n\nweir: ${escapeControl(error.message)}\n`,
+  );
+  const headers = new Headers([
+    ["Content-Type", "text/plain; charset=utf-8"],
+    ["Content-Length", String(bytes.length)],
+  ]);
+  return { head: { statusCode, reason, httpVersion: "HTTP/1.1", headers }, body: bytesBody(bytes, null) };
+}

@@ -1,0 +1,320 @@
+/**
+ * One exchange: a request from a client, its way through the hooks to an origin, and the response back.
+ *
+ * `run` reads like the contract: requestheaders → request → (connect) → responseheaders → response → complete, and
+ * `error` instead of `complete` when anything was cut. Which HTTP versions and which mode it serves is not known here.
+ * @module
+ */
+import { WeirError } from "../errors.ts";
+import { type FlowError, HttpFlow } from "../flow/flow.ts";
+import { Headers } from "../flow/headers.ts";
+import { internals } from "../flow/message.ts";
+import { Request } from "../flow/request.ts";
+import { Response } from "../flow/response.ts";
+import type { IncomingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../flow/wire.ts";
+import type { EventHookName } from "../hooks/mod.ts";
+import type { Conn } from "../net/conn.ts";
+import { relay } from "../net/relay.ts";
+import type { Body } from "../streams/body.ts";
+import { BodyPlan } from "./body_plan.ts";
+import type { ProxyContext } from "./context.ts";
+import { errorPage } from "./error_page.ts";
+import type { Route } from "./route.ts";
+import type { Acquired } from "./upstream_pool.ts";
+import { webBody } from "./web_body.ts";
+
+/** Methods that may be sent again when a pooled connection turns out to be closed (RFC 9110 §9.2.2). */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** Runs one exchange to its end, a connection that it switched to another protocol included. Never rejects. */
+export function runExchange(context: ProxyContext, incoming: IncomingExchange, route: Route): Promise<void> {
+  return new Exchange(context, incoming, route).run();
+}
+
+class Exchange {
+  readonly #context: ProxyContext;
+  readonly #incoming: IncomingExchange;
+  readonly #route: Route;
+  readonly #flow: HttpFlow;
+  readonly #requestPlan: BodyPlan;
+  #responsePlan: BodyPlan | null = null;
+  #acquired: Acquired | null = null;
+  /** Why the exchange was stopped from outside: killed, client gone. */
+  #stopped: WeirError | null = null;
+  #onStop: ((error: WeirError) => void) | null = null;
+  /** True once anything of the final response may have been written. */
+  #answered = false;
+  /** True once a 100 went to the client, or none was asked for. */
+  #continued = true;
+
+  constructor(context: ProxyContext, incoming: IncomingExchange, route: Route) {
+    this.#context = context;
+    this.#incoming = incoming;
+    this.#route = route;
+    this.#flow = new HttpFlow(new Request(route.resolve(incoming.head)), route.clientConn);
+    this.#requestPlan = new BodyPlan(context, this.#flow.request);
+    const state = this.#flow[internals];
+    state.warn = (text) => context.log.warn(state.addon === null ? text : `${state.addon}: ${text}`);
+    state.kill = () => this.#stop(new WeirError("weir", "killed", "The flow was killed."));
+    incoming.onGone((error) => this.#stop(error));
+  }
+
+  async run(): Promise<void> {
+    const flow = this.#flow;
+    try {
+      await this.#hook("requestheaders");
+      if (flow.response === null) await this.#readRequest();
+      await this.#hook("request");
+      const upstream = flow.response === null ? await this.#fetch() : null;
+      if (upstream?.upgraded) {
+        await this.#switchProtocols(upstream, upstream.upgraded);
+      } else {
+        await this.#respond(upstream);
+        await this.#finishUpload();
+      }
+      await this.#end("complete");
+    } catch (thrown) {
+      await this.#fail(this.#stopped ?? WeirError.from(thrown, "weir", "internal", "weir failed"));
+    } finally {
+      this.#cleanUp();
+    }
+  }
+
+  /** Runs a hook, then sees to it that nothing goes on that was stopped meanwhile. */
+  async #hook(name: EventHookName): Promise<void> {
+    const pending = this.#context.hooks.trigger(name, this.#flow);
+    if (pending) await pending;
+    if (this.#stopped) throw this.#stopped;
+  }
+
+  async #readRequest(): Promise<void> {
+    const { body } = this.#incoming;
+    const { headers } = this.#flow.request;
+    if (body !== null && /^100-continue$/i.test(headers.get("expect") ?? "")) {
+      if (this.#requestPlan.willBuffer(body)) {
+        headers.delete("expect");
+        await this.#incoming.informational(continueHead());
+      } else {
+        this.#continued = false;
+      }
+    }
+    await this.#requestPlan.settle(
+      body,
+      (limit) =>
+        new WeirError(
+          "client",
+          "limit",
+          `The request body is larger than body_size_limit (${limit} bytes).`,
+          {
+            statusCode: 413,
+          },
+        ),
+    );
+  }
+
+  /** Sends the request; once more on a fresh connection when a pooled one turned out to be closed. */
+  async #fetch(): Promise<UpstreamResponse> {
+    const { request } = this.#flow;
+    const body = this.#requestPlan.outgoing();
+    const replayable = IDEMPOTENT.has(request.method) && request[internals].mode === "buffered";
+    for (let fresh = false;; fresh = true) {
+      const acquired = await this.#acquire(fresh);
+      try {
+        const again = fresh ? this.#requestPlan.outgoing() : body;
+        return await acquired.exchange.send(this.#requestHead(), again, (head) => this.#informational(head));
+      } catch (error) {
+        if (this.#stopped) throw this.#stopped;
+        const lost = error instanceof WeirError && error.side === "server" && error.code === "closed";
+        if (!lost || fresh || !replayable || !acquired.exchange.reused) throw error;
+        acquired.release();
+        this.#acquired = null;
+      }
+    }
+  }
+
+  async #acquire(fresh: boolean): Promise<Acquired> {
+    const { scheme, host, port } = this.#flow.request;
+    const pending = this.#context.pool.acquire(this.#route.destination(scheme, host, port), this.#flow, {
+      fresh,
+    });
+    const stop = new Promise<never>((_, reject) => this.#onStop = reject);
+    // Whoever loses the race is cleaned up: a connection that comes too late goes back to the pool.
+    pending.then((late) => {
+      if (this.#stopped) late.release();
+    }, () => {});
+    const acquired = await Promise.race([pending, stop]).finally(() => this.#onStop = null);
+    this.#acquired = acquired;
+    this.#flow.serverConn = acquired.server;
+    return acquired;
+  }
+
+  #requestHead(): RequestHead {
+    const { method, scheme, host, port, path, httpVersion, headers } = this.#flow.request;
+    if (this.#context.options.via) headers.append("Via", `${httpVersion.slice(5)} weir`);
+    return {
+      method,
+      form: path === "*" ? "asterisk" : "origin",
+      scheme,
+      host,
+      port,
+      path,
+      httpVersion,
+      headers,
+    };
+  }
+
+  #informational(head: ResponseHead): Promise<void> | void {
+    // weir has sent the 100 itself where it buffered the request.
+    if (head.statusCode === 100 && this.#continued) return;
+    if (head.statusCode === 100) this.#continued = true;
+    return this.#incoming.informational(head);
+  }
+
+  async #respond(upstream: UpstreamResponse | null): Promise<void> {
+    const flow = this.#flow;
+    if (upstream !== null) flow.response = new Response(upstream.head);
+    let response = flow.response!;
+    let body = upstream === null ? await webBody(response) : upstream.body;
+
+    await this.#hook("responseheaders");
+    if (flow.response !== response) {
+      ({ response, body } = await this.#replaced(body));
+    }
+    await this.#readResponse(response, body);
+
+    await this.#hook("response");
+    if (flow.response !== response) {
+      this.#responsePlan?.discard(replacedError());
+      this.#responsePlan?.release();
+      ({ response, body } = await this.#replaced(null));
+      await this.#readResponse(response, body);
+    }
+    await this.#sendResponse(response, this.#responsePlan!.outgoing());
+  }
+
+  /** An addon put another response in the place of the one that was there. */
+  async #replaced(body: Body | null): Promise<{ response: Response; body: Body | null }> {
+    body?.cancel(replacedError());
+    const response = this.#flow.response;
+    if (response === null) {
+      throw new WeirError("weir", "addon", "An addon set flow.response to null after it was there.");
+    }
+    return { response, body: await webBody(response) };
+  }
+
+  async #readResponse(response: Response, body: Body | null): Promise<void> {
+    this.#responsePlan = new BodyPlan(this.#context, response);
+    await this.#responsePlan.settle(
+      body,
+      (limit) =>
+        new WeirError(
+          "server",
+          "limit",
+          `The response body is larger than body_size_limit (${limit} bytes).`,
+        ),
+    );
+  }
+
+  async #sendResponse(response: Response, body: Body | null): Promise<void> {
+    const { statusCode, reason, httpVersion, headers } = response;
+    if (body !== null && !mayHaveBody(this.#incoming.head.method, statusCode)) {
+      body.cancel(replacedError());
+      body = null;
+    }
+    if (this.#context.options.via) headers.append("Via", `${httpVersion.slice(5)} weir`);
+    this.#answered = true;
+    await this.#incoming.respond({ statusCode, reason, httpVersion, headers }, body);
+    if (this.#stopped) throw this.#stopped;
+  }
+
+  /** The response is out; the upload may still be on its way, and goes on. */
+  async #finishUpload(): Promise<void> {
+    if (this.#acquired === null) return;
+    if (!this.#continued) {
+      // The final response came instead of the 100 that the client waits for, so the body will not come.
+      this.#requestPlan.discard(
+        new WeirError("client", "closed", "The body was not sent, as no 100 (Continue) came."),
+      );
+      return;
+    }
+    await this.#acquired.exchange.sent;
+    if (this.#stopped) throw this.#stopped;
+  }
+
+  /** After a 101 the connection is no longer HTTP: a WebSocket, or bytes that nobody here understands. */
+  async #switchProtocols(upstream: UpstreamResponse, server: Conn): Promise<void> {
+    const flow = this.#flow;
+    const response = flow.response = new Response(upstream.head);
+    await this.#hook("responseheaders");
+    await this.#readResponse(response, null);
+    await this.#hook("response");
+    if (flow.response !== response) {
+      throw new WeirError("weir", "addon", "A 101 (Switching Protocols) response cannot be replaced.");
+    }
+    await this.#sendResponse(response, null);
+    const client = this.#incoming.takeOver();
+    this.#onStop = () => {
+      client.reset();
+      server.reset();
+    };
+    const { error } = await relay(client, server);
+    if (this.#stopped ?? error) throw this.#stopped ?? error;
+  }
+
+  #stop(error: WeirError): void {
+    if (this.#stopped) return;
+    this.#stopped = error;
+    this.#incoming.abort(error);
+    this.#acquired?.exchange.abort(error);
+    this.#onStop?.(error);
+  }
+
+  /** Cuts both sides so that it shows, or says what went wrong where the client has heard nothing yet. */
+  async #fail(error: WeirError): Promise<void> {
+    this.#acquired?.exchange.abort(error);
+    this.#requestPlan.discard(error);
+    this.#responsePlan?.discard(error);
+    if (this.#answered || this.#stopped || error.code === "addon") {
+      this.#incoming.abort(error);
+    } else {
+      this.#answered = true;
+      const page = errorPage(error);
+      await this.#incoming.respond(page.head, page.body).catch(() => {});
+    }
+    const flowError: FlowError = { message: error.message, timestamp: Date.now(), cause: error };
+    this.#flow.error = flowError;
+    const setBy = this.#flow.response?.[internals].streamSetBy ?? this.#flow.request[internals].streamSetBy;
+    if (error.code === "addon") {
+      this.#context.log.error(setBy === null ? error.message : `${setBy}: ${error.message}`);
+    } else if (error.code === "internal") this.#context.log.error(String(error.stack));
+    await this.#end("error");
+  }
+
+  #cleanUp(): void {
+    const flow = this.#flow;
+    if (this.#acquired === null) this.#requestPlan.discard(replacedError());
+    this.#requestPlan.release();
+    this.#responsePlan?.release();
+    flow.request[internals].stored?.dispose();
+    flow.response?.[internals].stored?.dispose();
+    this.#acquired?.release();
+  }
+
+  async #end(hook: "complete" | "error"): Promise<void> {
+    this.#flow[internals].kill = null;
+    const pending = this.#context.hooks.trigger(hook, this.#flow);
+    if (pending) await pending;
+  }
+}
+
+function mayHaveBody(method: string, statusCode: number): boolean {
+  return method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
+}
+
+function continueHead(): ResponseHead {
+  return { statusCode: 100, reason: "Continue", httpVersion: "HTTP/1.1", headers: new Headers() };
+}
+
+function replacedError(): WeirError {
+  return new WeirError("weir", "closed", "An addon answered in place of the origin.");
+}

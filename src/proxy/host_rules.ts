@@ -1,0 +1,27 @@
+/**
+ * Which hosts weir leaves alone (mitmproxy `ignore_hosts`, `allow_hosts`).
+ * @module
+ */
+import type { Options } from "../options/mod.ts";
+
+/** A name that a connection goes by: of the CONNECT, or of the ClientHello. */
+interface Name {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** True when a pattern of `ignore_hosts` is found in the `host:port` of any of the names. */
+export function isIgnored(options: Options, names: readonly Name[]): boolean {
+  return isFound(options.ignore_hosts, names);
+}
+
+/** True when there are no `allow_hosts`, or one of them is found in the `host:port` of any of the names. */
+export function isAllowed(options: Options, names: readonly Name[]): boolean {
+  return options.allow_hosts.length === 0 || isFound(options.allow_hosts, names);
+}
+
+function isFound(patterns: readonly string[], names: readonly Name[]): boolean {
+  return patterns.some((pattern) =>
+    names.some(({ host, port }) => new RegExp(pattern, "i").test(`${host}:${port}`))
+  );
+}

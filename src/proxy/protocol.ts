@@ -1,0 +1,38 @@
+/**
+ * What protocol a connection speaks, from its first bytes.
+ * @module
+ */
+
+/** What a client says first. */
+export type Protocol = "tls" | "http" | "raw";
+
+/** RFC 8446 §5.1: a handshake record; its version is 3.x. */
+const TLS_HANDSHAKE = 0x16;
+/** A request line that has not ended after so many bytes is a long URL, not another protocol. */
+const LONGEST_METHOD = 32;
+
+/** Decides as soon as the bytes allow; undefined while more are needed. */
+export function protocolOf(bytes: Uint8Array): Protocol | undefined {
+  if (bytes.length === 0) return undefined;
+  if (bytes[0] === TLS_HANDSHAKE) {
+    if (bytes.length < 2) return undefined;
+    return bytes[1] === 3 ? "tls" : "raw";
+  }
+  const space = bytes.indexOf(0x20);
+  const method = bytes.subarray(0, space < 0 ? bytes.length : space);
+  if (method.length > LONGEST_METHOD || !method.every(isMethodByte) || space === 0) return "raw";
+  if (space < 0) return undefined;
+  // "HELP me" and "EHLO host" begin like a method, too: only the end of a request line settles it.
+  const end = bytes.indexOf(0x0a);
+  if (end < 0) return bytes.length > LONGEST_LINE ? "http" : undefined;
+  const line = String.fromCharCode(...bytes.subarray(Math.max(0, end - 10), end));
+  return / HTTP\/\d\.\d\r?$/.test(line) ? "http" : "raw";
+}
+
+/** Longer than what other text protocols send in a line (RFC 5321 §4.5.3.1: 512). */
+const LONGEST_LINE = 1024;
+
+/** RFC 9110 §9.1: methods are tokens; all that are in use are capitals, digits aside. */
+function isMethodByte(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;
+}

@@ -1,0 +1,162 @@
+/**
+ * The proxy from start to stop: options, addons, listeners, connections.
+ * @module
+ */
+import { AddonManager, type AddonSource, type Context, forAddons } from "../hooks/mod.ts";
+import type { Address, Conn } from "../net/conn.ts";
+import { hostPort, listen, type TcpListener } from "../net/mod.ts";
+import { type ModeSpec, type OptionRegistry, parseMode } from "../options/mod.ts";
+import { VERSION } from "../version.ts";
+import { Certificates } from "./certificates.ts";
+import { serveClient } from "./client_connection.ts";
+import type { Log, ProxyContext } from "./context.ts";
+import { MemoryBudget } from "./memory_budget.ts";
+import { settlesWithin } from "./timing.ts";
+import { UpstreamPool } from "./upstream_pool.ts";
+
+/** One listener that is ready. */
+export interface Listening {
+  readonly mode: ModeSpec;
+  readonly address: Address;
+}
+
+/** What a proxy is made of. */
+export interface ProxyServerInit {
+  readonly options: OptionRegistry;
+  readonly log: Log;
+  /** Called when an addon asks weir to end. */
+  onShutdown?(): void;
+}
+
+/** Life: `load` addons, set options, `start`, `stop`. */
+export class ProxyServer {
+  readonly #init: ProxyServerInit;
+  readonly #addons: AddonManager;
+  readonly #context: ProxyContext;
+  readonly #pool: UpstreamPool;
+  readonly #stopping = new AbortController();
+  readonly #listeners: { listener: TcpListener; listening: Listening }[] = [];
+  readonly #clients = new Map<Conn, Promise<void>>();
+  readonly #accepting: Promise<void>[] = [];
+  #stopped: Promise<void> | null = null;
+  #unsubscribe: () => void = () => {};
+
+  constructor(init: ProxyServerInit) {
+    this.#init = init;
+    const { options: registry, log } = init;
+    const options = registry.values;
+    const certificates = new Certificates(options, log, async (destination, clientConn) => {
+      return (await this.#pool.preconnect(destination, clientConn)).certificate;
+    });
+    const ctx: Context = {
+      options: forAddons(options),
+      log,
+      proxy: {
+        version: VERSION,
+        get addresses() {
+          return addresses();
+        },
+        get modes() {
+          return options.mode;
+        },
+        certificate: (format) => certificates.file(format),
+        shutdown: () => init.onShutdown?.(),
+      },
+    };
+    const addresses = () => this.listening.map(({ address }) => address);
+    this.#addons = new AddonManager(ctx, registry);
+    const hooks = this.#addons.dispatcher;
+    this.#pool = new UpstreamPool({
+      options,
+      hooks,
+      trusted: () => certificates.trusted(),
+      isLoop: (local, remote) => addresses().some((own) => isSame(own, local, remote)),
+    });
+    this.#context = {
+      options,
+      hooks,
+      log,
+      pool: this.#pool,
+      certificates,
+      memory: new MemoryBudget(() => options.memory_limit),
+      stopping: this.#stopping.signal,
+    };
+  }
+
+  /** The listeners that are ready, in the order of `mode`. */
+  get listening(): readonly Listening[] {
+    return this.#listeners.map(({ listening }) => listening);
+  }
+
+  /** Loads addons; their options are known afterwards. @throws {WeirError} one line for the user. */
+  load(sources: readonly AddonSource[]): Promise<void> {
+    return this.#addons.load(sources);
+  }
+
+  /** Listens in every mode. @throws {WeirError} one line for the user, and nothing listens. */
+  async start(): Promise<readonly Listening[]> {
+    const { options, log } = this.#context;
+    await this.#context.certificates.prepare();
+    await this.#addons.configure(new Set(this.#init.options.names()));
+    this.#unsubscribe = this.#init.options.subscribe((changed) => this.#addons.configure(changed));
+    try {
+      for (const spec of options.mode) this.#listen(parseMode(spec));
+    } catch (error) {
+      for (const { listener } of this.#listeners) listener.close();
+      throw error;
+    }
+    for (const { listener, listening } of this.#listeners) {
+      this.#accepting.push(this.#accept(listener, listening.mode));
+      const { mode, spec } = listening.mode;
+      const what = mode.kind === "regular"
+        ? "HTTP proxy"
+        : `Reverse proxy to ${spec.slice("reverse:".length).split("@")[0]}`;
+      log.info(`${what} listening at ${hostPort(listening.address)}`);
+    }
+    await this.#addons.running();
+    return this.listening;
+  }
+
+  /** Stops accepting, lets exchanges finish for `graceMs`, cuts what is left, runs `done` hooks. Idempotent. */
+  stop(graceMs: number): Promise<void> {
+    return this.#stopped ??= this.#stop(graceMs);
+  }
+
+  #listen(mode: ModeSpec): void {
+    const { options } = this.#context;
+    const listener = listen({
+      hostname: mode.listenHost ?? options.listen_host,
+      port: mode.listenPort ?? options.listen_port,
+    });
+    this.#listeners.push({ listener, listening: { mode, address: listener.addr } });
+  }
+
+  async #accept(listener: TcpListener, mode: ModeSpec): Promise<void> {
+    for await (const conn of listener) {
+      const served = serveClient(this.#context, conn, mode);
+      this.#clients.set(conn, served);
+      void served.finally(() => this.#clients.delete(conn));
+    }
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    for (const { listener } of this.#listeners) listener.close();
+    await Promise.all(this.#accepting);
+    this.#stopping.abort();
+    await settlesWithin(graceMs, Promise.all(this.#clients.values()));
+    for (const conn of this.#clients.keys()) conn.reset();
+    this.#pool.close();
+    await Promise.all(this.#clients.values());
+    this.#unsubscribe();
+    await this.#addons.done();
+    await this.#addons.close();
+  }
+}
+
+/** True when a connection with these ends leads to the listener at `own`. */
+function isSame(own: Address, local: Address, remote: Address): boolean {
+  if (remote.port !== own.port) return false;
+  // A listener on all addresses is met at any address that is this machine's, and then both ends have it.
+  const everywhere = own.hostname === "0.0.0.0" || own.hostname === "::";
+  return remote.hostname === own.hostname || (everywhere && remote.hostname === local.hostname);
+}

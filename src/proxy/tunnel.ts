@@ -1,0 +1,63 @@
+/**
+ * Connections that weir passes on as raw bytes, with the `tcp_*` hooks: protocols it does not speak, hosts it was told
+ * to leave alone.
+ * @module
+ */
+import { WeirError } from "../errors.ts";
+import type { ClientConnection } from "../flow/connection.ts";
+import { TcpFlow, type TcpMessage } from "../flow/flow.ts";
+import { internals } from "../flow/message.ts";
+import type { Conn } from "../net/conn.ts";
+import { relay } from "../net/relay.ts";
+import type { ProxyContext } from "./context.ts";
+import type { ServerConnection } from "../flow/connection.ts";
+
+/** Both ends of a tunnel. */
+export interface TunnelEnds {
+  readonly clientConn: ClientConnection;
+  readonly client: Conn;
+  readonly serverConn: ServerConnection;
+  readonly server: Conn;
+}
+
+/** Relays until both directions have ended. Never rejects; both connections are closed afterwards. */
+export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promise<void> {
+  const { hooks, log } = context;
+  const { client, server } = ends;
+  const flow = new TcpFlow(ends.clientConn);
+  flow.serverConn = ends.serverConn;
+  const state = flow[internals];
+  state.warn = (text) => log.warn(text);
+  state.kill = () => {
+    client.reset();
+    server.reset();
+  };
+  try {
+    await hooks.trigger("tcp_start", flow);
+    await relay(
+      client,
+      server,
+      hooks.has("tcp_message") ? { onData: (chunk, fromClient) => tap(chunk, fromClient) } : {},
+    );
+    if (state.killed) throw new WeirError("weir", "killed", "The flow was killed.");
+    await hooks.trigger("tcp_end", flow);
+  } catch (thrown) {
+    const cause = state.killed
+      ? new WeirError("weir", "killed", "The flow was killed.")
+      : WeirError.from(thrown, "weir", "closed", "The tunnel broke");
+    flow.error = { message: cause.message, timestamp: Date.now(), cause };
+    await hooks.trigger("tcp_error", flow);
+  } finally {
+    state.kill = null;
+    client.close();
+    server.close();
+  }
+
+  async function tap(chunk: Uint8Array, fromClient: boolean): Promise<Uint8Array> {
+    // The relay reuses its buffer, and the message may be kept.
+    const message: TcpMessage = { fromClient, content: chunk.slice(), timestamp: Date.now() };
+    flow.record(message);
+    await hooks.trigger("tcp_message", flow);
+    return message.content;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The body of a web `Response` that an addon gave: known at once where it is, else a stream.
+ * @module
+ */
+import { concat } from "@std/bytes";
+import type { Response } from "../flow/response.ts";
+import type { Body } from "../streams/body.ts";
+import { bytesBody } from "../streams/bytes_body.ts";
+import { bodyOf } from "../streams/convert.ts";
+
+/** Bodies up to this size are looked at for their end, so that they get a `content-length`. */
+const LOOK_AHEAD = 1024 * 1024;
+
+type Read = ReadableStreamReadResult<Uint8Array>;
+
+/**
+ * Takes the body over. A `Response` made from a string or bytes is all there and gets its length; one whose stream
+ * makes weir wait for longer than a turn of the event loop is passed on as it comes.
+ */
+export async function webBody(response: Response): Promise<Body | null> {
+  const stream = response.takeWebBody();
+  if (stream === null) return null;
+  const reader = stream.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const later = new Promise<null>((resolve) => timer = setTimeout(resolve, 0, null));
+  let pending: Promise<Read> = reader.read();
+  try {
+    while (size <= LOOK_AHEAD) {
+      const read = await Promise.race([pending, later]);
+      if (read === null) break;
+      if (read.done) return size === 0 ? null : bytesBody(concat(chunks), null);
+      if (!(read.value instanceof Uint8Array)) break;
+      chunks.push(read.value);
+      size += read.value.length;
+      pending = reader.read();
+    }
+  } catch {
+    // The stream failed: whoever reads the body below gets the same error where it belongs.
+  } finally {
+    clearTimeout(timer);
+  }
+  return bodyOf(resumed(chunks, pending, reader));
+}
+
+/** The stream again: what was read, the read that was under way, and the rest. */
+function resumed(
+  chunks: Uint8Array[],
+  pending: Promise<Read> | null,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const chunk = chunks.shift();
+      if (chunk !== undefined) return controller.enqueue(chunk);
+      const read = await (pending ?? reader.read());
+      pending = null;
+      if (read.done) controller.close();
+      else controller.enqueue(read.value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+}
