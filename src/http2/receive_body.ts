@@ -1,0 +1,127 @@
+/**
+ * The receiving side of a stream: DATA payloads wait here, whole, until they are taken (RFC 9113 §6.1, §6.9).
+ *
+ * What it may hold is bounded by the window that the stream has given to its peer, and credit for more is given when a
+ * piece is taken: flow control is the backpressure. Payloads are packed behind each other, each with a length of two
+ * bytes, so that even a window full of one-byte frames costs three times its size at most.
+ * @module
+ */
+import type { WeirError } from "../errors.ts";
+import type { Body } from "../streams/body.ts";
+import { MAX_FRAME_SIZE } from "./frames.ts";
+
+const LENGTH_BYTES = 2;
+/** Two full frames: a smaller slab would hold one only, a larger one costs more for the many short bodies. */
+const SLAB_SIZE = 2 * (MAX_FRAME_SIZE + LENGTH_BYTES);
+/** Slabs kept for reuse (4 MiB): what a few busy connections need, so that a large body makes no garbage. */
+const MAX_SPARE = 128;
+const spare: Slab[] = [];
+
+interface Slab {
+  readonly bytes: Uint8Array;
+  read: number;
+  write: number;
+}
+
+/** Called with the bytes that were taken. */
+type OnTaken = (count: number) => void;
+
+/** The body of a message that arrives as DATA frames. */
+export class ReceiveBody implements Body {
+  size: number | null = null;
+  readonly chunked = true;
+  readonly chunkLeft = 0;
+  trailers: string[] | null = null;
+  readonly #onTaken: OnTaken;
+  readonly #onCancelled: (reason: WeirError) => void;
+  readonly #slabs: Slab[] = [];
+  #ended = false;
+  #cancelled: WeirError | null = null;
+  #error: WeirError | null = null;
+  #wake: (() => void) | null = null;
+
+  constructor(onTaken: OnTaken, onCancelled: (reason: WeirError) => void) {
+    this.#onTaken = onTaken;
+    this.#onCancelled = onCancelled;
+  }
+
+  /** Why nobody wants the rest, or null. */
+  get cancelled(): WeirError | null {
+    return this.#cancelled;
+  }
+
+  /** One payload, not empty and at most MAX_FRAME_SIZE. It is copied. */
+  push(payload: Uint8Array): void {
+    if (this.#cancelled !== null || this.#error !== null) return;
+    let slab = this.#slabs.at(-1);
+    if (slab === undefined || slab.write + LENGTH_BYTES + payload.length > SLAB_SIZE) {
+      slab = spare.pop() ?? { bytes: new Uint8Array(SLAB_SIZE), read: 0, write: 0 };
+      this.#slabs.push(slab);
+    }
+    slab.bytes[slab.write] = payload.length >> 8;
+    slab.bytes[slab.write + 1] = payload.length;
+    slab.bytes.set(payload, slab.write + LENGTH_BYTES);
+    slab.write += LENGTH_BYTES + payload.length;
+    this.#notify();
+  }
+
+  /** END_STREAM was received. */
+  end(trailers: string[] | null): void {
+    this.#ended = true;
+    this.trailers = trailers;
+    this.#notify();
+  }
+
+  /** The stream broke; what has arrived before can still be taken. */
+  fail(error: WeirError): void {
+    if (this.#ended || this.#error !== null) return;
+    this.#error = error;
+    this.#notify();
+  }
+
+  take(): Uint8Array | null | undefined {
+    this.#free();
+    const slab = this.#slabs[0];
+    if (slab !== undefined && slab.read < slab.write) {
+      const length = slab.bytes[slab.read] << 8 | slab.bytes[slab.read + 1];
+      const start = slab.read + LENGTH_BYTES;
+      slab.read = start + length;
+      this.#onTaken(length);
+      return slab.bytes.subarray(start, start + length);
+    }
+    if (this.#error !== null) throw this.#error;
+    return this.#ended ? null : undefined;
+  }
+
+  fill(): Promise<void> {
+    const slab = this.#slabs[0];
+    const waiting = slab !== undefined && (slab.read < slab.write || this.#slabs.length > 1);
+    if (waiting || this.#ended || this.#error !== null) return Promise.resolve();
+    return new Promise((resolve) => this.#wake = resolve);
+  }
+
+  cancel(reason: WeirError): void {
+    if (this.#cancelled !== null || (this.#ended && this.#slabs.length === 0)) return;
+    this.#cancelled = reason;
+    // Someone may still hold a piece of a slab, so they are left to the garbage collector.
+    this.#slabs.length = 0;
+    this.#error ??= reason;
+    this.#notify();
+    this.#onCancelled(reason);
+  }
+
+  /** Gives back the slab that the last piece came from, when it has no more. */
+  #free(): void {
+    const slab = this.#slabs[0];
+    if (slab === undefined || slab.read < slab.write) return;
+    this.#slabs.shift();
+    slab.read = slab.write = 0;
+    if (spare.length < MAX_SPARE) spare.push(slab);
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Request heads (RFC 9113 §8.3.1): pseudo-header fields to a {@linkcode RequestHead} and back.
+ * @module
+ */
+import { Headers } from "../flow/headers.ts";
+import type { RequestHead } from "../flow/wire.ts";
+import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** Origin-form: nothing that could end an HTTP/1 request line early, and no fragment (RFC 9110 §7.1). */
+// deno-lint-ignore no-control-regex -- they are what is refused
+const PATH = /^\/[^\x00-\x20#\x7f]*$/;
+/** RFC 3986 §3.2 without userinfo, which §8.3.1 forbids. */
+// deno-lint-ignore no-control-regex -- they are what is refused
+const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\x7f-\xff"#/:<>?@[\\\]^`{|}]+)(?::([0-9]*))?$/;
+
+/** Host without brackets, and port; 0 when there is none. Null when malformed. */
+export function splitAuthority(authority: string): { host: string; port: number } | null {
+  const match = AUTHORITY.exec(authority);
+  if (match === null) return null;
+  const port = match[2] === undefined || match[2] === "" ? 0 : Number(match[2]);
+  if (port > 65535) return null;
+  const host = match[1];
+  return { host: host.startsWith("[") ? host.slice(1, -1) : host, port };
+}
+
+/**
+ * Reads a decoded field list. The result's headers begin with `host` where the client did not send one, so that weir's
+ * other parts and an HTTP/1 origin find it where they look for it.
+ * @throws {StreamError} PROTOCOL_ERROR when the request is malformed (§8.1.1).
+ */
+export function readRequestHead(fields: readonly string[]): RequestHead {
+  const pseudo = new Map<string, string>();
+  let at = 0;
+  // §8.3: all pseudo-header fields come first, each once, and no others than these.
+  for (; at < fields.length && fields[at].startsWith(":"); at += 2) {
+    const name = fields[at];
+    if (!REQUEST_PSEUDO.has(name)) malformed(`The pseudo-header field ${JSON.stringify(name)} is not known.`);
+    if (pseudo.has(name)) malformed(`The pseudo-header field ${name} comes twice.`);
+    pseudo.set(name, fields[at + 1]);
+  }
+  const raw: string[] = [];
+  let hostField: string | null = null, cookieAt = -1, hasLength = false;
+  for (; at < fields.length; at += 2) {
+    const name = fields[at], value = fields[at + 1];
+    checkField(name, value);
+    if (name === "host") {
+      if (hostField !== null) malformed("There is more than one host field.");
+      hostField = value;
+    } else if (name === "cookie") {
+      // §8.2.3: cookie crumbs are one field for HTTP/1.
+      if (cookieAt !== -1) {
+        raw[cookieAt] += `; ${value}`;
+        continue;
+      }
+      cookieAt = raw.length + 1;
+    } else if (name === "content-length") {
+      // That several agree was checked; one is enough.
+      if (hasLength) continue;
+      hasLength = true;
+    }
+    raw.push(name, value);
+  }
+  const method = pseudo.get(":method"), scheme = pseudo.get(":scheme"), path = pseudo.get(":path");
+  const authority = pseudo.get(":authority");
+  if (method === undefined || !TOKEN.test(method)) malformed("The :method is missing or no token.");
+  if (authority === undefined && hostField === null) malformed("There is neither :authority nor host.");
+  const target = splitAuthority(authority ?? hostField ?? "");
+  if (target === null) malformed(`The authority ${JSON.stringify(authority ?? hostField)} is malformed.`);
+  if (method === "CONNECT") {
+    // §8.5.
+    if (scheme !== undefined || path !== undefined) malformed("CONNECT has a :scheme or a :path.");
+    if (authority === undefined || target.port === 0) malformed("CONNECT has no :authority with a port.");
+    addHost(raw, hostField, authority);
+    return head(method, "authority", "", target, "", raw);
+  }
+  if (scheme !== "http" && scheme !== "https") malformed(`The :scheme is ${JSON.stringify(scheme ?? null)}.`);
+  const asterisk = path === "*" && method === "OPTIONS";
+  if (path === undefined || !(asterisk || PATH.test(path))) {
+    malformed(`The :path is ${JSON.stringify(path ?? null)}.`);
+  }
+  if (target.port === 0) target.port = defaultPort(scheme);
+  if (authority !== undefined && hostField !== null) checkAgreement(target, hostField, scheme);
+  if (authority !== undefined) addHost(raw, hostField, authority);
+  return head(method, asterisk ? "asterisk" : "origin", scheme, target, path, raw);
+}
+
+const REQUEST_PSEUDO = new Set([":method", ":scheme", ":authority", ":path"]);
+
+function head(
+  method: string,
+  form: RequestHead["form"],
+  scheme: string,
+  target: { host: string; port: number },
+  path: string,
+  raw: string[],
+): RequestHead {
+  return { method, form, scheme, ...target, path, httpVersion: "HTTP/2.0", headers: Headers.fromRaw(raw) };
+}
+
+function addHost(raw: string[], hostField: string | null, authority: string): void {
+  if (hostField === null) raw.unshift("host", authority);
+}
+
+/** §8.3.1: a host field that names another entity than :authority. */
+function checkAgreement(target: { host: string; port: number }, hostField: string, scheme: string): void {
+  const other = splitAuthority(hostField);
+  if (
+    other === null || other.host.toLowerCase() !== target.host.toLowerCase() ||
+    (other.port === 0 ? defaultPort(scheme) : other.port) !== target.port
+  ) malformed(`The host field ${JSON.stringify(hostField)} does not agree with :authority.`);
+}
+
+function defaultPort(scheme: string): number {
+  return scheme === "https" ? 443 : 80;
+}
+
+/** :authority stands in its place. */
+const NOT_AS_FIELD: ReadonlySet<string> = new Set(["host"]);
+
+/**
+ * The field list for a request. A `host` field decides over the route what :authority says.
+ * @param secure whether the connection has TLS, for targets that name no scheme
+ */
+export function requestFields(head: RequestHead, secure: boolean, length: LengthRule): string[] {
+  const fields = [":method", head.method];
+  const scheme = head.scheme !== "" ? head.scheme : secure ? "https" : "http";
+  const host = head.host.includes(":") ? `[${head.host}]` : head.host;
+  if (head.form === "authority" || head.method === "CONNECT") {
+    fields.push(":authority", `${host}:${head.port}`);
+  } else {
+    const route = head.port === 0 || head.port === defaultPort(scheme) ? host : `${host}:${head.port}`;
+    fields.push(":scheme", scheme, ":authority", head.headers.get("host") ?? route);
+    fields.push(":path", head.path === "" ? "/" : head.path);
+  }
+  addFields(fields, head.headers.raw, NOT_AS_FIELD, length);
+  return fields;
+}

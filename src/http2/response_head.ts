@@ -1,0 +1,43 @@
+/**
+ * Response heads (RFC 9113 §8.3.2): `:status` and fields to a {@linkcode ResponseHead} and back.
+ * @module
+ */
+import { Headers } from "../flow/headers.ts";
+import type { ResponseHead } from "../flow/wire.ts";
+import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
+
+/** @throws {StreamError} PROTOCOL_ERROR when the response is malformed (§8.1.1). */
+export function readResponseHead(fields: readonly string[]): ResponseHead {
+  const status = fields[1];
+  if (fields[0] !== ":status" || !/^[1-9][0-9][0-9]$/.test(status)) {
+    malformed("The :status is missing or malformed.");
+  }
+  // §8.6: 101 has no meaning in HTTP/2.
+  if (status === "101") malformed("The :status is 101.");
+  const raw: string[] = [];
+  let hasLength = false;
+  for (let i = 2; i < fields.length; i += 2) {
+    const name = fields[i];
+    checkField(name, fields[i + 1]);
+    if (name === "content-length") {
+      if (hasLength) continue;
+      hasLength = true;
+    }
+    raw.push(name, fields[i + 1]);
+  }
+  return { statusCode: Number(status), reason: "", httpVersion: "HTTP/2.0", headers: Headers.fromRaw(raw) };
+}
+
+/** Responses that never have a body (RFC 9110 §6.4.1). */
+export function isBodyless(method: string, statusCode: number): boolean {
+  return method === "HEAD" || statusCode === 204 || statusCode === 304;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** The field list for a response. */
+export function responseFields(head: ResponseHead, length: LengthRule): string[] {
+  const fields = [":status", String(head.statusCode)];
+  addFields(fields, head.headers.raw, NONE, length);
+  return fields;
+}

@@ -1,0 +1,217 @@
+/**
+ * The client's leg (RFC 9113 §8): every stream that a client opens is one {@linkcode IncomingExchange}, and its handlers
+ * run side by side.
+ * @module
+ */
+import { WeirError } from "../errors.ts";
+import { Headers } from "../flow/headers.ts";
+import type { IncomingExchange, RequestHead, ResponseHead } from "../flow/wire.ts";
+import type { Conn } from "../net/conn.ts";
+import type { Body } from "../streams/body.ts";
+import { Code, resetCode } from "./errors.ts";
+import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
+import type { DecodedFields } from "./hpack/decoder.ts";
+import { Link } from "./link.ts";
+import { readRequestHead } from "./request_head.ts";
+import { isBodyless, responseFields } from "./response_head.ts";
+import { sendMessage } from "./send_message.ts";
+import { Session } from "./session.ts";
+import { MAX_CONCURRENT_STREAMS } from "./settings.ts";
+import type { Stream, StreamListener } from "./stream.ts";
+import { StreamConn } from "./stream_conn.ts";
+
+/** What is done with each request. When it settles the exchange is over; a rejection aborts it. */
+export type Http2Handler = (incoming: IncomingExchange) => Promise<void>;
+
+export interface ServeHttp2Options {
+  /** What was already read from the connection, the preface included. */
+  firstBytes?: Uint8Array;
+  /** Shuts down in order: no new requests, open ones are finished, then the connection is closed. */
+  signal?: AbortSignal;
+  /** How long an incomplete head is waited for (default 30 s). */
+  headTimeoutMs?: number;
+}
+
+/**
+ * Handlers that may run at a time on one connection. A reset stream frees its place on the wire before its handler has
+ * ended, so this is more than MAX_CONCURRENT_STREAMS; beyond it new streams are refused (CVE-2023-44487).
+ */
+const MAX_HANDLERS = 2 * MAX_CONCURRENT_STREAMS;
+
+/** Serves one connection; resolves when it is closed and every handler has settled. Never rejects. */
+export async function serveHttp2(
+  conn: Conn,
+  handler: Http2Handler,
+  options: ServeHttp2Options = {},
+): Promise<void> {
+  const running = new Set<Promise<void>>();
+  const run = (exchange: ServerExchange): void => {
+    const done = exchange.run(handler).then(() => {
+      running.delete(done);
+    });
+    running.add(done);
+  };
+  const session = new Session("server", {
+    onPending: () => link.onPending(),
+    onOver: () => link.onOver(),
+    onStream: (stream) => running.size < MAX_HANDLERS ? new Opening(stream, conn, run) : null,
+  });
+  const link: Link = new Link(conn, session, options);
+  const shutdown = () => session.drain();
+  options.signal?.addEventListener("abort", shutdown);
+  const closed = link.run();
+  if (options.signal?.aborted) shutdown();
+  await closed;
+  options.signal?.removeEventListener("abort", shutdown);
+  while (running.size > 0) await Promise.all(running);
+}
+
+/** A stream whose head is awaited. */
+class Opening implements StreamListener {
+  readonly #stream: Stream;
+  readonly #conn: Conn;
+  readonly #run: (exchange: ServerExchange) => void;
+
+  constructor(stream: Stream, conn: Conn, run: (exchange: ServerExchange) => void) {
+    this.#stream = stream;
+    this.#conn = conn;
+    this.#run = run;
+  }
+
+  onHead(fields: DecodedFields, endStream: boolean): void {
+    const stream = this.#stream;
+    stream.headReceived = true;
+    if (fields === null) return refuseHead(stream);
+    const head = readRequestHead(fields);
+    const length = head.method === "CONNECT" ? null : contentLength(fields);
+    if (endStream && length !== null && length > 0) {
+      malformed(`No body follows, its content-length says ${length}.`);
+    }
+    stream.expected = length;
+    stream.body.size = length;
+    const hasBody = !endStream && length !== 0 && head.method !== "CONNECT";
+    const exchange = new ServerExchange(stream, this.#conn, head, hasBody ? stream.body : null);
+    stream.listener = exchange;
+    this.#run(exchange);
+  }
+
+  onLost(): void {}
+}
+
+/** Contract §5: a head over 64 KiB or 200 fields is answered with 431. */
+function refuseHead(stream: Stream): void {
+  const head: ResponseHead = { statusCode: 431, reason: "", httpVersion: "HTTP/2.0", headers: new Headers() };
+  const tooLarge = new WeirError("client", "limit", "The request's head is too large.", { statusCode: 431 });
+  sendMessage(stream, () => responseFields(head, "none"), null)
+    .then(() => stream.reset(Code.NO_ERROR, tooLarge))
+    // The client has gone in between, and knows.
+    .catch(() => {});
+}
+
+/** One request of a client. */
+class ServerExchange implements IncomingExchange, StreamListener {
+  readonly head: RequestHead;
+  readonly body: Body | null;
+  readonly #stream: Stream;
+  readonly #conn: Conn;
+  #onGone: ((error: WeirError) => void) | null = null;
+  #lost: WeirError | null = null;
+  #responding = false;
+  #responded = false;
+  #tunnel: StreamConn | null = null;
+
+  constructor(stream: Stream, conn: Conn, head: RequestHead, body: Body | null) {
+    this.#stream = stream;
+    this.#conn = conn;
+    this.head = head;
+    this.body = body;
+  }
+
+  /** Runs the handler and leaves nothing of the stream behind. Never rejects. */
+  async run(handler: Http2Handler): Promise<void> {
+    const stream = this.#stream;
+    try {
+      await handler(this);
+    } catch (thrown) {
+      this.abort(WeirError.from(thrown, "weir", "internal", "The exchange failed"));
+    }
+    if (stream.closed || this.#tunnel !== null) return;
+    if (stream.localEnded) {
+      // §8.1: the response is complete without the rest of the request.
+      stream.reset(
+        Code.NO_ERROR,
+        new WeirError("weir", "closed", "The exchange ended before its request did."),
+      );
+    } else {
+      this.abort(new WeirError("weir", "internal", "The exchange ended without a whole response."));
+    }
+  }
+
+  onGone(listener: (error: WeirError) => void): void {
+    this.#onGone = listener;
+    if (this.#lost !== null) this.#tellGone(this.#lost);
+  }
+
+  async informational(head: ResponseHead): Promise<void> {
+    // §8.6: there is no 101 in HTTP/2.
+    if (head.statusCode === 101 || this.#responding) return;
+    await this.#stream.sendHead(responseFields(head, "none"), false);
+  }
+
+  async respond(head: ResponseHead, body: Body | null): Promise<void> {
+    if (this.#responding) throw new WeirError("weir", "internal", "respond() was called twice.");
+    this.#responding = true;
+    const { method } = this.head;
+    if (this.#opensTunnel(head)) {
+      await this.#stream.sendHead(responseFields(head, "none"), false);
+      await this.#stream.session.flushed();
+    } else {
+      let sent = body;
+      if (body !== null && isBodyless(method, head.statusCode)) {
+        body.cancel(
+          new WeirError("weir", "closed", `A response ${head.statusCode} to ${method} has no body.`),
+        );
+        sent = null;
+      }
+      await sendMessage(this.#stream, () => responseFields(head, lengthRule(method, head, sent)), sent);
+    }
+    this.#responded = true;
+  }
+
+  takeOver(): Conn {
+    if (this.head.method !== "CONNECT" || !this.#responded) {
+      throw new WeirError("weir", "internal", "Only a CONNECT that was accepted can be taken over.");
+    }
+    return this.#tunnel ??= new StreamConn(this.#stream, this.#conn);
+  }
+
+  abort(error: WeirError): void {
+    this.#stream.reset(resetCode(error, "client"), error);
+  }
+
+  /** The head comes once; Stream sees to that. */
+  onHead(): void {}
+
+  onLost(error: WeirError): void {
+    this.#lost = error;
+    this.#tellGone(error);
+  }
+
+  #tellGone(error: WeirError): void {
+    const listener = this.#onGone;
+    if (this.#responded || listener === null) return;
+    this.#onGone = null;
+    listener(error);
+  }
+
+  #opensTunnel(head: ResponseHead): boolean {
+    return this.head.method === "CONNECT" && head.statusCode >= 200 && head.statusCode < 300;
+  }
+}
+
+function lengthRule(method: string, head: ResponseHead, body: Body | null): LengthRule {
+  if (body !== null) return body.size ?? "none";
+  if (method === "HEAD" || head.statusCode === 304) return "keep";
+  // RFC 9110 §8.6: none with 204. Elsewhere END_STREAM says it, and a field that was there says 0.
+  return head.statusCode !== 204 && head.headers.has("content-length") ? 0 : "none";
+}

@@ -1,0 +1,323 @@
+/**
+ * One direction of a relayed connection: one peer's bytes become frames for the other, past the hooks.
+ *
+ * In message mode a message is read whole, shown to the hooks, then sent. In stream mode each frame goes on as it
+ * arrives, and the hooks are shown the message when it is complete.
+ * @module
+ */
+import { clearImmediate, setImmediate } from "node:timers";
+import { messageOf, type Side, WeirError } from "../errors.ts";
+import { internals } from "../flow/message.ts";
+import { type WebSocketData, WebSocketMessage } from "../flow/websocket.ts";
+import type { Conn } from "../net/conn.ts";
+import { type Close, parseClose } from "./close.ts";
+import { Inflater } from "./deflate.ts";
+import { type FrameHead, FrameParser, isControl, MAX_CONTROL, Opcode } from "./frames.ts";
+import { MessageReader, type ReadMessage } from "./messages.ts";
+import { type DirectionDeflate, MessageSender } from "./sender.ts";
+import { Turns } from "./turns.ts";
+import type { FrameWriter } from "./writer.ts";
+
+/** What one read takes: as much as pays, small enough for thousands of connections. */
+const READ_SIZE = 64 * 1024;
+/** Injected messages that may wait; beyond, whoever injects is faster than the peer reads. */
+const MAX_INJECTS = 256;
+/** Streamed messages, and bytes of them, whose hooks may be behind; beyond, the connection waits for the hooks. */
+const MAX_BEHIND = 64;
+const MAX_BEHIND_BYTES = 1024 * 1024;
+
+export interface DirectionOptions {
+  /** Whose bytes are read. */
+  readonly from: Side;
+  readonly source: Conn;
+  readonly out: FrameWriter;
+  readonly deflate: DirectionDeflate | null;
+  readonly data: WebSocketData;
+  /** Most bytes of a message (`websocket_message_limit`). */
+  readonly limit: number;
+  readonly onMessage: ((message: WebSocketMessage) => Promise<void> | void) | undefined;
+  readonly warn: (text: string) => void;
+  /** An addon changed a message that was streamed. */
+  readonly onSealed: () => void;
+}
+
+/** Reads one peer, writes to the other. */
+export class Direction {
+  readonly from: Side;
+  readonly #options: DirectionOptions;
+  readonly #streaming: boolean;
+  readonly #parser: FrameParser;
+  readonly #inflater: Inflater | null;
+  readonly #reader: MessageReader;
+  readonly #sender: MessageSender;
+  /** Hooks, and in message mode sending, one message at a time. */
+  readonly #turns = new Turns();
+  /** The frames of one message on the wire; in message mode only an injected one can be in the way. */
+  readonly #wire = new Turns();
+  #holdsWire = false;
+  #hooking = false;
+  readonly #control = new Uint8Array(MAX_CONTROL);
+  #controlSize = 0;
+  #close: Close | null = null;
+  #discarding = false;
+  #skipping = false;
+  #over = false;
+  #abandoned = false;
+  #injects = 0;
+  #injectBytes = 0;
+  #behind = 0;
+  #behindBytes = 0;
+
+  constructor(options: DirectionOptions) {
+    const { from, deflate } = options;
+    this.from = from;
+    this.#options = options;
+    this.#streaming = options.data.stream;
+    this.#parser = new FrameParser(from, deflate !== null);
+    this.#inflater = deflate === null ? null : new Inflater(from, deflate.takeover);
+    this.#reader = new MessageReader(from, {
+      limit: options.limit,
+      inflater: this.#inflater,
+      keepWire: !this.#streaming,
+      pool: options.data[internals].pool,
+    });
+    this.#sender = new MessageSender(options.out, deflate);
+  }
+
+  /** Relays until a Close frame was passed on. Throws {@linkcode WeirError}: its side says who is at fault. */
+  async run(): Promise<Close> {
+    const { source, out } = this.#options;
+    const parser = this.#parser;
+    const buffer = new Uint8Array(READ_SIZE);
+    try {
+      for (;;) {
+        const count = await this.#read(source, buffer);
+        parser.push(buffer.subarray(0, count));
+        for (let event = parser.next(); event !== undefined; event = parser.next()) {
+          const wait = event === "head" ? this.#onHead(parser.head) : this.#onPayload(parser.piece);
+          if (wait !== undefined) await wait;
+          if (this.#close !== null) break;
+        }
+        if (!out.empty) await out.flush();
+        if (this.#close !== null) return this.#close;
+      }
+    } finally {
+      this.#over = true;
+      if (this.#holdsWire) this.#wire.give();
+    }
+  }
+
+  /** From the next frame on nothing is passed on, but the peer's Close frame is still awaited. */
+  discard(): void {
+    this.#discarding = true;
+  }
+
+  /** No hook is to be called any more. */
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
+  /** Waits for the hooks that are under way or due, and frees what is left. Call after `run` has ended. */
+  async finish(): Promise<void> {
+    this.#over = true;
+    await this.#turns.take();
+    this.#inflater?.close();
+    this.#sender.close();
+    this.#turns.give();
+  }
+
+  /** See {@linkcode WebSocketData.inject}. */
+  inject(message: WebSocketMessage): Promise<void> {
+    const size = message.content.length;
+    if (
+      this.#injects === MAX_INJECTS || (this.#injects > 0 && this.#injectBytes + size > this.#options.limit)
+    ) {
+      const text =
+        `${this.#injects} injected messages (${this.#injectBytes} bytes) are waiting; await inject().`;
+      return Promise.reject(new WeirError("weir", "limit", text));
+    }
+    const sent = this.#injectInTurn(message, size);
+    // A hook that awaits this must not wait for its own end.
+    if (!this.#hooking) return sent;
+    sent.catch(() => {});
+    return Promise.resolve();
+  }
+
+  async #injectInTurn(message: WebSocketMessage, size: number): Promise<void> {
+    this.#injects++;
+    this.#injectBytes += size;
+    await this.#turns.take();
+    try {
+      this.#checkOpen();
+      await this.#hook(message);
+      if (message.dropped) return;
+      await this.#wire.take();
+      try {
+        this.#checkOpen();
+        await this.#sender.inject(message);
+        await this.#options.out.flush();
+      } finally {
+        this.#wire.give();
+      }
+    } finally {
+      this.#options.data[internals].settle(message);
+      this.#turns.give();
+      this.#injects--;
+      this.#injectBytes -= size;
+    }
+  }
+
+  #checkOpen(): void {
+    if (!this.#over && !this.#options.out.closed) return;
+    throw new WeirError(
+      "weir",
+      "closed",
+      "The WebSocket connection has ended before the message was injected.",
+    );
+  }
+
+  async #read(source: Conn, buffer: Uint8Array): Promise<number> {
+    let count;
+    try {
+      count = await source.read(buffer);
+    } catch (thrown) {
+      throw WeirError.from(thrown, this.from, "closed", `The ${this.from}'s WebSocket connection broke`);
+    }
+    if (count !== null) return count;
+    throw new WeirError(this.from, "closed", `The ${this.from} ended its connection without a Close frame.`);
+  }
+
+  #onHead(head: FrameHead): Promise<void> | undefined {
+    if (isControl(head)) {
+      this.#controlSize = 0;
+      return;
+    }
+    this.#skipping = this.#discarding;
+    if (this.#skipping) return;
+    this.#reader.begin(head);
+    if (!this.#streaming) return;
+    if (head.opcode !== Opcode.continuation) {
+      const turn = this.#wire.take();
+      if (turn !== undefined) return turn.then(() => this.#forward(head));
+    }
+    return this.#forward(head);
+  }
+
+  /** Stream mode: the wire is held from a message's first head to its end. */
+  #forward({ fin, rsv1, opcode, length }: FrameHead): Promise<void> | undefined {
+    this.#holdsWire = true;
+    return this.#options.out.begin(fin, rsv1, opcode, length);
+  }
+
+  #onPayload(piece: Uint8Array): Promise<void> | undefined {
+    const { head, left } = this.#parser;
+    if (isControl(head)) {
+      this.#control.set(piece, this.#controlSize);
+      this.#controlSize += piece.length;
+      return left === 0 ? this.#onControl(head.opcode) : undefined;
+    }
+    if (this.#skipping) return;
+    this.#reader.add(piece);
+    const read = left === 0 && head.fin ? this.#reader.end() : null;
+    if (!this.#streaming) return read === null ? undefined : this.#deliver(read);
+    const sent = this.#options.out.payload(piece);
+    if (read === null) return sent;
+    return sent === undefined ? this.#observe(read) : sent.then(() => this.#observe(read));
+  }
+
+  #onControl(opcode: number): Promise<void> | undefined {
+    const { out } = this.#options;
+    const payload = this.#control.subarray(0, this.#controlSize);
+    if (opcode === Opcode.close) {
+      this.#close = parseClose(payload, this.from);
+      out.close(this.#close);
+    } else if (this.#holdsWire || this.#wire.idle) return out.frame(true, false, opcode, payload);
+    else return this.#controlInTurn(opcode, payload);
+  }
+
+  async #controlInTurn(opcode: number, payload: Uint8Array): Promise<void> {
+    await this.#wire.take();
+    try {
+      await this.#options.out.frame(true, false, opcode, payload);
+    } finally {
+      this.#wire.give();
+    }
+  }
+
+  /** Message mode: hooks, then sending. */
+  #deliver(read: ReadMessage): Promise<void> | undefined {
+    const message = this.#messageOf(read);
+    if (this.#options.onMessage !== undefined || !this.#turns.idle) return this.#deliverInTurn(message, read);
+    const state = this.#options.data[internals];
+    state.record(message);
+    const sent = this.#sender.send(message, read);
+    if (sent === undefined) return state.settle(message), undefined;
+    this.#turns.take();
+    return sent.finally(() => {
+      state.settle(message);
+      this.#turns.give();
+    });
+  }
+
+  async #deliverInTurn(message: WebSocketMessage, read: ReadMessage): Promise<void> {
+    await this.#turns.take();
+    try {
+      await this.#hook(message);
+      if (!this.#discarding) await this.#sender.send(message, read);
+      this.#reader.keepWire = this.#sender.inStep;
+    } finally {
+      this.#options.data[internals].settle(message);
+      this.#turns.give();
+    }
+  }
+
+  /** Stream mode: the message has gone; hooks look at it, a little behind if they are slow. */
+  #observe(read: ReadMessage): Promise<void> | undefined {
+    this.#holdsWire = false;
+    this.#wire.give();
+    const message = this.#messageOf(read);
+    message[internals].sealed = this.#options.onSealed;
+    if (this.#options.onMessage === undefined && this.#turns.idle) {
+      const state = this.#options.data[internals];
+      state.record(message);
+      state.settle(message);
+      return;
+    }
+    const done = this.#observeInTurn(message, read.content.length);
+    return this.#behind > MAX_BEHIND || this.#behindBytes > MAX_BEHIND_BYTES ? done : undefined;
+  }
+
+  async #observeInTurn(message: WebSocketMessage, size: number): Promise<void> {
+    this.#behind++;
+    this.#behindBytes += size;
+    await this.#turns.take();
+    await this.#hook(message);
+    this.#options.data[internals].settle(message);
+    this.#turns.give();
+    this.#behind--;
+    this.#behindBytes -= size;
+  }
+
+  /** Puts the message into the history and shows it to the hooks. Never throws. */
+  async #hook(message: WebSocketMessage): Promise<void> {
+    const { data, out, onMessage, warn } = this.#options;
+    if (this.#abandoned) return;
+    data[internals].record(message);
+    if (onMessage !== undefined) {
+      // What earlier messages left in the buffer goes out even if this hook takes its time.
+      const late = out.empty ? null : setImmediate(() => out.flush().catch(() => {}));
+      this.#hooking = true;
+      try {
+        await onMessage(message);
+      } catch (thrown) {
+        warn(`A websocket_message hook failed: ${messageOf(thrown)}`);
+      }
+      this.#hooking = false;
+      if (late !== null) clearImmediate(late);
+    }
+  }
+
+  #messageOf({ isText, content }: ReadMessage): WebSocketMessage {
+    return new WebSocketMessage(isText, this.from === "client", content);
+  }
+}

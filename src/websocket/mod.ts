@@ -1,0 +1,14 @@
+/**
+ * WebSocket (RFC 6455) with permessage-deflate (RFC 7692), for one who stands between client and server.
+ *
+ *     bytes ─▶ FrameParser ─▶ MessageReader ─▶ [hooks] ─▶ MessageSender ─▶ FrameWriter ─▶ bytes
+ *                                    (stream mode: frames go from parser to writer, messages to the hooks)
+ *
+ * Frames are events that are pulled from a parser, not a TransformStream's chunks: a message of 1 KiB then costs no promise
+ * and no object, and a read's worth of frames leaves in one write.
+ * @module
+ */
+export { acceptValue, type Agreement, checkRequest, checkResponse, isWebSocketUpgrade } from "./handshake.ts";
+export { type DeflateParams, filterOffer, parseAgreed } from "./extensions.ts";
+export { type RelayOptions, relayWebSocket, type WebSocketRelay } from "./relay.ts";
+export { CloseCode, WebSocketError } from "./close.ts";

@@ -1,0 +1,287 @@
+/** Contract section 6: the authority, leaf certificates, verification of origins, and what TLS does to streaming. @module */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { X509Certificate } from "node:crypto";
+import type { Addon } from "weir";
+import { originCa, serverCertificate } from "./support/certs.ts";
+import { Client, curl, exchange } from "./support/client.ts";
+import { echo, origin, withLength } from "./support/origin.ts";
+import { recorder, startProxy, streamAll, type TestProxy } from "./support/proxy.ts";
+import { startWeir } from "./support/weir.ts";
+import { Events, Gate } from "./support/within.ts";
+
+/** A client inside an intercepted tunnel to `authority`. */
+async function intercepted(proxy: TestProxy, authority: string, alpn?: string[]): Promise<Client> {
+  const client = await Client.connect(proxy);
+  try {
+    await client.tunnel(authority);
+    await client.startTls(authority.split(":")[0], await proxy.ca(), alpn);
+    return client;
+  } catch (error) {
+    await client[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** The certificate that weir shows for `servername`. */
+async function leaf(proxy: TestProxy, authority: string, servername: string): Promise<X509Certificate> {
+  const args = [
+    "s_client",
+    "-proxy",
+    `127.0.0.1:${proxy.port}`,
+    "-connect",
+    authority,
+    "-servername",
+    servername,
+  ];
+  const { stdout } = await new Deno.Command("openssl", { args, stdin: "null", stderr: "null" }).output();
+  return new X509Certificate(new TextDecoder().decode(stdout).replace(/^[^]*?(?=-----BEGIN CERT)/, ""));
+}
+
+Deno.test("an intercepted exchange: hooks see https, bodies are exact, the connection is kept", async () => {
+  const urls: string[] = [];
+  await using server = await origin(echo, { tls: true });
+  await using proxy = await startProxy({ request: (flow) => void urls.push(flow.request.url) });
+  await using client = await intercepted(proxy, server.authority);
+  for (let i = 0; i < 3; i++) {
+    await client.send(`POST /${i} HTTP/1.1\r\nHost: ${server.authority}\r\nContent-Length: 3\r\n\r\nab${i}`);
+    assertEquals((await client.response("POST")).text, `ab${i}`);
+  }
+  assertEquals(urls, [0, 1, 2].map((i) => server.url(`/${i}`)));
+});
+
+Deno.test("http_connect runs, and may refuse the tunnel", async () => {
+  const seen: string[] = [];
+  await using server = await origin(withLength("secret"), { tls: true });
+  await using proxy = await startProxy({
+    http_connect: (flow) => {
+      seen.push(`${flow.request.method} ${flow.request.host}:${flow.request.port}`);
+      flow.response = new Response("not there", { status: 403 });
+    },
+  });
+  await using client = await Client.connect(proxy);
+  await client.send(`CONNECT ${server.authority} HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
+  const head = await client.head();
+  assertEquals([head.statusCode, seen, server.connections], [403, [`CONNECT ${server.authority}`], 0]);
+});
+
+Deno.test("curl trusts weir's certificate alone, also for an IP address", async () => {
+  await using server = await origin(withLength("secret"), { tls: true });
+  await using proxy = await startProxy();
+  await exchange(proxy, "http://weir.internal/");
+  for (const host of ["localhost", "127.0.0.1"]) {
+    const url = `https://${host}:${server.port}/`;
+    const result = await curl("-x", proxy.url, "--cacert", `${proxy.confdir}/weir-ca-cert.pem`, url);
+    assertEquals([result.stderr, new TextDecoder().decode(result.stdout)], ["", "secret"]);
+  }
+});
+
+Deno.test("the authority's files: four kinds, the one with the key readable by its owner alone", async () => {
+  await using proxy = await startProxy();
+  const key = await Deno.stat(`${proxy.confdir}/weir-ca.pem`);
+  assertEquals(key.mode! & 0o777, 0o600);
+  assertMatch(await Deno.readTextFile(`${proxy.confdir}/weir-ca.pem`), /PRIVATE KEY/);
+  const cert = await Deno.readTextFile(`${proxy.confdir}/weir-ca-cert.pem`);
+  assert(!cert.includes("PRIVATE KEY"));
+  assert(new X509Certificate(cert).ca);
+  for (const kind of ["cer", "p12"]) {
+    assert((await Deno.stat(`${proxy.confdir}/weir-ca-cert.${kind}`)).size > 100, kind);
+  }
+});
+
+Deno.test("leaf certificates carry the client's SNI and the origin's names, and are cached", async () => {
+  const certificate = await serverCertificate(["localhost", "other.example"]);
+  await using server = await origin(withLength("secret"), { tls: certificate });
+  await using proxy = await startProxy();
+  const first = await leaf(proxy, server.authority, "localhost");
+  assertStringIncludes(first.subjectAltName!, "DNS:localhost");
+  assertStringIncludes(first.subjectAltName!, "DNS:other.example");
+  const second = await leaf(proxy, server.authority, "localhost");
+  assertEquals(second.fingerprint256, first.fingerprint256);
+});
+
+const BAD: [string, Parameters<typeof serverCertificate>][] = [
+  ["an expired certificate", [["localhost"], { expired: true }]],
+  ["a certificate for another name", [["elsewhere.example"]]],
+];
+for (const [what, args] of BAD) {
+  Deno.test(`${what} is a 502 page that names host and reason, and a log line; ssl_insecure lets it pass`, async () => {
+    await using server = await origin(withLength("secret"), { tls: await serverCertificate(...args) });
+    await using proxy = await startProxy();
+    await using client = await intercepted(proxy, server.authority);
+    await client.send(`GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
+    const seen = await client.response();
+    assertEquals([seen.head.statusCode, server.requests.length], [502, 0]);
+    assertStringIncludes(seen.text, "localhost");
+    assertMatch(seen.text, /certificate|expired|altname|hostname/i);
+    await proxy.logged(/localhost.*(certificate|expired|altname|hostname)/i);
+
+    await using trusting = await startProxy([], { ssl_insecure: "true" });
+    await using other = await intercepted(trusting, server.authority);
+    await other.send(`GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
+    assertEquals((await other.response()).text, "secret");
+  });
+}
+
+Deno.test("an authority that nobody trusts is a 502; ssl_verify_upstream_trusted_ca adds it", async () => {
+  await using server = await origin(withLength("secret"), { tls: true });
+  // A file that is a valid authority, only not the origin's: weir's own.
+  await using first = await startProxy();
+  for (const [ca, status] of [["weir-ca-cert.pem", 502], ["origin-ca.pem", 200]] as const) {
+    await using proxy = await startProxy([], { ssl_verify_upstream_trusted_ca: `${first.confdir}/${ca}` });
+    await using client = await intercepted(proxy, server.authority);
+    await client.send(`GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
+    assertEquals((await client.response()).head.statusCode, status);
+  }
+});
+
+Deno.test("an origin that is no TLS server: 502 inside the tunnel", async () => {
+  await using server = await origin(withLength("plain"));
+  await using proxy = await startProxy();
+  await using client = await intercepted(proxy, `localhost:${server.port}`);
+  await client.send(`GET / HTTP/1.1\r\nHost: localhost:${server.port}\r\n\r\n`);
+  assertEquals((await client.response()).head.statusCode, 502);
+});
+
+Deno.test("an unreachable origin: 502 inside the tunnel, or to the CONNECT", async () => {
+  await using gone = await origin(withLength(""));
+  const { authority } = gone;
+  await gone[Symbol.asyncDispose]();
+  await using proxy = await startProxy();
+  const port = authority.split(":")[1];
+  const result = await curl(
+    "-x",
+    proxy.url,
+    "--cacert",
+    `${proxy.confdir}/weir-ca-cert.pem`,
+    "-w",
+    "%{http_code}/%{http_connect}",
+    `https://localhost:${port}/`,
+  );
+  assertMatch(new TextDecoder().decode(result.stdout), /502\/200$|\/502$/);
+});
+
+Deno.test("https in absolute-form to a plain proxy port goes over TLS upstream", async () => {
+  await using server = await origin(withLength("secret"), { tls: true });
+  await using proxy = await startProxy();
+  assertEquals((await exchange(proxy, server.url())).text, "secret");
+});
+
+Deno.test("streaming inside TLS: the head first, one event in one event out, both ways at once", async () => {
+  const gate = new Gate();
+  const seen = new Events();
+  await using server = await origin(async (wire) => {
+    await wire.send(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    await gate.opened;
+    for (let i = 0; i < 20; i++) {
+      await wire.send(`8\r\nevent ${String(i).padStart(2)}\r\n`);
+      await seen.seen(`${i}`);
+    }
+    await wire.send("0\r\n\r\n");
+  }, { tls: true });
+  await using proxy = await startProxy();
+  await using client = await intercepted(proxy, server.authority);
+  await client.send(`GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
+  const body = client.body(await client.head());
+  gate.open();
+  for (let i = 0; i < 20; i++) {
+    assertEquals(await body.nextText(), `event ${String(i).padStart(2)}`);
+    seen.push(`${i}`);
+  }
+  assertEquals(await body.next(), null);
+});
+
+Deno.test("a cut inside TLS is a cut: short length and missing last chunk", async () => {
+  for (
+    const start of ["Content-Length: 10\r\n\r\n12345", "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n"]
+  ) {
+    const events = new Events();
+    await using server = await origin(async (wire) => {
+      await wire.send(`HTTP/1.1 200 OK\r\n${start}`);
+      wire.close();
+    }, { tls: true });
+    await using proxy = await startProxy([streamAll, recorder(events)]);
+    await using client = await intercepted(proxy, server.authority);
+    await client.send(`GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
+    const seen = await client.response();
+    assertEquals(seen.text, "12345");
+    assert(seen.end !== "complete");
+    await events.seen("error");
+  }
+});
+
+Deno.test("a large body is exact through intercepted TLS, down and up", async () => {
+  const body = Array.from({ length: 300_000 }, (_, i) => String.fromCharCode(i * 7 % 251)).join("").repeat(5);
+  await using server = await origin(echo, { tls: true });
+  for (const addon of [{}, streamAll] as Addon[]) {
+    await using proxy = await startProxy(addon);
+    await using client = await intercepted(proxy, server.authority);
+    const head = `POST / HTTP/1.1\r\nHost: ${server.authority}\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const [, seen] = await Promise.all([client.send(head + body), client.response("POST")]);
+    assert(seen.text === body && seen.end === "complete");
+  }
+});
+
+Deno.test("http://weir.internal/ serves the CA and how to install it", async () => {
+  await using proxy = await startProxy();
+  const page = await exchange(proxy, "http://weir.internal/");
+  assertEquals(page.head.statusCode, 200);
+  assertMatch(page.head.get("content-type")!, /^text\/html/);
+  const links = [...page.text.matchAll(/href="([^"]+)"/g)].map((match) =>
+    new URL(match[1], "http://weir.internal/")
+  );
+  const pem = links.find((link) => link.host === "weir.internal" && link.pathname.endsWith("pem"));
+  assert(pem, `a link to the certificate among ${links}`);
+  const file = await exchange(proxy, pem.href);
+  assertEquals(file.text, await proxy.ca());
+});
+
+Deno.test("an existing mitmproxy authority is used as it is", async () => {
+  await using server = await origin(withLength("secret"), { tls: true });
+  const dir = await Deno.makeTempDir({ prefix: "weir-e2e-" });
+  const openssl = await new Deno.Command("openssl", {
+    args: [
+      ..."req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=mitmproxy -keyout key.pem -out cert.pem".split(
+        " ",
+      ),
+    ],
+    cwd: dir,
+    stderr: "null",
+  }).output();
+  assertEquals(openssl.code, 0, "these tests need openssl");
+  const cert = await Deno.readTextFile(`${dir}/cert.pem`);
+  await Deno.mkdir(`${dir}/conf`);
+  // mitmproxy's file: key, then certificate.
+  const file = `${dir}/conf/mitmproxy-ca.pem`;
+  await Deno.writeTextFile(file, await Deno.readTextFile(`${dir}/key.pem`) + cert, { mode: 0o600 });
+  await Deno.writeTextFile(`${dir}/origin.pem`, await originCa());
+  {
+    const args = [
+      "--set",
+      `confdir=${dir}/conf`,
+      "--set",
+      `ssl_verify_upstream_trusted_ca=${dir}/origin.pem`,
+    ];
+    await using weir = await startWeir({ args });
+    const result = await curl("-x", weir.url, "--cacert", `${dir}/cert.pem`, server.url());
+    assertEquals([result.stderr, new TextDecoder().decode(result.stdout)], ["", "secret"]);
+    await weir.stop();
+  }
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("SSLKEYLOGFILE gets the secrets of both legs", async () => {
+  await using server = await origin(withLength("secret"), { tls: true });
+  const file = await Deno.makeTempFile();
+  {
+    await using weir = await startWeir({ args: ["-k"], env: { SSLKEYLOGFILE: file } });
+    const result = await curl("-x", weir.url, "--cacert", weir.caFile, server.url());
+    assertEquals([result.stderr, new TextDecoder().decode(result.stdout)], ["", "secret"]);
+    await weir.stop();
+  }
+  const lines = (await Deno.readTextFile(file)).split("\n");
+  const randoms = new Set(lines.flatMap((line) => /^CLIENT_TRAFFIC_SECRET_0 (\w+)/.exec(line)?.[1] ?? []));
+  assertEquals(randoms.size, 2, lines.join("\n"));
+  await Deno.remove(file);
+});
