@@ -7,3 +7,4 @@ export { forAddons } from "./addon.ts";
 export * from "./names.ts";
 export { Dispatcher, type LoadedAddon } from "./dispatch.ts";
 export { AddonManager, type AddonSource, type OptionsHost } from "./loader.ts";
+export { describeHookError } from "./describe.ts";

@@ -5,6 +5,7 @@
  * table does not compile. Options of addons (`stream_large_bodies`, …) are registered at run time.
  * @module
  */
+import { historyComplaint } from "./history.ts";
 import { modeComplaint } from "./mode.ts";
 import {
   bool,
@@ -82,6 +83,11 @@ export const OPTIONS = {
     body_buffer_limit: option(size, "256m", "Stream a body that was to be buffered once it passes this size.", { metavar: "SIZE" }),
     memory_limit: option(size, "1g", "Stream bodies once all buffers together pass this size.", { metavar: "SIZE" }),
     store_streamed_bodies: option(bool, false, "Keep a copy of bodies that are streamed."),
+  }),
+  ...group("WebSocket", {
+    stream_websockets: option(bool, false, "Forward each WebSocket frame as it arrives; messages can be seen but not changed."),
+    websocket_message_limit: option(size, "64m", "Close WebSocket connections (1009) whose messages are larger than this.", { metavar: "SIZE" }),
+    websocket_history: option(str({ condition: historyComplaint }), "1000/16m", "How many WebSocket messages, and how many bytes of them, a flow keeps.", { metavar: "COUNT/SIZE" }),
   }),
   ...group("Output", {
     flow_detail: option(int(0, 4), 1, "How much of each flow to print: 0 nothing, 1 a line, 2 headers, 3 the start of bodies, 4 all.", { metavar: "LEVEL" }),

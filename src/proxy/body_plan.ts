@@ -5,6 +5,7 @@
 import { WeirError } from "../errors.ts";
 import { Headers } from "../flow/headers.ts";
 import { internals, type Message, type StreamedBy } from "../flow/message.ts";
+import { describeHookError } from "../hooks/mod.ts";
 import type { Body } from "../streams/body.ts";
 import { bytesBody } from "../streams/bytes_body.ts";
 import { collect } from "../streams/collect.ts";
@@ -24,8 +25,6 @@ export class BodyPlan {
   /** How many bytes of this body are booked in the memory budget. */
   #booked = 0;
   #streamed: Body | null = null;
-  /** Bytes that were taken from the peer. */
-  received = 0;
 
   constructor(context: ProxyContext, message: Message) {
     this.#context = context;
@@ -110,28 +109,34 @@ export class BodyPlan {
     const state = this.#message[internals];
     state.mode = "buffered";
     state.raw = bytes;
-    this.received = bytes.length;
     this.#message.trailers ??= trailers && Headers.fromRaw(trailers);
     this.#message.timestampEnd = Date.now();
   }
 
-  #stream(body: Body): void {
+  #stream(source: Body): void {
     const message = this.#message;
     const state = message[internals];
     state.mode = "streamed";
-    body = metered(body, (bytes) => this.received += bytes, (error) => {
+    let body = metered(source, (bytes) => state.received += bytes, (error) => {
       message.timestampEnd = Date.now();
-      if (error === null) message.trailers ??= body.trailers && Headers.fromRaw(body.trailers);
+      if (error === null) message.trailers ??= source.trailers && Headers.fromRaw(source.trailers);
     });
     const hook = state.stream;
     if (hook !== undefined && typeof hook !== "boolean") {
-      body = throughHook(body, hook);
+      body = throughHook(body, hook, { onAddonError: (error) => this.#tell(error) });
     }
     if (this.#context.options.store_streamed_bodies) {
       state.stored = new StoredBody({ onFailure: (error) => state.warn(error.message) });
       body = teed(body, state.stored);
     }
     this.#streamed = body;
+  }
+
+  #tell(error: WeirError): void {
+    const addon = this.#message[internals].streamSetBy ?? "without a name";
+    this.#context.log.error(
+      `${describeHookError(addon, "message.stream", error.cause ?? error)}; the flow is cut`,
+    );
   }
 
   /** What the head alone decides. */

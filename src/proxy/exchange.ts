@@ -22,6 +22,7 @@ import { errorPage } from "./error_page.ts";
 import type { Route } from "./route.ts";
 import type { Acquired } from "./upstream_pool.ts";
 import { webBody } from "./web_body.ts";
+import { checkHandshake, prepareHandshake, runWebSocket } from "./websocket.ts";
 
 /** Methods that may be sent again when a pooled connection turns out to be closed (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
@@ -44,6 +45,8 @@ class Exchange {
   #onStop: ((error: WeirError) => void) | null = null;
   /** True once anything of the final response may have been written. */
   #answered = false;
+  /** The request asks for a WebSocket. */
+  #isWebSocket = false;
   /** True once a 100 went to the client, or none was asked for. */
   #continued = true;
 
@@ -74,7 +77,9 @@ class Exchange {
       }
       await this.#end("complete");
     } catch (thrown) {
-      await this.#fail(this.#stopped ?? WeirError.from(thrown, "weir", "internal", "weir failed"));
+      await this.#fail(
+        this.#stopped ?? this.#named(WeirError.from(thrown, "weir", "internal", "weir failed")),
+      );
     } finally {
       this.#cleanUp();
     }
@@ -115,6 +120,8 @@ class Exchange {
   /** Sends the request; once more on a fresh connection when a pooled one turned out to be closed. */
   async #fetch(): Promise<UpstreamResponse> {
     const { request } = this.#flow;
+    if (this.#context.options.via) request.headers.append("Via", `${request.httpVersion.slice(5)} weir`);
+    this.#isWebSocket = prepareHandshake(this.#requestHead());
     const body = this.#requestPlan.outgoing();
     const replayable = IDEMPOTENT.has(request.method) && request[internals].mode === "buffered";
     for (let fresh = false;; fresh = true) {
@@ -244,6 +251,7 @@ class Exchange {
   /** After a 101 the connection is no longer HTTP: a WebSocket, or bytes that nobody here understands. */
   async #switchProtocols(upstream: UpstreamResponse, server: Conn): Promise<void> {
     const flow = this.#flow;
+    const agreement = this.#isWebSocket ? checkHandshake(this.#requestHead(), upstream.head) : null;
     const response = flow.response = new Response(upstream.head);
     await this.#hook("responseheaders");
     await this.#readResponse(response, null);
@@ -257,8 +265,13 @@ class Exchange {
       client.reset();
       server.reset();
     };
-    const { error } = await relay(client, server);
-    if (this.#stopped ?? error) throw this.#stopped ?? error;
+    if (agreement !== null) {
+      await runWebSocket(this.#context, flow, { client, server }, agreement);
+    } else {
+      const { error } = await relay(client, server);
+      if (error !== null) throw error;
+    }
+    if (this.#stopped) throw this.#stopped;
   }
 
   #stop(error: WeirError): void {
@@ -266,7 +279,16 @@ class Exchange {
     this.#stopped = error;
     this.#incoming.abort(error);
     this.#acquired?.exchange.abort(error);
+    this.#acquired?.discard();
     this.#onStop?.(error);
+  }
+
+  /** The error with the name of the origin in it, if that is to blame. */
+  #named(error: WeirError): WeirError {
+    const { host, authority } = this.#flow.request;
+    if (error.side !== "server" || error.message.includes(host)) return error;
+    const { code, statusCode } = error;
+    return new WeirError("server", code, `${authority}: ${error.message}`, { cause: error, statusCode });
   }
 
   /** Cuts both sides so that it shows, or says what went wrong where the client has heard nothing yet. */
@@ -283,16 +305,12 @@ class Exchange {
     }
     const flowError: FlowError = { message: error.message, timestamp: Date.now(), cause: error };
     this.#flow.error = flowError;
-    const setBy = this.#flow.response?.[internals].streamSetBy ?? this.#flow.request[internals].streamSetBy;
-    if (error.code === "addon") {
-      this.#context.log.error(setBy === null ? error.message : `${setBy}: ${error.message}`);
-    } else if (error.code === "internal") this.#context.log.error(String(error.stack));
+    if (error.code === "internal") this.#context.log.error(String(error.stack));
     await this.#end("error");
   }
 
   #cleanUp(): void {
     const flow = this.#flow;
-    if (this.#acquired === null) this.#requestPlan.discard(replacedError());
     this.#requestPlan.release();
     this.#responsePlan?.release();
     flow.request[internals].stored?.dispose();

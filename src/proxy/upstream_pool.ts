@@ -29,6 +29,8 @@ export interface Acquired {
   readonly server: ServerConnection;
   /** Gives the connection back, or closes it when it cannot serve another request. Idempotent. */
   release(): void;
+  /** Closes the connection, unless other requests share it. Idempotent, also with `release`. */
+  discard(): void;
 }
 
 interface PoolInit {
@@ -115,16 +117,18 @@ export class UpstreamPool {
   }
 
   #lend(pooled: Pooled): Acquired {
-    let released = false;
+    let returned = false;
+    const giveBack = (keep: boolean) => {
+      if (returned) return;
+      returned = true;
+      if (keep && pooled.http.reusable) this.#putIdle(pooled);
+      else this.#drop(pooled);
+    };
     return {
       exchange: pooled.http.exchange(),
       server: pooled.server,
-      release: () => {
-        if (released) return;
-        released = true;
-        if (pooled.http.reusable) this.#putIdle(pooled);
-        else this.#drop(pooled);
-      },
+      release: () => giveBack(true),
+      discard: () => giveBack(false),
     };
   }
 
@@ -134,7 +138,8 @@ export class UpstreamPool {
     const pooled: Pooled = { key, http, server, idleSince: 0 };
     this.#all.add(pooled);
     http.onUnusable = () => {
-      this.#drop(pooled);
+      // It has closed itself, or is somebody else's after an upgrade.
+      this.#forget(pooled);
       void this.#init.hooks.trigger("server_disconnected", { server, clientConn, error: null });
     };
     return pooled;
@@ -190,6 +195,11 @@ export class UpstreamPool {
   }
 
   #drop(pooled: Pooled): void {
+    if (this.#forget(pooled)) pooled.http.close();
+  }
+
+  /** True when it was known until now. */
+  #forget(pooled: Pooled): boolean {
     const list = this.#idle.get(pooled.key);
     const at = list?.indexOf(pooled) ?? -1;
     if (at >= 0) {
@@ -197,7 +207,7 @@ export class UpstreamPool {
       this.#idleCount--;
       if (list!.length === 0) this.#idle.delete(pooled.key);
     }
-    if (this.#all.delete(pooled)) pooled.http.close();
+    return this.#all.delete(pooled);
   }
 
   #sweep(): void {

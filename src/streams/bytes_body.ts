@@ -7,13 +7,16 @@ import type { Body } from "./body.ts";
 
 const RESOLVED = Promise.resolve();
 
-/** A body of known bytes: one piece, or none when empty. `trailers` are name, value, name, value, … */
+/**
+ * A body of known bytes: one piece, or none when empty. `trailers` are name, value, name, value, …; with them the size
+ * is left open, as framing by length has no room for trailers (RFC 9112 §6.3).
+ */
 export function bytesBody(bytes: Uint8Array, trailers: string[] | null = null): Body {
   return new BytesBody(bytes, trailers);
 }
 
 class BytesBody implements Body {
-  readonly size: number;
+  readonly size: number | null;
   readonly chunked = false;
   readonly chunkLeft = 0;
   readonly trailers: string[] | null;
@@ -21,7 +24,7 @@ class BytesBody implements Body {
   #error: WeirError | null = null;
 
   constructor(bytes: Uint8Array, trailers: string[] | null) {
-    this.size = bytes.length;
+    this.size = trailers === null ? bytes.length : null;
     this.#bytes = bytes.length === 0 ? null : bytes;
     this.trailers = trailers;
   }

@@ -90,10 +90,11 @@ function decodeOne(bytes: Uint8Array, coding: Coding, most: number): Uint8Array 
 }
 
 /**
- * A byte behind brotli data. Deno's decoder takes data that is cut short, or no brotli at all, for whole, but only such data
- * makes it read on.
+ * A byte behind brotli data: Deno's decoder takes data that is cut short for whole, but only such data makes it read on.
  */
 export const AFTER_BROTLI: Uint8Array = Uint8Array.of(0xff);
+/** Brotli data of no bytes at all is no longer than this, flushes included. */
+const EMPTY_BROTLI = 8;
 
 function unbrotli(bytes: Uint8Array, most: number): Uint8Array {
   const options = { maxOutputLength: most, info: true };
@@ -103,6 +104,9 @@ function unbrotli(bytes: Uint8Array, most: number): Uint8Array {
     engine: { bytesWritten: number };
   };
   if (engine.bytesWritten > bytes.length) throw new Error("unexpected end of file");
+  // Where the data is broken, Deno's decoder stops and gives nothing, without an error.
+  const stopped = buffer.length === 0 && bytes.length > EMPTY_BROTLI;
+  if (stopped || engine.bytesWritten < bytes.length) throw new Error("invalid data");
   return buffer;
 }
 

@@ -33,11 +33,8 @@ export class CipherStream extends Duplex {
   async pump(): Promise<boolean> {
     const buffer = this.#buffer;
     const count = await this.#conn.read(buffer);
-    if (this.destroyed) return false;
-    if (count === null) {
-      this.push(null);
-      return false;
-    }
+    // node is not told of the end: what comes before it is the session's to judge.
+    if (count === null || this.destroyed) return false;
     this.push(buffer.subarray(0, count));
     if (this.readableLength > 0) {
       // node did not take it yet (it does so once it flows): the bytes stay where they are.

@@ -75,7 +75,8 @@ export async function clientHandshake(conn: Conn, options: ClientHandshakeOption
       host: name,
       ...(isIP(name) === 0 ? { servername: name } : {}),
       ...(options.alpn.length > 0 ? { ALPNProtocols: [...options.alpn] } : {}),
-      rejectUnauthorized: options.verify,
+      // Judged below: an error in mid handshake would leave no certificate to say what is wrong with it.
+      rejectUnauthorized: false,
       secureContext: options.verify ? trustContext(options.ca ?? []) : undefined,
     });
   } catch (thrown) {
@@ -86,10 +87,16 @@ export async function clientHandshake(conn: Conn, options: ClientHandshakeOption
   const session = new TlsConn(conn, cipher, socket, side);
   try {
     await session.handshake("secureConnect", options.timeout ?? HANDSHAKE_TIMEOUT);
+    if (options.verify && socket.authorized !== true) {
+      // node's type says Error; it is the code or message of one.
+      const reason = refusalReason(String(socket.authorizationError), session.tls?.peerCertificate ?? null);
+      throw new WeirError(side, "tls", `The certificate of ${host} was not accepted: ${reason}.`);
+    }
     return session;
   } catch (thrown) {
+    const refused = session.tls !== null;
     session.close();
-    throw explainServer(thrown, side, host);
+    throw refused ? thrown : rewrap(thrown, side, `The TLS handshake with ${host} failed`);
   }
 }
 
@@ -134,16 +141,6 @@ function explainClient(thrown: unknown, side: Side): WeirError {
     });
   }
   return rewrap(thrown, side, what);
-}
-
-function explainServer(thrown: unknown, side: Side, host: string): WeirError {
-  const error = nodeError(thrown);
-  const reason = refusalReason(error);
-  if (reason !== null) {
-    const message = `The certificate of ${host} was not accepted: ${reason} (${error.code ?? "no code"}).`;
-    return new WeirError(side, "tls", message, { cause: thrown });
-  }
-  return rewrap(thrown, side, `The TLS handshake with ${host} failed`);
 }
 
 function rewrap(thrown: unknown, side: Side, what: string): WeirError {

@@ -43,11 +43,13 @@ export interface Leaf {
 /** Makes and keeps leaf certificates. */
 export class Leaves {
   readonly #authority: Authority;
+  readonly #cacheSize: number;
   readonly #cache = new Map<string, Promise<Leaf>>();
   #key: Promise<{ pair: CryptoKeyPair; pem: string }> | null = null;
 
-  constructor(authority: Authority) {
+  constructor(authority: Authority, options: { cacheSize?: number } = {}) {
     this.#authority = authority;
+    this.#cacheSize = options.cacheSize ?? LEAVES_MAX;
   }
 
   /** The certificate for a connection; rejects when the client's SNI is no host name. */
@@ -61,7 +63,7 @@ export class Leaves {
     // Put last: the first of the map is the one that was not asked for the longest.
     this.#cache.delete(key);
     this.#cache.set(key, leaf);
-    if (this.#cache.size > LEAVES_MAX) this.#cache.delete(this.#cache.keys().next().value!);
+    if (this.#cache.size > this.#cacheSize) this.#cache.delete(this.#cache.keys().next().value!);
     try {
       return await leaf;
     } catch (thrown) {

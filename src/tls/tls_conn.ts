@@ -22,12 +22,14 @@ export class TlsConn implements Conn {
   /** Plaintext of the last pump that was not read yet. */
   #plain: Uint8Array[] = [];
   #ended = false;
+  #writeEnded = false;
   #truncated = false;
   #error: WeirError | null = null;
   #closed = false;
   #pumping = false;
   #wake: (() => void) | null = null;
   #rejectWrite: ((error: WeirError) => void) | null = null;
+  #onFail: (() => void) | null = null;
 
   /** Made by `serverHandshake` and `clientHandshake`. */
   constructor(conn: Conn, cipher: CipherStream, socket: TLSSocket, side: Side) {
@@ -75,25 +77,28 @@ export class TlsConn implements Conn {
   handshake(secure: "secure" | "secureConnect", timeout: number): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       let done = false;
-      const finish = (error: WeirError | null) => {
-        if (done) return;
+      const finish = () => {
         done = true;
         clearTimeout(timer);
-        if (error === null) return resolve();
-        this.#error = error;
-        reject(error);
+        this.#onFail = null;
+        if (this.#error === null) resolve();
+        else reject(this.#error);
       };
       const timer = setTimeout(() => {
-        finish(new WeirError(this.#side, "timeout", `no end of the handshake within ${timeout / 1000} s`));
+        this.#fail(
+          new WeirError(this.#side, "timeout", `no end of the handshake within ${timeout / 1000} s`),
+        );
       }, timeout);
+      this.#onFail = finish;
       this.#socket.once(secure, () => {
         this.#tls = infoOf(this.#socket);
-        finish(null);
+        if (!done) finish();
       });
-      void (async () => {
-        while (!done && this.#error === null && !this.#ended) await this.#pump();
-        if (!done) finish(this.#error ?? new WeirError(this.#side, "closed", "closed in mid handshake"));
-      })();
+      // node starts the session a tick later; an error in what it gets before that is thrown where nobody catches it.
+      setImmediate(async () => {
+        while (!done && !this.#ended) await this.#pump();
+        if (!done) this.#fail(new WeirError(this.#side, "closed", "closed in mid handshake"));
+      });
     });
   }
 
@@ -126,16 +131,23 @@ export class TlsConn implements Conn {
     await this.#flushed();
     await this.#call((done) => this.#socket.end(done));
     await this.#flushed();
+    this.#writeEnded = true;
     await this.#conn.closeWrite();
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Sends close_notify in the same turn if the connection takes it; a peer that reads nothing is not waited for.
-    if (this.#error === null) this.#socket.end();
-    this.#conn.close();
-    this.#release();
+    this.#notify();
+    const finish = () => {
+      this.#conn.close();
+      this.#release();
+    };
+    if (this.#error !== null || this.#writeEnded) return finish();
+    // Ends this side with a close_notify, which node writes before the microtask below; if the connection does not
+    // take it at once, it is not waited for: a peer that reads nothing must not keep anything open.
+    this.#socket.end();
+    queueMicrotask(finish);
   }
 
   reset(): void {
@@ -176,7 +188,7 @@ export class TlsConn implements Conn {
         if (!this.#ended) this.#truncated = this.#ended = true;
       }
     } catch (thrown) {
-      this.#fail(thrown);
+      this.#fail(WeirError.from(thrown, this.#side, "closed", `The connection to the ${this.#side} failed`));
     } finally {
       this.#pumping = false;
       this.#notify();
@@ -190,7 +202,7 @@ export class TlsConn implements Conn {
       start((error) => {
         if (!error) return resolve();
         this.#fail(error);
-        reject(this.#error);
+        reject(this.#error ?? this.#closedHere());
       });
     }).finally(() => this.#rejectWrite = null);
   }
@@ -199,8 +211,8 @@ export class TlsConn implements Conn {
     try {
       await this.#cipher.flushed();
     } catch (thrown) {
-      this.#fail(thrown);
-      throw this.#error;
+      this.#fail(WeirError.from(thrown, this.#side, "closed", `The connection to the ${this.#side} failed`));
+      throw this.#error ?? this.#closedHere();
     }
   }
 
@@ -219,6 +231,7 @@ export class TlsConn implements Conn {
       `The TLS session with the ${this.#side} failed`,
     );
     this.#rejectWrite?.(this.#error);
+    this.#onFail?.();
     this.#notify();
   }
 

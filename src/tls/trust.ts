@@ -63,13 +63,21 @@ const REASONS: Readonly<Record<string, string>> = {
   INVALID_PURPOSE: "it is not for servers",
 };
 
-/** Why a certificate was refused, for node's error code; null when the error is about something else. */
-export function refusalReason(error: Error & { code?: string }): string | null {
-  const code = error.code ?? "";
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    const names = /altnames?: (?:Host: .*? altnames: )?(.*)$/s.exec(error.message)?.[1] ?? error.message;
-    return `it is for the wrong host (${names.slice(0, 200)})`;
-  }
-  return REASONS[code] ??
-    (/certificate/i.test(error.message) && !/alert/i.test(error.message) ? error.message : null);
+/** Why node did not accept a certificate, from its code (`authorizationError`) and the certificate's DER. */
+export function refusalReason(code: string, der: Uint8Array | null): string {
+  const certificate = der === null ? null : new X509Certificate(der);
+  // Deno's node:tls calls it an unknown issuer when a certificate is out of date (2.9.6).
+  const real = code !== "UNABLE_TO_VERIFY_LEAF_SIGNATURE" || certificate === null
+    ? code
+    : Date.parse(certificate.validTo) < Date.now()
+    ? "CERT_HAS_EXPIRED"
+    : Date.parse(certificate.validFrom) > Date.now()
+    ? "CERT_NOT_YET_VALID"
+    : code;
+  const reason = real === "ERR_TLS_CERT_ALTNAME_INVALID"
+    ? `it is for the wrong host (${
+      (certificate?.subjectAltName ?? certificate?.subject ?? "no names").slice(0, 200)
+    })`
+    : REASONS[real];
+  return reason === undefined ? real : `${reason} (${real})`;
 }

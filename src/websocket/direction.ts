@@ -231,8 +231,13 @@ export class Direction {
     if (opcode === Opcode.close) {
       this.#close = parseClose(payload, this.from);
       out.close(this.#close);
-    } else if (this.#holdsWire || this.#wire.idle) return out.frame(true, false, opcode, payload);
-    else return this.#controlInTurn(opcode, payload);
+      return;
+    }
+    if (!this.#holdsWire && !this.#wire.idle) return this.#controlInTurn(opcode, payload);
+    const sent = out.frame(true, false, opcode, payload);
+    if (sent === undefined || this.#holdsWire) return sent;
+    this.#wire.take();
+    return sent.finally(() => this.#wire.give());
   }
 
   async #controlInTurn(opcode: number, payload: Uint8Array): Promise<void> {
@@ -251,7 +256,10 @@ export class Direction {
     const state = this.#options.data[internals];
     state.record(message);
     const sent = this.#sender.send(message, read);
-    if (sent === undefined) return state.settle(message), undefined;
+    if (sent === undefined) {
+      state.settle(message);
+      return;
+    }
     this.#turns.take();
     return sent.finally(() => {
       state.settle(message);

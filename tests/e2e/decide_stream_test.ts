@@ -4,7 +4,7 @@ import type { Addon } from "weir";
 import { absolute, Client, exchange } from "./support/client.ts";
 import { BodyReader } from "./support/http.ts";
 import { echo, origin, untilClose, withChunks, withLength } from "./support/origin.ts";
-import { recorder, startProxy } from "./support/proxy.ts";
+import { type Options, recorder, startProxy } from "./support/proxy.ts";
 import { Events, Gate, SOON, within } from "./support/within.ts";
 
 /** Notes how each message travels, when `request` and `response` run. */
@@ -18,7 +18,7 @@ function witness(into: unknown[]): Addon {
 /** Posts `body`, echoed with content-length, and gives what {@linkcode witness} saw of request and response. */
 async function decided(
   body: string,
-  options: Record<string, string>,
+  options: Options,
   addon: Addon = {},
   fields = "",
 ): Promise<unknown[]> {
@@ -82,11 +82,11 @@ const ROWS: [string, Parameters<typeof decided>, string | null][] = [
   ["application/json", ["1", {}, {}, "Content-Type: application/json\r\n"], null],
   ["a type of one's own", [
     "1",
-    { stream_content_types: "video/*" },
+    { stream_content_types: ["video/*"] },
     {},
     "Content-Type: video/mp4\r\n",
   ], "type"],
-  ["only one's own types", ["1", { stream_content_types: "video/*" }, {}, EVENTS], null],
+  ["only one's own types", ["1", { stream_content_types: ["video/*"] }, {}, EVENTS], null],
   ["declared length above body_buffer_limit", ["12345", { body_buffer_limit: "4" }], "memory"],
   ["declared length of exactly body_buffer_limit", ["12345", { body_buffer_limit: "5" }], null],
 ];
@@ -203,7 +203,7 @@ for (const size of [5, 3 * MIB]) {
         responseheaders: (flow) => void (flow.response!.stream = true),
         complete: (flow) => void kept.push(flow.request.text, flow.response!.text),
       }),
-      { store_streamed_bodies: "true" },
+      { store_streamed_bodies: true },
     );
     assertEquals((await exchange(proxy, server.url(), { method: "POST", body })).text, body);
     await events.seen("complete");

@@ -76,9 +76,11 @@ for (const [mode, addon] of MODES) {
       await using client = await Client.connect(proxy);
       await client.send(absolute(server.url(), { method: "POST", body: "abc" }));
       assertEquals((await client.readToEnd()).text, "");
-      if (point.startsWith("response")) {
+      if (point.startsWith("request")) assertEquals(server.requests.length, 0);
+      // What was buffered whole has left its connection in order: there is nothing to cut.
+      else if (mode === "streamed" || point === "responseheaders") {
         await within(SOON, originEnd.promise, "the origin's connection to end");
-      } else assertEquals(server.requests.length, 0);
+      }
       await events.seen("error");
       assertEquals([events.count("complete"), events.count("error")], [0, 1]);
       assertEquals(events.list.slice(0, -1), POINTS.slice(0, POINTS.indexOf(point) + 1));
@@ -242,18 +244,17 @@ for (const [what, script] of FAILING) {
   }
 }
 
-Deno.test("a client that leaves while a hook waits: error once, and other flows go on", async () => {
+Deno.test("a client that resets while a hook waits: error at once, and other flows go on", async () => {
   const events = new Events();
   const gate = new Gate();
   await using server = await origin(withLength("fine"));
   await using proxy = await startProxy(recorder(events, {
     request: (flow) => flow.request.path === "/slow" ? gate.opened : undefined,
   }));
-  {
-    await using client = await Client.connect(proxy);
-    await client.send(absolute(server.url("/slow")));
-    await events.seen("request");
-  }
+  await using client = await Client.connect(proxy, { resettable: true });
+  await client.send(absolute(server.url("/slow")));
+  await events.seen("request");
+  client.reset();
   assertEquals((await exchange(proxy, server.url("/fast"))).text, "fine");
   gate.open();
   await events.seen("error");

@@ -244,15 +244,15 @@ Deno.test("without a hook the same chunk boundaries go out, both ways", async ()
 
 Deno.test("what a hook was given is passed on as it arrives, never held back to fill up", async () => {
   for (const fields of ["Content-Length: 6\r\n", "Transfer-Encoding: chunked\r\n", ""]) {
-    const gate = new Gate();
     const wrap = (text: string) => fields.startsWith("T") ? `3\r\n${text}\r\n` : text;
-    await using server = await origin(async (wire) => {
-      await wire.send(`HTTP/1.1 200 OK\r\n${fields}\r\n${wrap("abc")}`);
-      await gate.opened;
-      await wire.send(wrap("def") + (fields.startsWith("T") ? "0\r\n\r\n" : ""));
-      if (fields === "") wire.close();
-    });
     for (const [, make] of [KINDS[0], KINDS[1], KINDS[7]]) {
+      const gate = new Gate();
+      await using server = await origin(async (wire) => {
+        await wire.send(`HTTP/1.1 200 OK\r\n${fields}\r\n${wrap("abc")}`);
+        await gate.opened;
+        await wire.send(wrap("def") + (fields.startsWith("T") ? "0\r\n\r\n" : ""));
+        if (fields === "") wire.close();
+      });
       await using proxy = await startProxy(responses(() => make("a", "A")));
       await using client = await Client.connect(proxy);
       await client.send(absolute(server.url()));

@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import type { Addon } from "weir";
 import { originCa, serverCertificate } from "./support/certs.ts";
 import { Client, curl, exchange } from "./support/client.ts";
-import { echo, origin, withLength } from "./support/origin.ts";
+import { echo, origin, tcpOrigin, withLength } from "./support/origin.ts";
 import { recorder, startProxy, streamAll, type TestProxy } from "./support/proxy.ts";
 import { startWeir } from "./support/weir.ts";
 import { Events, Gate } from "./support/within.ts";
@@ -115,7 +115,7 @@ for (const [what, args] of BAD) {
     assertMatch(seen.text, /certificate|expired|altname|hostname/i);
     await proxy.logged(/localhost.*(certificate|expired|altname|hostname)/i);
 
-    await using trusting = await startProxy([], { ssl_insecure: "true" });
+    await using trusting = await startProxy([], { ssl_insecure: true });
     await using other = await intercepted(trusting, server.authority);
     await other.send(`GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
     assertEquals((await other.response()).text, "secret");
@@ -135,7 +135,11 @@ Deno.test("an authority that nobody trusts is a 502; ssl_verify_upstream_trusted
 });
 
 Deno.test("an origin that is no TLS server: 502 inside the tunnel", async () => {
-  await using server = await origin(withLength("plain"));
+  await using server = await tcpOrigin(async (wire) => {
+    await wire.readSome();
+    await wire.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    await wire.untilEnd();
+  });
   await using proxy = await startProxy();
   await using client = await intercepted(proxy, `localhost:${server.port}`);
   await client.send(`GET / HTTP/1.1\r\nHost: localhost:${server.port}\r\n\r\n`);
@@ -252,8 +256,8 @@ Deno.test("an existing mitmproxy authority is used as it is", async () => {
   assertEquals(openssl.code, 0, "these tests need openssl");
   const cert = await Deno.readTextFile(`${dir}/cert.pem`);
   await Deno.mkdir(`${dir}/conf`);
-  // mitmproxy's file: key, then certificate.
-  const file = `${dir}/conf/mitmproxy-ca.pem`;
+  // mitmproxy's mitmproxy-ca.pem: key, then certificate.
+  const file = `${dir}/conf/weir-ca.pem`;
   await Deno.writeTextFile(file, await Deno.readTextFile(`${dir}/key.pem`) + cert, { mode: 0o600 });
   await Deno.writeTextFile(`${dir}/origin.pem`, await originCa());
   {

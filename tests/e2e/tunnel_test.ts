@@ -4,7 +4,7 @@ import type { Addon, TcpFlow } from "weir";
 import { originCa } from "./support/certs.ts";
 import { Client } from "./support/client.ts";
 import { origin, tcpOrigin, withLength } from "./support/origin.ts";
-import { recorder, startProxy } from "./support/proxy.ts";
+import { type Options, recorder, startProxy } from "./support/proxy.ts";
 import { textOf } from "./support/wire.ts";
 import { Events } from "./support/within.ts";
 
@@ -22,10 +22,10 @@ function tcpRecorder(events: Events, message?: (flow: TcpFlow) => unknown): Addo
   };
 }
 
-const PASSED: [string, Addon, (port: number) => Record<string, string>][] = [
-  ["ignore_hosts", {}, () => ({ ignore_hosts: "localhost" })],
-  ["ignore_hosts with a port", {}, (port) => ({ ignore_hosts: `^localhost:${port}$` })],
-  ["allow_hosts that names others", {}, () => ({ allow_hosts: "elsewhere\\.example" })],
+const PASSED: [string, Addon, (port: number) => Options][] = [
+  ["ignore_hosts", {}, () => ({ ignore_hosts: ["localhost"] })],
+  ["ignore_hosts with a port", {}, (port) => ({ ignore_hosts: [`^localhost:${port}$`] })],
+  ["allow_hosts that names others", {}, () => ({ allow_hosts: ["elsewhere\\.example"] })],
   ["tls_clienthello's ignore", { tls_clienthello: (data) => void (data.ignore = true) }, () => ({})],
 ];
 for (const [what, addon, options] of PASSED) {
@@ -43,7 +43,7 @@ for (const [what, addon, options] of PASSED) {
 }
 
 Deno.test("ignore_hosts for others, and allow_hosts that names this one: intercepted", async () => {
-  const rows: Record<string, string>[] = [{ ignore_hosts: "elsewhere" }, { allow_hosts: "localhost" }];
+  const rows: Options[] = [{ ignore_hosts: ["elsewhere"] }, { allow_hosts: ["localhost"] }];
   for (const options of rows) {
     const events = new Events();
     await using server = await origin(withLength("secret"), { tls: true });
@@ -153,7 +153,7 @@ Deno.test("a tunnel to nowhere is answered 502 or closed, and tcp_error or error
   await using gone = await origin(withLength(""));
   const { authority } = gone;
   await gone[Symbol.asyncDispose]();
-  await using proxy = await startProxy([], { ignore_hosts: ".*" });
+  await using proxy = await startProxy([], { ignore_hosts: [".*"] });
   await using client = await Client.connect(proxy);
   await client.send(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n\x00ab`);
   const { text } = await client.readToEnd();
@@ -168,7 +168,7 @@ Deno.test("a TLS tunnel that is passed through is never held up by the other dir
       await wire.send(ping);
     }
   });
-  await using proxy = await startProxy([], { ignore_hosts: ".*" });
+  await using proxy = await startProxy([], { ignore_hosts: [".*"] });
   await using client = await Client.connect(proxy);
   await client.tunnel(server.authority);
   for (let i = 0; i < 50; i++) {

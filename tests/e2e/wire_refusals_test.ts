@@ -105,7 +105,7 @@ for (const [what, status, template] of REQUESTS) {
     await client.send(fill(template + smuggled)).catch(() => {});
     const { text } = await client.readToEnd();
     assertEquals(text.slice(0, 13), `HTTP/1.1 ${status} `);
-    assertEquals(text.split("HTTP/1.1 ").length, 2, "one answer, then the connection closes");
+    assertEquals(text.match(/HTTP\/1\.1 \d{3} /g)?.length, 1, "one answer, then the connection closes");
     assertEquals(server.connections, 0);
   });
 }

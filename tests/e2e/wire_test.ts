@@ -245,18 +245,36 @@ Deno.test("half-close: a client that has sent its request and its end is still a
 
 Deno.test("reverse mode takes origin-form and sends to its origin, Host as told", async () => {
   await using server = await origin(echo);
-  await using proxy = await startProxy([], { mode: `reverse:${server.url("")}` });
+  await using proxy = await startProxy([], { mode: [`reverse:${server.url("")}`] });
   await using client = await Client.connect(proxy);
   for (let i = 0; i < 2; i++) {
     await client.send("POST /path?q HTTP/1.1\r\nHost: public.example\r\nContent-Length: 3\r\n\r\nabc");
     assertEquals((await client.response("POST")).text, "abc");
   }
   assertEquals(server.requests[1].startLine, "POST /path?q HTTP/1.1");
+  assertEquals(server.requests[1].get("host"), server.authority);
+});
+
+Deno.test("reverse mode with keep_host_header sends the client's Host", async () => {
+  await using server = await origin(withLength("hi"));
+  await using proxy = await startProxy([], { mode: [`reverse:${server.url("")}`], keep_host_header: true });
+  await using client = await Client.connect(proxy);
+  await client.send("GET / HTTP/1.1\r\nHost: public.example\r\n\r\n");
+  assertEquals((await client.response()).text, "hi");
+  assertEquals(server.requests[0].get("host"), "public.example");
+});
+
+Deno.test("via=true adds a Via field both ways, behind the others", async () => {
+  await using server = await origin(withLength("hi", "Via: 1.0 first\r\n"));
+  await using proxy = await startProxy([], { via: true });
+  const seen = await exchange(proxy, server.url());
+  assertEquals(server.requests[0].all("via").join(", "), "1.1 weir");
+  assertEquals(seen.head.all("via").join(", "), "1.0 first, 1.1 weir");
 });
 
 Deno.test("reverse mode to an https origin", async () => {
   await using server = await origin(withLength("secret"), { tls: true });
-  await using proxy = await startProxy([], { mode: `reverse:${server.url("")}` });
+  await using proxy = await startProxy([], { mode: [`reverse:${server.url("")}`] });
   await using client = await Client.connect(proxy);
   await client.send("GET / HTTP/1.1\r\nHost: public.example\r\n\r\n");
   assertEquals((await client.response()).text, "secret");
@@ -284,6 +302,36 @@ Deno.test("a request whose Host differs from its target goes where the target sa
   assertEquals(server.requests[0].get("host"), server.authority);
 });
 
+Deno.test("hooks of connections: connected and disconnected once each, on both sides, in order", async () => {
+  const events = new Events();
+  await using server = await origin(untilClose("hi"));
+  await using proxy = await startProxy({
+    client_connected: ({ address }) => events.push(`client_connected ${address.hostname}`),
+    client_disconnected: () => events.push("client_disconnected"),
+    server_connect: (data) => events.push(`server_connect ${data.server.address.port === server.port}`),
+    server_connected: (data) =>
+      events.push(`server_connected ${data.server.peerAddress?.port === server.port}`),
+    server_disconnected: () => events.push("server_disconnected"),
+  });
+  await exchange(proxy, server.url());
+  await events.seen("client_disconnected");
+  await events.seen("server_disconnected");
+  assertEquals(events.list.slice(0, 3), [
+    "client_connected 127.0.0.1",
+    "server_connect true",
+    "server_connected true",
+  ]);
+  assertEquals(events.list.length, 5);
+});
+
+Deno.test("server_connect may refuse the connection: 502 with its sentence", async () => {
+  await using server = await origin(withLength("hi"));
+  await using proxy = await startProxy({ server_connect: (data) => void (data.error = "not on a Sunday") });
+  const seen = await exchange(proxy, server.url());
+  assertEquals([seen.head.statusCode, server.connections], [502, 0]);
+  assertStringIncludes(seen.text, "not on a Sunday");
+});
+
 Deno.test("upstream failures before the head are pages that say which host failed and why", async () => {
   const events = new Events();
   await using gone = await origin(withLength(""));
@@ -307,6 +355,14 @@ Deno.test("upstream failures before the head are pages that say which host faile
     assertMatch(seen.text.replace(host, ""), why);
   }
   await events.seen("error", 3);
+});
+
+Deno.test("an origin that is silent where a handshake is due: 504 after connect_timeout, by host and reason", async () => {
+  await using server = await tcpOrigin(async (wire) => void await wire.untilEnd());
+  await using proxy = await startProxy([], { connect_timeout: 1 });
+  const seen = await exchange(proxy, `https://localhost:${server.port}/`);
+  assertEquals([seen.head.statusCode, seen.end], [504, "complete"]);
+  assertMatch(seen.text, new RegExp(`localhost:${server.port}.*(within|time)`, "s"));
 });
 
 Deno.test("an error page does not end the client's connection", async () => {

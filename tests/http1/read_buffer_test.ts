@@ -33,6 +33,16 @@ Deno.test("a head that does not fit the small buffer moves to a large one, and b
   assertEquals([unread(buffer), buffer.bytes.length], ["56789", SMALL_SIZE]);
 });
 
+Deno.test("what is unread moves to the front when space gets short behind it", async () => {
+  const [peer, conn] = memoryConnPair(), buffer = new ReadBuffer(conn, "client");
+  await peer.writeText("x".repeat(SMALL_SIZE - 9) + "unread");
+  await buffer.read();
+  buffer.start = buffer.end - 6;
+  await peer.writeText(", and more");
+  await buffer.read();
+  assertEquals([unread(buffer), buffer.bytes.length], ["unread, and more", SMALL_SIZE]);
+});
+
 Deno.test("two callers share one read", async () => {
   const [peer, conn] = memoryConnPair(), buffer = new ReadBuffer(conn, "client");
   buffer.readAhead();

@@ -109,6 +109,7 @@ Deno.test("a refusal is not lost to a reset while the client still sends", async
   const { client, server, served } = serving(echo);
   const sent = client.writeText(`GET / HTTP/9.9\r\n\r\n${"x".repeat(200_000)}`);
   assertMatch(await client.readToEnd(), /^HTTP\/1.1 505 /);
+  assertEquals([server.writeEnded, server.closed], [true, false]);
   await sent;
   client.close();
   await served;
@@ -172,6 +173,18 @@ Deno.test("100-continue refused: the final response says that the connection clo
   const { client, served } = serving((exchange) => exchange.respond(response(417), null));
   await client.writeText("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
   assertStringIncludes(await client.readToEnd(), "Connection: close\r\n");
+  client.close();
+  await served;
+});
+
+Deno.test("100-continue: a client that sends its body unasked keeps its connection", async () => {
+  const { client, served } = serving(async (exchange) => {
+    await exchange.body!.fill();
+    exchange.body!.take();
+    await exchange.respond(response(204), null);
+  });
+  await client.writeText("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nh");
+  assertEquals(await client.readUntil("\r\n\r\n"), "HTTP/1.1 204 OK\r\n\r\n");
   client.close();
   await served;
 });

@@ -5,7 +5,7 @@ import { Http2Connection } from "../../src/http2/client.ts";
 import { Code, isUnprocessed } from "../../src/http2/errors.ts";
 import type { KeepAliveOptions } from "../../src/http2/keep_alive.ts";
 import { PREFACE } from "../../src/http2/frames.ts";
-import { STREAM_WINDOW } from "../../src/http2/settings.ts";
+import { settingsPayload, STREAM_WINDOW } from "../../src/http2/settings.ts";
 import { type MemoryConnOptions, memoryConnPair, splitBy } from "../support/memory_conn.ts";
 import { Flag, FramePeer, FrameType, pieces, requestHead, TestBody, uint32, utf8 } from "./support.ts";
 
@@ -234,7 +234,7 @@ Deno.test("REFUSED_STREAM, and streams beyond GOAWAY, may be sent again; others 
     await server.rst(5, Code.CANCEL);
     assert(!isUnprocessed(await assertRejects(() => answers[2], WeirError, "CANCEL")));
     const last = new Uint8Array(8);
-    last.set(uint32(5));
+    last.set(uint32(3));
     await server.send(FrameType.GOAWAY, 0, 0, last);
     assert(isUnprocessed(await assertRejects(() => answers[3], WeirError, "GOAWAY")));
     assertEquals([connection.usable, connection.capacity, unusable], [false, 0, 1]);
@@ -463,3 +463,30 @@ Deno.test("an idle connection without streams is not asked", () =>
     connection.drain();
     assertEquals(await server.rest(), ["GOAWAY 0 NO_ERROR"]);
   }, { pingAfterMs: 10, pingTimeoutMs: 10 }));
+
+Deno.test("a window that SETTINGS made smaller while a head waited holds for its body", () =>
+  withClient(async (connection, server) => {
+    const fill = Array.from(
+      { length: 40 },
+      () =>
+        connection.exchange().send(requestHead("GET", [["x-big", "v".repeat(8000)]]), null, ignore).catch(
+          ignore,
+        ),
+    );
+    const body = TestBody.of([new Uint8Array(500)]);
+    void connection.exchange().send(requestHead("POST"), body, ignore).catch(ignore);
+    await server.send(FrameType.SETTINGS, 0, 0, settingsPayload([[4, 100]]));
+    let line = "";
+    while (!line.startsWith("DATA")) line = await server.line();
+    assertEquals(line, "DATA 81 100 bytes");
+    void fill;
+  }, { capacity: 1000 }));
+
+Deno.test("a server that sends interim responses without end is stopped", () =>
+  withClient(async (connection, server) => {
+    const answer = get(connection);
+    await server.line();
+    for (let i = 0; i < 101; i++) await server.headers(1, [":status", "103"], 0);
+    await assertRejects(() => answer, WeirError, "interim");
+    assertEquals(await server.line(), "RST_STREAM 1 PROTOCOL_ERROR");
+  }));

@@ -370,7 +370,8 @@ Deno.test("what is well-formed and unusual is let through", () =>
 Deno.test("a body that differs from its content-length is an error, not an end", async () => {
   for (
     const send of [
-      (peer: FramePeer) => peer.data(1, "toolong", true),
+      // Known before the end comes.
+      (peer: FramePeer) => peer.data(1, "toolong"),
       (peer: FramePeer) => peer.data(1, "abc", true),
       (peer: FramePeer) => peer.headers(1, ["x-end", "1"], Flag.END_STREAM),
     ]
@@ -734,3 +735,136 @@ Deno.test("garbage after the preface ends the connection and nothing else", asyn
     { numRuns: 150 },
   );
 });
+
+Deno.test("a body that is cancelled after the whole response ends the stream with NO_ERROR at once", async () => {
+  const cancel = Promise.withResolvers<void>(), end = Promise.withResolvers<void>();
+  await withServer(async (x) => {
+    await x.respond(responseHead(413), null);
+    await cancel.promise;
+    x.body!.cancel(new WeirError("server", "closed", "The origin wants no more."));
+    await end.promise;
+  }, async (peer) => {
+    await peer.request(1, POST, false);
+    assertEquals(await peer.line(), "HEADERS 1 :status=413 +END");
+    cancel.resolve();
+    assertEquals(await peer.line(), "RST_STREAM 1 NO_ERROR");
+    end.resolve();
+  });
+});
+
+Deno.test("a body that was cancelled before the response ended is dropped with it, not before", async () => {
+  const end = Promise.withResolvers<void>();
+  await withServer(async (x) => {
+    x.body!.cancel(new WeirError("server", "closed", "The origin wants no more."));
+    await x.respond(responseHead(), TestBody.of(["no"]));
+    await end.promise;
+  }, async (peer) => {
+    await peer.request(1, POST, false);
+    await peer.data(1, "ignored");
+    assertEquals(await peer.lines(3), ["HEADERS 1 :status=200", "DATA 1 no +END", "RST_STREAM 1 NO_ERROR"]);
+    end.resolve();
+  });
+});
+
+Deno.test("padding is credited although nobody can take it", () =>
+  withServer((x) => pieces(x.body).then(() => x.respond(responseHead(204), null)), async (peer) => {
+    await peer.request(1, POST, false);
+    const padded = new Uint8Array(256);
+    padded[0] = 255;
+    let credit = 0;
+    const reading = (async () => {
+      for (let line = ""; !line.startsWith("HEADERS"); line = await peer.line(true)) {
+        if (line.startsWith("WINDOW_UPDATE 1 ")) credit += Number(line.split(" ")[2]);
+      }
+    })();
+    const frames = STREAM_WINDOW.server / 2 / padded.length;
+    for (let i = 0; i < frames; i++) await peer.send(FrameType.DATA, Flag.PADDED, 1, padded);
+    await peer.data(1, "", true);
+    await reading;
+    assertEquals(credit, STREAM_WINDOW.server / 2);
+  }));
+
+Deno.test("the connection's credit comes back on receipt: 40 MiB go through while one stream stalls", async () => {
+  const leave = Promise.withResolvers<void>();
+  await withServer(async (x) => {
+    if (x.head.path === "/stall") return await leave.promise;
+    await pieces(x.body);
+    await x.respond(responseHead(204), null);
+  }, async (peer) => {
+    const frame = new Uint8Array(16_384);
+    await peer.request(
+      1,
+      [":method", "POST", ":scheme", "http", ":path", "/stall", ":authority", "a"],
+      false,
+    );
+    for (let i = 0; i < 16; i++) await peer.data(1, frame);
+    await peer.request(3, POST, false);
+    // Counts as a client does.
+    let connection = 65_535 - 16 * frame.length, stream: number = STREAM_WINDOW.server, wake = () => {};
+    const reading = (async () => {
+      for (;;) {
+        const line = await peer.line(true);
+        const [what, id, count] = line.split(" ");
+        if (what === "HEADERS") return line;
+        if (what === "WINDOW_UPDATE" && id === "0") connection += Number(count);
+        if (what === "WINDOW_UPDATE" && id === "3") stream += Number(count);
+        wake();
+      }
+    })();
+    for (let sent = 0; sent < 40 * 1024 * 1024; sent += frame.length) {
+      while (connection < frame.length || stream < frame.length) {
+        await new Promise<void>((resolve) => wake = resolve);
+      }
+      connection -= frame.length;
+      stream -= frame.length;
+      await peer.data(3, frame);
+    }
+    await peer.data(3, "", true);
+    assertEquals(await reading, "HEADERS 3 :status=204 +END");
+    leave.resolve();
+  });
+});
+
+Deno.test("rapid reset of streams whose handlers end at once is counted too", () =>
+  withServer((x) => new Promise((resolve) => x.onGone(() => resolve())), async (peer) => {
+    const writing = (async () => {
+      for (let id = 1; id < 4000; id += 2) {
+        await peer.request(id);
+        await peer.rst(id, Code.CANCEL);
+      }
+    })().catch(() => {});
+    const lines = await peer.rest();
+    await writing;
+    assertEquals(lines.map((line) => line.split(" ").at(-1)), ["ENHANCE_YOUR_CALM"]);
+  }));
+
+Deno.test("DATA and HEADERS behind END_STREAM are refused while the response is still awaited", async () => {
+  for (
+    const send of [
+      (peer: FramePeer) => peer.data(1, "x"),
+      (peer: FramePeer) => peer.headers(1, ["x-a", "1"], 1),
+    ]
+  ) {
+    await withServer((x) => new Promise((resolve) => x.onGone(() => resolve())), async (peer) => {
+      await peer.request(1);
+      await send(peer);
+      assertEquals(await peer.line(), "RST_STREAM 1 STREAM_CLOSED");
+    });
+  }
+});
+
+Deno.test("a client that is slow but gets on keeps its connection", () =>
+  withServer((x) => x.respond(responseHead(204), null), async (peer) => {
+    const heads = Array.from(
+      { length: 10 },
+      (_, i) => frameBytes(FrameType.HEADERS, 5, 2 * i + 1, peer.encoder.encode(GET).slice()),
+    );
+    const bytes = Uint8Array.from(heads.flatMap((head) => [...head]));
+    // Always in the middle of some head, never of one for longer than the limit.
+    const step = heads.at(-1)!.length;
+    for (let at = 0; at < bytes.length; at += step) {
+      await peer.conn.write(bytes.subarray(at, at + step));
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    assertEquals((await peer.lines(10)).at(-1), "HEADERS 19 :status=204 +END");
+  }, { headTimeoutMs: 100 }));

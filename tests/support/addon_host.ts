@@ -16,20 +16,26 @@ export interface AddonHost {
   readonly ctx: Context;
   readonly options: OptionRegistry;
   readonly lines: string[];
-  /** Resolves with the first line from now on (or that is there already, after `lines` was emptied) that matches. */
+  /** Resolves with the first line that matches, there already or to come; rejects when none has come after a while. */
   logged(pattern: RegExp): Promise<string>;
 }
+
+/** A line that has not come by then will not come, on a slow machine either. */
+const DEADLINE_MS = 10_000;
 
 export function addonHost(): AddonHost {
   const options = new OptionRegistry();
   const lines: string[] = [];
-  const waiting = new Set<{ pattern: RegExp; resolve: (line: string) => void }>();
+  const waiting = new Set<
+    { pattern: RegExp; resolve: (line: string) => void; timer: ReturnType<typeof setTimeout> }
+  >();
   const log = (level: string) => (text: string) => {
     const line = `${level}: ${text}`;
     lines.push(line);
     for (const waiter of waiting) {
       if (!waiter.pattern.test(line)) continue;
       waiting.delete(waiter);
+      clearTimeout(waiter.timer);
       waiter.resolve(line);
     }
   };
@@ -50,9 +56,17 @@ export function addonHost(): AddonHost {
     lines,
     logged(pattern) {
       const line = lines.find((line) => pattern.test(line));
-      return line === undefined
-        ? new Promise((resolve) => waiting.add({ pattern, resolve }))
-        : Promise.resolve(line);
+      if (line !== undefined) return Promise.resolve(line);
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          reject(
+            new Error(
+              `No line matched ${pattern} within ${DEADLINE_MS} ms; the log was ${JSON.stringify(lines)}`,
+            ),
+          );
+        }, DEADLINE_MS);
+        waiting.add({ pattern, resolve, timer });
+      });
     },
   };
 }

@@ -21,11 +21,11 @@ export class DynamicTable {
   #oldest = 0;
   #size = 0;
   #maxSize: number;
-  readonly #onEvicted: ((name: string, value: string, number: number) => void) | null;
+  readonly #onEvicted: ((name: string, value: string) => void) | null;
 
   constructor(
     maxSize: number,
-    onEvicted: ((name: string, value: string, number: number) => void) | null = null,
+    onEvicted: ((name: string, value: string) => void) | null = null,
   ) {
     this.#maxSize = maxSize;
     this.#onEvicted = onEvicted;
@@ -79,8 +79,8 @@ export class DynamicTable {
       const name = this.#names[this.#start], value = this.#values[this.#start];
       this.#size -= name.length + value.length + ENTRY_OVERHEAD;
       this.#start++;
-      const number = this.#oldest++;
-      this.#onEvicted?.(name, value, number);
+      this.#oldest++;
+      this.#onEvicted?.(name, value);
     }
     // Removed in bulk: a table holds at most 128 entries, so the arrays stay short.
     if (this.#start >= 128) {

@@ -31,7 +31,7 @@ const LARGEST_SHARE = 0.75;
 export class HpackEncoder {
   readonly #table = new DynamicTable(
     DEFAULT_TABLE_SIZE,
-    (name, value, number) => this.#forget(name, value, number),
+    (name, value) => this.#forget(name, value),
   );
   /** Name → value → number of the newest entry with both. */
   readonly #fields = new Map<string, Map<string, number>>();
@@ -129,10 +129,9 @@ export class HpackEncoder {
     else values.set(value, number);
   }
 
-  #forget(name: string, value: string, number: number): void {
-    const values = this.#fields.get(name);
-    // A newer entry with the same field may have taken its place.
-    if (values?.get(value) !== number) return;
+  /** A field is never in the table twice: the second time it is indexed. */
+  #forget(name: string, value: string): void {
+    const values = this.#fields.get(name)!;
     values.delete(value);
     if (values.size === 0) this.#fields.delete(name);
   }

@@ -100,6 +100,7 @@ export class Origin implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing) return;
     this.#closing = true;
     for (const wire of this.#wires) wire.close();
     await this.#stop();

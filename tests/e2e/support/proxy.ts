@@ -2,7 +2,7 @@
  * weir in the test's own process, so that leak checks cover it: `await using proxy = await startProxy(addon, options)`.
  * @module
  */
-import type { Addon, HttpFlow } from "weir";
+import type { Addon, HttpFlow, OptionValue } from "weir";
 import { Proxy } from "weir/proxy";
 import { originCa } from "./certs.ts";
 import { Events } from "./within.ts";
@@ -60,10 +60,13 @@ export class TestProxy implements AsyncDisposable {
   }
 }
 
+/** Values of options, by name. */
+export type Options = Record<string, OptionValue>;
+
 /** Starts a proxy that trusts the tests' origins. */
 export async function startProxy(
   addons: Addon | Addon[] = [],
-  options: Record<string, string> = {},
+  options: Options = {},
 ): Promise<TestProxy> {
   const dir = await confdir();
   const log = new Events();

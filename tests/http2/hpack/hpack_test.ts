@@ -212,3 +212,11 @@ Deno.test("garbage gives a list or an HpackError, never anything else", () => {
     { numRuns: 2000 },
   );
 });
+
+Deno.test("a table that was emptied and grown again between two blocks says both sizes (RFC 7541 4.2)", () => {
+  const encoder = new HpackEncoder();
+  encoder.setMaxTableSize(0);
+  encoder.setMaxTableSize(9999);
+  assertEquals(toHex(encoder.encode([":method", "GET"])), "20" + "3fe11f" + "82");
+  assertEquals(toHex(encoder.encode([":method", "GET"])), "82");
+});

@@ -1,0 +1,80 @@
+/**
+ * A WebSocket connection in the life of an exchange: the handshake's checks, the hooks, the relay (RFC 6455 §4).
+ * @module
+ */
+import type { HttpFlow } from "../flow/flow.ts";
+import { internals } from "../flow/message.ts";
+import { WebSocketData, type WebSocketMessage } from "../flow/websocket.ts";
+import type { RequestHead, ResponseHead } from "../flow/wire.ts";
+import type { Conn } from "../net/mod.ts";
+import { parseHistory } from "../options/mod.ts";
+import {
+  type Agreement,
+  checkRequest,
+  checkResponse,
+  filterOffer,
+  isWebSocketUpgrade,
+  relayWebSocket,
+} from "../websocket/mod.ts";
+import type { ProxyContext } from "./context.ts";
+
+/** Limit where `websocket_message_limit` is unset: what one buffer can hold anyway. */
+const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Prepares a request that asks for a WebSocket: extensions that weir does not know are taken out of the offer. False for
+ * any other request.
+ * @throws {WeirError} 400 or 426 when the client's handshake is broken.
+ */
+export function prepareHandshake(head: RequestHead): boolean {
+  if (!isWebSocketUpgrade(head)) return false;
+  checkRequest(head);
+  const { headers } = head;
+  const offer = headers.get("sec-websocket-extensions");
+  if (offer !== null) {
+    const known = filterOffer(offer);
+    if (known === null) headers.delete("sec-websocket-extensions");
+    else headers.set("sec-websocket-extensions", known);
+  }
+  return true;
+}
+
+/** What was agreed on. @throws {WeirError} (a 502) when the server's handshake is broken. */
+export function checkHandshake(request: RequestHead, response: ResponseHead): Agreement {
+  return checkResponse(request, response);
+}
+
+/** Runs the connection to its end. @throws {WeirError} when it did not end by a closing handshake. */
+export async function runWebSocket(
+  context: ProxyContext,
+  flow: HttpFlow,
+  ends: { readonly client: Conn; readonly server: Conn },
+  agreement: Agreement,
+): Promise<void> {
+  const { hooks, options } = context;
+  const data = flow.websocket = new WebSocketData(parseHistory(options.websocket_history));
+  data.stream = options.stream_websockets;
+  await hooks.trigger("websocket_start", flow);
+  const state = flow[internals];
+  const onMessage = (message: WebSocketMessage) => {
+    data[internals].makeNewest(message);
+    return hooks.trigger("websocket_message", flow);
+  };
+  const relay = relayWebSocket({
+    ...ends,
+    deflate: agreement.deflate,
+    data,
+    messageLimit: options.websocket_message_limit ?? NO_LIMIT,
+    ...hooks.has("websocket_message") && { onMessage },
+    warn: (text) => state.warn(text),
+  });
+  const stopExchange = state.kill;
+  state.kill = () => {
+    stopExchange?.();
+    relay.kill();
+  };
+  if (state.killed) relay.kill();
+  const error = await relay.ended;
+  await hooks.trigger("websocket_end", flow);
+  if (error !== null) throw error;
+}
