@@ -45,6 +45,8 @@ class Exchange {
   #onStop: ((error: WeirError) => void) | null = null;
   /** True once anything of the final response may have been written. */
   #answered = false;
+  /** An addon's answer took the place of the origin's. */
+  #isReplaced = false;
   /** The request asks for a WebSocket. */
   #isWebSocket = false;
   /** True once a 100 went to the client, or none was asked for. */
@@ -157,7 +159,6 @@ class Exchange {
 
   #requestHead(): RequestHead {
     const { method, scheme, host, port, path, httpVersion, headers } = this.#flow.request;
-    if (this.#context.options.via) headers.append("Via", `${httpVersion.slice(5)} weir`);
     return {
       method,
       form: path === "*" ? "asterisk" : "origin",
@@ -202,6 +203,7 @@ class Exchange {
   /** An addon put another response in the place of the one that was there. */
   async #replaced(body: Body | null): Promise<{ response: Response; body: Body | null }> {
     body?.cancel(replacedError());
+    this.#isReplaced = true;
     const response = this.#flow.response;
     if (response === null) {
       throw new WeirError("weir", "addon", "An addon set flow.response to null after it was there.");
@@ -237,11 +239,10 @@ class Exchange {
   /** The response is out; the upload may still be on its way, and goes on. */
   async #finishUpload(): Promise<void> {
     if (this.#acquired === null) return;
-    if (!this.#continued) {
-      // The final response came instead of the 100 that the client waits for, so the body will not come.
-      this.#requestPlan.discard(
-        new WeirError("client", "closed", "The body was not sent, as no 100 (Continue) came."),
-      );
+    if (this.#isReplaced || !this.#continued) {
+      // Nobody waits for the rest: the origin's answer was dropped, or it came instead of the 100 that the client awaits.
+      this.#requestPlan.discard(replacedError());
+      this.#acquired.exchange.abort(replacedError());
       return;
     }
     await this.#acquired.exchange.sent;

@@ -23,6 +23,8 @@ export class CipherStream extends Duplex {
   #failure: unknown = null;
   /** Bytes of ciphertext written so far: none means that a handshake could still be answered in the clear. */
   written = 0;
+  /** Called when a write has failed; `flushed` then says why. */
+  onFailure: (() => void) | null = null;
 
   constructor(conn: Conn) {
     super({ autoDestroy: false });
@@ -56,26 +58,24 @@ export class CipherStream extends Duplex {
     // See pump.
   }
 
-  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.#run([chunk], done);
   }
 
-  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
     this.#run(chunks.map(({ chunk }) => chunk), done);
   }
 
-  #run(chunks: readonly Uint8Array[], done: (error?: Error | null) => void): void {
-    this.#writing = this.#send(chunks).then(
-      () => {
-        this.#writing = null;
-        done();
-      },
-      (thrown) => {
-        this.#writing = null;
-        this.#failure ??= thrown;
-        done(thrown instanceof Error ? thrown : new Error(String(thrown)));
-      },
-    );
+  #run(chunks: readonly Uint8Array[], done: () => void): void {
+    // node is never told of a failure: it would destroy what can still be read, and throw where nobody catches it.
+    if (this.#failure !== null) return done();
+    this.#writing = this.#send(chunks).catch((thrown) => {
+      this.#failure ??= thrown;
+      this.onFailure?.();
+    }).then(() => {
+      this.#writing = null;
+      done();
+    });
   }
 
   /** Records come in pieces of up to 48 KiB; only smaller ones are worth a copy to save a write. */

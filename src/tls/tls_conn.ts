@@ -80,7 +80,7 @@ export class TlsConn implements Conn {
       const finish = () => {
         done = true;
         clearTimeout(timer);
-        this.#onFail = null;
+        this.#onFail = this.#cipher.onFailure = null;
         if (this.#error === null) resolve();
         else reject(this.#error);
       };
@@ -90,6 +90,7 @@ export class TlsConn implements Conn {
         );
       }, timeout);
       this.#onFail = finish;
+      this.#cipher.onFailure = () => void this.#flushed().catch(() => {});
       this.#socket.once(secure, () => {
         this.#tls = infoOf(this.#socket);
         if (!done) finish();

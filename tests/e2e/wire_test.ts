@@ -138,6 +138,8 @@ Deno.test("Expect: 100-continue, buffered: weir sends the 100 once hooks let it 
   await client.send("abc");
   const seen = await client.response("POST");
   assertEquals([seen.interim.length, seen.text], [0, "abc"]);
+  // Asked and answered on this leg: the origin is not asked again.
+  assertEquals(server.requests[0].get("expect"), null);
 });
 
 Deno.test("Expect: 100-continue, buffered: a hook that answers gets no 100 sent", async () => {
