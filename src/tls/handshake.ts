@@ -8,7 +8,7 @@ import { messageOf, type Side, WeirError } from "../errors.ts";
 import type { Conn } from "../net/conn.ts";
 import { CipherStream } from "./cipher_stream.ts";
 import { TlsConn } from "./tls_conn.ts";
-import { refusalReason, trustContext } from "./trust.ts";
+import { refusalReason, trustNext } from "./trust.ts";
 
 /** Milliseconds for a handshake: several round trips over a bad line. */
 export const HANDSHAKE_TIMEOUT = 10_000;
@@ -70,6 +70,7 @@ export async function clientHandshake(conn: Conn, options: ClientHandshakeOption
   const cipher = new CipherStream(conn);
   let socket: TLSSocket;
   try {
+    if (options.verify) trustNext(options.ca ?? []);
     socket = tls.connect({
       socket: asSocket(cipher),
       host: name,
@@ -77,7 +78,6 @@ export async function clientHandshake(conn: Conn, options: ClientHandshakeOption
       ...(options.alpn.length > 0 ? { ALPNProtocols: [...options.alpn] } : {}),
       // Judged below: an error in mid handshake would leave no certificate to say what is wrong with it.
       rejectUnauthorized: false,
-      secureContext: options.verify ? trustContext(options.ca ?? []) : undefined,
     });
   } catch (thrown) {
     conn.close();

@@ -50,7 +50,7 @@ async function output(command: string, args: string[]): Promise<string> {
   return text;
 }
 
-Deno.test("curl with prior knowledge: head, body, upload, 1xx, trailers, several requests on one connection", () =>
+Deno.test("curl with prior knowledge: head, body, upload, 1xx, trailers, sizes", () =>
   withListener(handler, async (port) => {
     const url = `http://127.0.0.1:${port}`;
     // deno-fmt-ignore
@@ -59,10 +59,12 @@ Deno.test("curl with prior knowledge: head, body, upload, 1xx, trailers, several
     assert(text.includes("HTTP/2 200"), text);
     assert(text.includes(`POST 127.0.0.1:${port} 7body`), text);
     assert(text.includes("x-trailer: 4"), text);
-    // deno-fmt-ignore
-    // (Not --parallel: with prior knowledge curl 7.88 fails on it by itself, against nginx too.)
-    const sizes = await output("curl", ["-sS", "--max-time", "60", "--http2-prior-knowledge", ...[1, 100_000, 9_000_000].flatMap((size) => ["-o", "/dev/null", "-w", "%{http_version} %{size_download}\n", `${url}/big?${size}`])]);
-    assertEquals(sizes.trim().split("\n").sort(), ["2 1", "2 100000", "2 9000000"]);
+    // One process for each: curl 7.88 cannot reuse a connection that it opened with prior knowledge (nor with nginx).
+    for (const size of [1, 100_000, 9_000_000]) {
+      // deno-fmt-ignore
+      const said = await output("curl", ["-sS", "--max-time", "60", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_version} %{size_download}", `${url}/big?${size}`]);
+      assertEquals(said, `2 ${size}`);
+    }
   }));
 
 /** Runs in a process of its own: `node:http2` in Deno has been seen to abort. */
