@@ -1,5 +1,5 @@
 /**
- * Prints flows to stdout like mitmdump does, at the level of detail of the option `flow_detail`:
+ * Prints flows to stdout (or stderr) like mitmdump does, at the level of detail of the option `flow_detail`:
  *
  * - 0: nothing
  * - 1: a line for the request and a line for the response
@@ -17,6 +17,7 @@ import {
   escapeControl,
   type Headers,
   type HttpFlow,
+  type Loader,
   type Message,
   reasonFor,
   type TcpFlow,
@@ -29,16 +30,31 @@ const SHOWN_BYTES = 64 * 1024;
 const BESIDE_URL = 25;
 const BYTES_PER_HEX_LINE = 16;
 
-const isTerminal = Deno.stdout.isTerminal();
-const isColoured = isTerminal && !Deno.noColor;
+/** Where flows are printed, what it is, and whether whoever read it is gone (`weir | head`) or stuck. */
+const out = {
+  stream: Deno.stdout as typeof Deno.stdout | typeof Deno.stderr,
+  isTerminal: false,
+  isGone: false,
+};
+
+function printTo(stream: typeof out.stream) {
+  out.stream = stream;
+  out.isTerminal = stream.isTerminal();
+}
+printTo(Deno.stdout);
 
 export default class Dumper implements Addon {
   #detail = 1;
   /** Ids of flows whose request line was printed, as their end may be far away. */
   readonly #announced = new Set<string>();
 
+  load(loader: Loader) {
+    loader.addOption("flows_to_stderr", "bool", false, "Print flows to stderr, where the log goes as well.");
+  }
+
   configure(options: AddonOptions) {
     this.#detail = options.flow_detail;
+    printTo(options.get<boolean>("flows_to_stderr") ? Deno.stderr : Deno.stdout);
   }
 
   request(flow: HttpFlow) {
@@ -72,7 +88,8 @@ export default class Dumper implements Addon {
     const path = escapeControl(flow.request.path);
     print([
       `${clientOf(flow)} ${arrow} WebSocket ${type} message ${arrow} ${serverOf(flow)}${path}`,
-      ...conversationLines(message.content, this.#detail),
+      // Whose content nobody reads gives its memory back to the connection.
+      ...(this.#detail < 3 ? [] : conversationLines(message.content, this.#detail)),
     ]);
   }
 
@@ -126,7 +143,9 @@ function flowLines(flow: HttpFlow, detail: number): string[] {
 function requestLine(flow: HttpFlow, detail: number): string {
   const { method, httpVersion } = flow.request;
   let { url } = flow.request;
-  const room = isTerminal && detail === 1 ? Math.max(Deno.consoleSize().columns - BESIDE_URL, 50) : Infinity;
+  const room = out.isTerminal && detail === 1
+    ? Math.max(Deno.consoleSize().columns - BESIDE_URL, 50)
+    : Infinity;
   if (url.length > room) url = `${url.slice(0, room)}…`;
   const colour = method === "GET" ? "green" : method === "DELETE" ? "red" : "magenta";
   const version = saysVersion(flow, httpVersion) ? ` ${httpVersion}` : "";
@@ -279,13 +298,11 @@ function timeText(ms: number): string {
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, blue: 34, magenta: 35 };
 
 function style(text: string, ...styles: (keyof typeof STYLES | null)[]): string {
-  if (!isColoured) return text;
+  if (!out.isTerminal || Deno.noColor) return text;
   const codes = styles.filter((name) => name !== null).map((name) => STYLES[name]);
   return `\x1b[${codes.join(";")}m${text}\x1b[0m`;
 }
 
-/** Set when whoever read stdout is gone (`weir | head`) or stuck: flows go on, printing does not. */
-let isGone = false;
 /** How often and how long, in ms, to try again when a pipe that does not block is full. */
 const FULL_RETRIES = 200, FULL_PAUSE = 5;
 /** Nobody ever notifies it: waiting for it is sleeping. */
@@ -294,13 +311,13 @@ const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 /** One write per flow, so that flows do not mix. */
 function print(lines: string[]) {
   let bytes = new TextEncoder().encode(`${lines.join("\n")}\n`);
-  for (let retries = 0; bytes.length > 0 && !isGone;) {
+  for (let retries = 0; bytes.length > 0 && !out.isGone;) {
     try {
-      bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+      bytes = bytes.subarray(out.stream.writeSync(bytes));
     } catch (thrown) {
       if (thrown instanceof Deno.errors.WouldBlock && ++retries <= FULL_RETRIES) {
         Atomics.wait(PAUSE, 0, 0, FULL_PAUSE);
-      } else if (!(thrown instanceof Deno.errors.Interrupted)) isGone = true;
+      } else if (!(thrown instanceof Deno.errors.Interrupted)) out.isGone = true;
     }
   }
 }

@@ -112,7 +112,9 @@ export async function output(
     cwd: options.cwd,
     env: options.env,
     stdin: "null",
-    signal: options.timeoutSeconds === undefined ? undefined : AbortSignal.timeout(options.timeoutSeconds * 1000),
+    signal: options.timeoutSeconds === undefined
+      ? undefined
+      : AbortSignal.timeout(options.timeoutSeconds * 1000),
   }).output();
   const text = new TextDecoder();
   if (success) return text.decode(stdout);

@@ -19,13 +19,23 @@ export interface Pending {
   readonly next: string | null;
 }
 
+/** What is printed instead of starting. */
+export type Shown = "help" | "version" | "options" | "man" | "completions";
+
 /** A command line taken apart. */
 export interface ParsedFlags {
-  readonly help: boolean;
-  readonly version: boolean;
-  readonly options: boolean;
+  /** The strongest of what is to be printed, or null: start. */
+  readonly shows: Shown | null;
+  /** Shell whose completions are to be printed. */
+  readonly shell: Shell | null;
+  /** Start a browser as well. */
+  readonly browser: boolean;
   readonly pending: readonly Pending[];
 }
+
+/** Shells that there are completions for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof SHELLS)[number];
 
 /** A command line that makes no sense: told in one line. */
 export class UsageError extends Error {
@@ -33,18 +43,39 @@ export class UsageError extends Error {
 }
 
 /** Flags that are no options; help lists them. */
-export const GENERAL_FLAGS: readonly { readonly flags: string; readonly help: string }[] = [
-  { flags: "-h, --help", help: "Show this help and exit." },
-  { flags: "--version", help: "Show version numbers and exit." },
-  { flags: "--options", help: "Show all options with their defaults, as a config.yaml, and exit." },
+export const GENERAL_FLAGS: readonly {
+  readonly names: readonly string[];
+  readonly value?: string;
+  readonly choices?: readonly string[];
+  readonly help: string;
+}[] = [
+  { names: ["-h", "--help"], help: "Show this help and exit." },
+  { names: ["--version"], help: "Show version numbers and exit." },
+  { names: ["--options"], help: "Show all options with their defaults, as a config.yaml, and exit." },
+  { names: ["--man"], help: "Show the manual page (for man -l -) and exit." },
   {
-    flags: "--set NAME[=VALUE]",
+    names: ["--completions"],
+    value: `{${SHELLS.join(",")}}`,
+    choices: SHELLS,
+    help: "Show the completions of flags for a shell and exit.",
+  },
+  {
+    names: ["--browser"],
+    help:
+      "Start an installed Chrome, Chromium, Edge or Brave with a throw-away profile that trusts this proxy.",
+  },
+  {
+    names: ["--set"],
+    value: "NAME[=VALUE]",
     help: "Set an option, also one of an addon. Without a value: a bool becomes true, a list empty, " +
       "anything else unset if it may be. Repeat it to add to a list.",
   },
-  { flags: "-q, --quiet", help: "Log errors only, print no flows." },
-  { flags: "-v, --verbose", help: "Log everything, print flows with their headers." },
+  { names: ["-q", "--quiet"], help: "Log errors only, print no flows." },
+  { names: ["-v", "--verbose"], help: "Log everything, print flows with their headers." },
 ];
+
+/** Of several that are asked for, the first is shown. */
+const SHOWN: readonly Shown[] = ["version", "help", "man", "completions", "options"];
 
 /** What mitmdump users may type that weir does not do yet. */
 const NOT_YET: ReadonlySet<string> = new Set([
@@ -78,7 +109,8 @@ const PRESETS: Readonly<Record<string, readonly [string, string][]>> = {
  * @throws {UsageError} for what no addon can make right.
  */
 export function parseFlags(argv: readonly string[]): ParsedFlags {
-  const state = { help: false, version: false, options: false };
+  const shown = new Set<string>();
+  let shell: Shell | null = null, browser = false;
   const pending: Pending[] = [], presets: Pending[] = [];
   for (let i = 0; i < argv.length; i++) {
     const { flag, long, value, rest } = splitArgument(argv[i]);
@@ -87,9 +119,15 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
     const bare = () => {
       if (value !== null) throw new UsageError(`${flag} takes no value`);
     };
-    if (long === "--help" || long === "--version" || long === "--options") {
+    if (long === "--help" || long === "--version" || long === "--options" || long === "--man") {
       bare();
-      state[long.slice(2) as keyof typeof state] = true;
+      shown.add(long.slice(2));
+    } else if (long === "--browser") {
+      bare();
+      browser = true;
+    } else if (long === "--completions") {
+      shell = shellOf(value ?? valueBehind(argv, i++));
+      shown.add("completions");
     } else if (Object.hasOwn(PRESETS, long)) {
       bare();
       for (const [name, text] of PRESETS[long]) presets.push({ flag, name, value: text, next: null });
@@ -107,7 +145,12 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
     }
   }
   // -q and -v are starting points: what is said of an option by name holds, wherever it stands.
-  return { ...state, pending: [...presets, ...pending] };
+  return {
+    shows: SHOWN.find((name) => shown.has(name)) ?? null,
+    shell,
+    browser,
+    pending: [...presets, ...pending],
+  };
 }
 
 /** Values that flags give to the options that exist, and the flags of options that do not (yet). */
@@ -145,7 +188,7 @@ export function refuseUnknown(unknown: readonly Pending[], registry: OptionRegis
     const known = [...registry.names()].flatMap((option) =>
       registry.definition(option).kind.type === "bool" ? [flagOf(option), noFlagOf(option)] : [flagOf(option)]
     );
-    known.push("--help", "--version", "--options", "--set", "--quiet", "--verbose");
+    known.push(...GENERAL_FLAGS.flatMap(({ names }) => names.filter((name) => name.startsWith("--"))));
     throw new OptionError(name, `unknown flag ${flag}${hint(flag, known)}`);
   }
 }
@@ -171,6 +214,7 @@ function splitArgument(
     return { flag, long: flag, value: argument.slice(equals + 1), rest: null };
   }
   if (!/^-[^-]/.test(argument)) {
+    if (argument === "exec") throw new UsageError("exec comes first: weir exec [options] -- COMMAND");
     throw new UsageError(
       `${JSON.stringify(argument)} is no flag, and filters are not available in this version`,
     );
@@ -222,6 +266,16 @@ function textOf(
   const text = item.value ?? item.next;
   if (text === null) throw new OptionError(target.name, `${item.flag} needs a value`);
   return text;
+}
+
+function shellOf(text: string | null): Shell {
+  const shell = SHELLS.find((name) => name === text);
+  if (shell === undefined) {
+    throw new UsageError(
+      `--completions needs one of ${SHELLS.join(", ")}${text ? `, not ${JSON.stringify(text)}` : ""}`,
+    );
+  }
+  return shell;
 }
 
 function isBool(name: string): boolean {

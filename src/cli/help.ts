@@ -2,9 +2,10 @@
  * What `--help`, `--options` and `--version` print; all but the general flags is made from the option registry.
  * @module
  */
-import type { OptionDefinition, OptionRegistry, OptionValue } from "../options/mod.ts";
+import type { OptionRegistry, OptionValue } from "../options/mod.ts";
+import { buildKind } from "../build_kind.ts";
 import { VERSION } from "../version.ts";
-import { flagOf, GENERAL_FLAGS, noFlagOf } from "./flags.ts";
+import { groupFlags, listFlags, usageOf } from "./flag_list.ts";
 
 /** Where help texts begin; longer flags have theirs on the next line. */
 const HELP_COLUMN = 30;
@@ -12,25 +13,22 @@ const HELP_COLUMN = 30;
 const MIN_WIDTH = 60, MAX_WIDTH = 110;
 /** Width of comments in YAML. */
 const YAML_WIDTH = 78;
+/** What `--version` says of each kind of program. */
+const BUILDS = { sources: "run from its sources", compiled: "compiled", unpacked: "one file, unpacked" };
 
 /** The text for `--help`, for a terminal that is `width` columns wide. */
 export function formatHelp(registry: OptionRegistry, width: number): string {
   const columns = Math.min(Math.max(width, MIN_WIDTH), MAX_WIDTH);
-  const sections = new Map<string, string[]>([["General", []]]);
-  for (const { flags, help } of GENERAL_FLAGS) sections.get("General")!.push(entry(flags, help, columns));
-  for (const name of registry.names()) {
-    const definition = registry.definition(name);
-    const heading = definition.group ?? "Addons";
-    if (!sections.has(heading)) sections.set(heading, []);
-    sections.get(heading)!.push(entry(flagsOf(name, definition), describe(definition), columns));
-  }
   const intro = wrap(
     "An intercepting HTTP(S) proxy whose bodies stream. Flows are printed to stdout, the log to stderr. " +
-      "Options can also be set in config.yaml in the directory that --confdir names.",
+      "With exec, weir runs a command whose traffic goes through it, and ends with it. Options can also be set in config.yaml in the directory that --confdir names.",
     columns,
   );
-  const text = [...sections].map(([heading, entries]) => `${heading}:\n${entries.join("\n")}`);
-  return ["usage: weir [options]", intro.join("\n"), ...text].join("\n\n") + "\n";
+  const sections = [...groupFlags(listFlags(registry))].map(([heading, flags]) =>
+    `${heading}:\n${flags.map((flag) => entry(usageOf(flag), flag.help, columns)).join("\n")}`
+  );
+  const usage = "usage: weir [options]\n       weir exec [options] -- COMMAND [ARGUMENT...]";
+  return [usage, intro.join("\n"), ...sections].join("\n\n") + "\n";
 }
 
 /** The text for `--options`: every option with its default, as YAML that can be saved as `config.yaml`. */
@@ -52,6 +50,7 @@ export function formatVersion(): string {
   const { os, arch } = Deno.build;
   return [
     `weir:       ${VERSION}`,
+    `Build:      ${BUILDS[buildKind()]}`,
     `Deno:       ${deno}`,
     `V8:         ${v8}`,
     `TypeScript: ${typescript}`,
@@ -70,22 +69,6 @@ export function wrap(text: string, width: number): string[] {
     } else line = line === "" ? word : `${line} ${word}`;
   }
   return line === "" ? lines : [...lines, line];
-}
-
-function flagsOf(name: string, { kind, short, metavar }: OptionDefinition): string {
-  const letter = short === undefined ? "" : `-${short}, `;
-  if (kind.type === "bool") return `${letter}${flagOf(name)}, ${noFlagOf(name)}`;
-  const value = kind.choices === null ? metavar ?? kind.type.toUpperCase() : `{${kind.choices.join(",")}}`;
-  return `${letter}${flagOf(name)} ${value}`;
-}
-
-function describe({ kind, help, default: value }: OptionDefinition): string {
-  const repeat = kind.type === "list" ? " May be repeated." : "";
-  // That something is off, unset or empty goes without saying.
-  const isUnset = value === null || value === false || value === "" ||
-    (Array.isArray(value) && value.length === 0);
-  const text = Array.isArray(value) ? value.join(" ") : String(value);
-  return `${help}${repeat}${isUnset ? "" : ` (default: ${text})`}`;
 }
 
 function entry(flags: string, help: string, columns: number): string {

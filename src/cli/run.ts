@@ -8,16 +8,18 @@
 import { messageOf } from "../errors.ts";
 import { escapeControl } from "../flow/escape.ts";
 import { applyAll, applyKnown, OptionRegistry, readConfigFile } from "../options/mod.ts";
-import { parseFlags, refuseUnknown, resolveFlags } from "./flags.ts";
+import type { Listening } from "../proxy/proxy.ts";
+import { execDefaults, type ExecLine, splitExec } from "./exec_line.ts";
+import { type ParsedFlags, parseFlags, refuseUnknown, resolveFlags, UsageError } from "./flags.ts";
 import { TermLog } from "./log.ts";
 import { type SyncWriter, writeText } from "./output.ts";
-import { onStopSignal, type SignalSource } from "./signals.ts";
+import type { SignalSource } from "./signals.ts";
 
 /** The proxy as the command line sees it. */
 export interface Proxy {
   /** Loads built-in addons and then these scripts. */
   load(scripts: readonly string[]): Promise<void>;
-  start(): Promise<unknown>;
+  start(): Promise<readonly Listening[]>;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -51,27 +53,38 @@ const REAL: Surroundings = {
   width: () => Deno.stdout.isTerminal() ? Deno.consoleSize().columns : DEFAULT_WIDTH,
 };
 
-/** Runs weir to its end and resolves to the exit status: 0, or 1 when it could not start. */
+/** Runs weir to its end; resolves to the exit status: 0, or 1 when it could not start; with `exec` the command's. */
 export async function run(argv: readonly string[], around: Surroundings = REAL): Promise<number> {
-  try {
-    return await start(argv, around);
-  } catch (error) {
-    const line = messageOf(error).trimEnd().replaceAll(/\s*\n\s*/g, " ");
+  const complain = (text: string) => {
+    const line = text.trimEnd().replaceAll(/\s*\n\s*/g, " ");
     writeText(around.stderr, `weir: error: ${escapeControl(line)}\n`);
+  };
+  try {
+    return await start(argv, around, complain);
+  } catch (error) {
+    complain(messageOf(error));
     return 1;
   }
 }
 
-async function start(argv: readonly string[], around: Surroundings): Promise<number> {
-  const flags = parseFlags(argv);
-  if (flags.version) {
+async function start(
+  argv: readonly string[],
+  around: Surroundings,
+  complain: (text: string) => void,
+): Promise<number> {
+  const exec = splitExec(argv);
+  const flags = parseFlags(exec?.flags ?? argv);
+  if (flags.shows === "version") {
     const { formatVersion } = await import("./help.ts");
     writeText(around.stdout, formatVersion());
     return 0;
   }
-  const showsOnly = flags.help || flags.options;
+  const showsOnly = flags.shows !== null;
+  if (exec && !showsOnly) checkExec(exec, flags);
+  const browser = flags.browser && !showsOnly ? (await import("./browser.ts")).findBrowser() : null;
   // Help must come whatever else is wrong; only scripts matter, because their options are shown as well.
-  const pending = flags.help ? flags.pending.filter(({ name }) => name === "scripts") : flags.pending;
+  const isHelp = showsOnly && flags.shows !== "options";
+  const pending = isHelp ? flags.pending.filter(({ name }) => name === "scripts") : flags.pending;
   const options = new OptionRegistry();
   const log = new TermLog({
     level: () => showsOnly ? "error" : options.values.termlog_verbosity,
@@ -83,13 +96,12 @@ async function start(argv: readonly string[], around: Surroundings): Promise<num
   const own = resolveFlags(pending, options);
   const confdir = own.values.get("confdir");
   if (confdir !== undefined) await options.updateNamed([["confdir", confdir]]);
-  let file = flags.help ? null : await readConfigFile(options.values.confdir);
+  let file = isHelp ? null : await readConfigFile(options.values.confdir);
   if (file !== null) file = await applyKnown(file, options, (text) => log.warn(text));
   const first = resolveFlags(pending, options);
-  await options.updateNamed(first.values);
+  await options.updateNamed([...exec ? execDefaults(first.values) : [], ...first.values]);
 
   const proxy = await around.makeProxy({ options, log, onShutdown: stopping.resolve });
-  let removeSignals = () => {};
   try {
     await proxy.load(options.values.scripts);
     if (file !== null) await applyAll(file, options);
@@ -97,22 +109,41 @@ async function start(argv: readonly string[], around: Surroundings): Promise<num
     refuseUnknown(second.unknown, options);
     await options.updateNamed(second.values);
     if (showsOnly) {
-      const { formatHelp, formatOptions } = await import("./help.ts");
-      writeText(around.stdout, flags.help ? formatHelp(options, around.width()) : formatOptions(options));
+      writeText(around.stdout, await shownText(flags, options, around));
       await proxy.stop(0);
       return 0;
     }
-    removeSignals = onStopSignal(stopping.resolve, around.signals);
-    await proxy.start();
-    await stopping.promise;
-    log.debug("Stopping.");
-    await proxy.stop(options.values.shutdown_grace * 1000);
-    return 0;
+    const { serve } = await import("./serve.ts");
+    const { signals } = around;
+    return await serve({
+      proxy,
+      options,
+      log,
+      signals,
+      stopping,
+      browser,
+      complain,
+      command: exec?.command ?? null,
+    });
   } catch (error) {
     // What is open must be closed, but the first error is the one to tell.
     await proxy.stop(0).catch(() => {});
     throw error;
-  } finally {
-    removeSignals();
   }
+}
+
+function checkExec({ command }: ExecLine, { browser }: ParsedFlags): void {
+  if (command.length === 0) throw new UsageError("exec needs a command: weir exec [options] -- COMMAND");
+  if (browser) throw new UsageError("exec starts a command and --browser a browser: choose one");
+}
+
+/** What flags ask to print, with the options of addons in it. */
+async function shownText(flags: ParsedFlags, options: OptionRegistry, around: Surroundings): Promise<string> {
+  const { shows, shell } = flags;
+  if (shows === "man") return (await import("./man.ts")).formatMan(options);
+  if (shows === "completions" && shell !== null) {
+    return (await import("./completions.ts")).formatCompletions(shell, options);
+  }
+  const { formatHelp, formatOptions } = await import("./help.ts");
+  return shows === "help" ? formatHelp(options, around.width()) : formatOptions(options);
 }

@@ -100,16 +100,6 @@ export class WebSocketMessage {
     if (!this.#sealed()) this.#dropped = true;
   }
 
-  /** @ignore Remembers what a hook may change; the function that is returned puts it back when the hook threw. */
-  static snapshot(message: WebSocketMessage): () => void {
-    const state = message[internals], { content, changed } = state, dropped = message.#dropped;
-    return () => {
-      message.#dropped = dropped;
-      state.content = content;
-      state.changed = changed;
-    };
-  }
-
   /**
    * Remembers a message; the function that is returned puts it back as it was.
    * @ignore

@@ -59,13 +59,19 @@ export class Dispatcher {
   /**
    * Runs a hook of all addons. Returns undefined when that is already done: nobody has the hook, or all ran without
    * returning a promise. Neither throws nor rejects: what an addon throws is logged, and what it changed is put back.
+   * `prepare` is called before each addon's hook, for what may have changed while the one before it took its time.
    */
-  trigger<Hook extends EventHookName>(hook: Hook, arg: EventHooks[Hook]): Promise<void> | undefined {
+  trigger<Hook extends EventHookName>(
+    hook: Hook,
+    arg: EventHooks[Hook],
+    prepare?: () => void,
+  ): Promise<void> | undefined {
     const list = this.#lists[hook];
     if (list === undefined) return undefined;
     for (let i = 0; i < list.length; i++) {
+      prepare?.();
       const pending = this.#call(hook, list[i], arg);
-      if (pending) return this.#continue(hook, list, i + 1, arg, pending);
+      if (pending) return this.#continue(hook, list, i + 1, arg, pending, prepare);
     }
     return undefined;
   }
@@ -76,9 +82,13 @@ export class Dispatcher {
     next: number,
     arg: unknown,
     pending: Promise<void>,
+    prepare?: () => void,
   ): Promise<void> {
     await pending;
-    for (let i = next; i < list.length; i++) await this.#call(hook, list[i], arg);
+    for (let i = next; i < list.length; i++) {
+      prepare?.();
+      await this.#call(hook, list[i], arg);
+    }
   }
 
   #call(hook: EventHookName, { addon, handler }: Entry, arg: unknown): Promise<void> | undefined {

@@ -9,6 +9,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
+import { buildKind } from "../build_kind.ts";
+import * as weir from "../mod.ts";
 import { fromFileUrl, generationOf, tagged } from "./generation.ts";
 
 /** What is known of a module of some generation. */
@@ -33,7 +35,21 @@ export async function importModule(path: string, generation: number): Promise<Re
   install();
   const url = tagged(path, generation);
   record(url);
-  return await import(url);
+  try {
+    return await import(url);
+  } catch (error) {
+    throw buildKind() === "compiled" ? explained(error) : error;
+  }
+}
+
+/** The runtime of a compiled weir says of modules that it cannot download no more than that they are not there. */
+function explained(error: unknown): unknown {
+  if (error instanceof Error && /\b(npm|jsr|https?):/.test(error.message)) {
+    const [first, ...more] = error.message.split("\n");
+    const hint = "a compiled weir cannot download modules; with an unpacking one, or under deno run, it can";
+    error.message = [`${first} (${hint})`, ...more].join("\n");
+  }
+  return error;
 }
 
 /** The files that a module was made of, itself included, with their hashes when they were loaded. */
@@ -75,6 +91,9 @@ function install(): void {
   installed = true;
   registerHooks({
     resolve(specifier, context, nextResolve) {
+      if (specifier === "weir" && generationOf(context.parentURL) !== null) {
+        return { url: weirUrl(), shortCircuit: true };
+      }
       const resolved = nextResolve(specifier, context);
       const generation = generationOf(context.parentURL);
       if (generation === null || !/^(\.{0,2}\/|file:)/.test(specifier) || !resolved.url.startsWith("file:")) {
@@ -86,4 +105,13 @@ function install(): void {
       return { ...resolved, url, shortCircuit: true };
     },
   });
+}
+
+/** A module that hands out what the proxy itself uses under the name `weir`: an executable has no file of that name. */
+function weirUrl(): string {
+  const key = "weir.module";
+  Object.defineProperty(globalThis, Symbol.for(key), { value: weir, configurable: true });
+  const names = Object.keys(weir).join(", ");
+  const code = `export const { ${names} } = globalThis[Symbol.for("${key}")];`;
+  return `data:text/javascript,${encodeURIComponent(code)}`;
 }

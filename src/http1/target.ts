@@ -62,7 +62,8 @@ function authorityForm(target: string): Target {
 
 function absoluteForm(method: string, target: string): Target {
   const match = ABSOLUTE.exec(target);
-  const scheme = match?.[1].toLowerCase();
+  // RFC 6455 §3: the WebSocket schemes name resources that a GET asks for.
+  const scheme = match?.[1].toLowerCase().replace(/^ws/, "http");
   if (match === null || (scheme !== "http" && scheme !== "https")) {
     throw malformed("client", `The request target ${quoted(target)} is neither a path nor an http(s) URL.`);
   }

@@ -52,8 +52,7 @@ export class TcpListener implements AsyncIterable<TcpConn> {
         conn = await this.#listener.accept();
       } catch (thrown) {
         if (this.#closed) return;
-        // A client that was gone before it was accepted is nobody's loss; anything else gets time to pass.
-        if (!(thrown instanceof Deno.errors.ConnectionAborted)) await this.#pause();
+        if (!isOfOneClient(thrown)) await this.#pause();
         continue;
       }
       yield new TcpConn(conn, "client");
@@ -77,4 +76,11 @@ export class TcpListener implements AsyncIterable<TcpConn> {
       };
     });
   }
+}
+
+/** A client that was gone before it was accepted is nobody's loss, and must not hold up the next. */
+function isOfOneClient(thrown: unknown): boolean {
+  const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+  return thrown instanceof NotConnected || thrown instanceof ConnectionAborted ||
+    thrown instanceof ConnectionReset;
 }

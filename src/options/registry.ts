@@ -62,6 +62,9 @@ const RESERVED: ReadonlySet<string> = new Set([
   "help",
   "version",
   "options",
+  "man",
+  "completions",
+  "browser",
   "quiet",
   "verbose",
 ]);

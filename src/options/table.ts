@@ -78,6 +78,10 @@ export const OPTIONS = {
     ssl_verify_upstream_trusted_ca: option(optional(str({ path: true })), null, "PEM file with further CA certificates to trust for origins.", { metavar: "FILE" }),
     upstream_cert: option(bool, true, "Connect to the origin first, to copy the names in its certificate."),
   }),
+  ...group("HTTP/2", {
+    http2: option(bool, true, "Speak HTTP/2 with clients and origins that offer it."),
+    http2_upstream: option(choice(["match", "any"]), "match", "Offer HTTP/2 to clients when the origin speaks it (match), or always (any)."),
+  }),
   ...group("Bodies", {
     body_size_limit: option(size, null, "Refuse or abort messages with a body larger than this.", { metavar: "SIZE" }),
     body_buffer_limit: option(size, "256m", "Stream a body that was to be buffered once it passes this size.", { metavar: "SIZE" }),

@@ -11,31 +11,36 @@ import { type Authority, Leaves, loadAuthority } from "../tls/mod.ts";
 import type { Log } from "./context.ts";
 import type { Destination, Target } from "./route.ts";
 import { deadline } from "./timing.ts";
+import type { UpstreamTls } from "./upstream_pool.ts";
 
 /** An origin that answers slower than this is not waited for: the name that the client asked for must do. */
 const LOOK_MS = 5_000;
 /** Origins whose certificate was seen; about as many as there are leaves. */
 const SEEN_MAX = 1024;
 
-/** Connects to an origin and returns the certificate (DER) that it showed. */
-export type ShowCertificate = (
-  destination: Destination,
-  clientConn: ClientConnection,
-) => Promise<Uint8Array | null>;
+/** Connects to an origin and returns what it showed. */
+export type Look = (destination: Destination, clientConn: ClientConnection) => Promise<UpstreamTls>;
+
+/** What weir offers to a client. */
+export interface TlsOffer {
+  readonly context: SecureContext;
+  /** The protocol that the origin chose; null when it chose none or could not be asked. */
+  readonly upstreamAlpn: string | null;
+}
 
 export class Certificates {
   readonly #options: Options;
   readonly #log: Log;
-  readonly #show: ShowCertificate;
+  readonly #lookAt: Look;
   #authority: Promise<{ authority: Authority; leaves: Leaves }> | null = null;
   /** What origins have shown, newest last. */
-  readonly #seen = new Map<string, Uint8Array | null>();
+  readonly #seen = new Map<string, UpstreamTls>();
   #trusted: { path: string; pem: string } | null = null;
 
-  constructor(options: Options, log: Log, show: ShowCertificate) {
+  constructor(options: Options, log: Log, lookAt: Look) {
     this.#options = options;
     this.#log = log;
-    this.#show = show;
+    this.#lookAt = lookAt;
   }
 
   /** Loads the CA, or makes it on first use. @throws {WeirError} when its files cannot be used. */
@@ -50,17 +55,14 @@ export class Certificates {
   }
 
   /** What to show to a client that asked for `sni` on its way to `target` (null: to weir itself). */
-  async contextFor(
-    target: Target | null,
-    sni: string | null,
-    clientConn: ClientConnection,
-  ): Promise<SecureContext> {
+  async offerFor(target: Target | null, sni: string | null, clientConn: ClientConnection): Promise<TlsOffer> {
     const { leaves } = await this.#load();
     const host = target?.host ?? clientConn.localAddress.hostname;
-    const upstreamCertificate = target?.scheme === "https" && this.#options.upstream_cert
+    const upstream = target?.scheme === "https" && this.#options.upstream_cert
       ? await this.#look({ ...target, sni }, clientConn)
       : null;
-    return (await leaves.leafFor({ host, sni, upstreamCertificate })).context;
+    const { context } = await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificate });
+    return { context, upstreamAlpn: upstream?.alpn ?? null };
   }
 
   /** PEM of further issuers to trust for origins. @throws {WeirError} when the file cannot be read. */
@@ -95,20 +97,20 @@ export class Certificates {
     }));
   }
 
-  /** The certificate that the origin shows, asked for once; null when it cannot be had. */
-  async #look(destination: Destination, clientConn: ClientConnection): Promise<Uint8Array | null> {
+  /** What the origin shows, asked for once; null when it cannot be had. */
+  async #look(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls | null> {
     const key = `${destination.host}:${destination.port} ${destination.sni ?? ""}`;
     const known = this.#seen.get(key);
     if (known !== undefined) return known;
     try {
-      const certificate = await deadline(
+      const shown = await deadline(
         LOOK_MS,
-        this.#show(destination, clientConn),
+        this.#lookAt(destination, clientConn),
         "the origin did not answer",
       );
-      this.#seen.set(key, certificate);
+      this.#seen.set(key, shown);
       if (this.#seen.size > SEEN_MAX) this.#seen.delete(this.#seen.keys().next().value!);
-      return certificate;
+      return shown;
     } catch (error) {
       // The client learns of it by a page, once it sends a request.
       this.#log.debug(`No certificate of ${destination.host} to copy names from: ${messageOf(error)}`);

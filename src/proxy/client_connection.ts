@@ -13,6 +13,7 @@ import { Request } from "../flow/request.ts";
 import type { IncomingExchange } from "../flow/wire.ts";
 import type { ClientHelloData } from "../hooks/mod.ts";
 import { serveHttp1 } from "../http1/mod.ts";
+import { serveHttp2 } from "../http2/mod.ts";
 import type { Address, Conn, TlsInfo } from "../net/conn.ts";
 import { parseClientHello, serverHandshake } from "../tls/mod.ts";
 import type { ProxyContext } from "./context.ts";
@@ -21,7 +22,7 @@ import { runExchange } from "./exchange.ts";
 import { FirstBytes } from "./first_bytes.ts";
 import { isAllowed, isIgnored } from "./host_rules.ts";
 import type { ModeSpec } from "../options/mod.ts";
-import { protocolOf } from "./protocol.ts";
+import { protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
 import { Route, type Target } from "./route.ts";
 import { settlesWithin } from "./timing.ts";
 import { runTunnel } from "./tunnel.ts";
@@ -80,25 +81,29 @@ class ClientServer {
     const first = new FirstBytes(conn);
     const isTls = await this.#untilStopped(
       conn,
-      first.until((bytes) => bytes.length === 0 ? undefined : bytes[0] === 0x16),
+      first.until((bytes) => bytes.length === 0 ? undefined : bytes[0] === TLS_HANDSHAKE),
     );
     if (isTls === null) return;
-    const target = this.#origin;
-    if (!isTls) return await this.#serveHttp(first.release(), target, null);
-    const tls = await this.#intercept(first, target);
-    if (tls !== null) await this.#serveHttp(tls, target, null);
+    if (!isTls) return await this.#serveHttp(first, this.#origin, null);
+    const tls = await this.#intercept(first, this.#origin);
+    if (tls !== null) await this.#serveHttp(new FirstBytes(tls), this.#origin, null);
   }
 
-  /** Requests, one after another. */
-  #serveHttp(conn: Conn, target: Target | null, sni: string | null): Promise<void> {
+  /** Requests, in the version that the connection's first bytes say. */
+  async #serveHttp(first: FirstBytes, target: Target | null, sni: string | null): Promise<void> {
+    const { log, stopping, options } = this.#context;
+    const isHttp2 = await this.#untilStopped(first.conn, first.until(startsHttp2));
+    if (isHttp2 === null) return;
     const route = new Route(this.#info, target, {
       sni,
-      rewriteHost: target !== null && target === this.#origin && !this.#context.options.keep_host_header,
+      rewriteHost: target !== null && target === this.#origin && !options.keep_host_header,
     });
     const { address } = this.#info;
-    const { log } = this.#context;
-    return serveHttp1(conn, (incoming) => this.#handle(incoming, route), {
-      signal: this.#context.stopping,
+    const handle = (incoming: IncomingExchange) => this.#handle(incoming, route);
+    const init = { firstBytes: first.bytes, signal: stopping };
+    if (isHttp2) return await serveHttp2(first.conn, handle, init);
+    await serveHttp1(first.conn, handle, {
+      ...init,
       onRefused: (error) => log.warn(`${address.hostname}:${address.port}: ${error.message}`),
     });
   }
@@ -106,7 +111,7 @@ class ClientServer {
   #handle(incoming: IncomingExchange, route: Route): Promise<void> {
     const { head } = incoming;
     if (head.form === "authority") return this.#connect(incoming, route);
-    if (!route.hasTarget && head.form !== "absolute" && head.host !== "weir.internal") {
+    if (!route.hasTarget && head.scheme === "" && head.host !== "weir.internal") {
       return this.#refuse(
         incoming,
         "weir is a proxy: send the whole URL in the request line (as with curl -x), or use --mode reverse:ORIGIN.",
@@ -158,7 +163,7 @@ class ClientServer {
     target: Target,
   ): Promise<void> {
     const leftAlone = !isAllowed(this.#context.options, [target]);
-    if (protocol === "http" && !leftAlone) return await this.#serveHttp(first.release(), target, null);
+    if (protocol === "http" && !leftAlone) return await this.#serveHttp(first, target, null);
     if (protocol !== "tls") {
       if (first.bytes.length > 0) await this.#passThrough(target, first.release());
       return;
@@ -169,7 +174,7 @@ class ClientServer {
     const inner = new FirstBytes(tls);
     const sni = tls.tls?.sni ?? null;
     const decision = await this.#untilStopped(tls, inner.until(protocolOf));
-    if (decision === "http") await this.#serveHttp(inner.release(), secure, sni);
+    if (decision === "http") await this.#serveHttp(inner, secure, sni);
     else if (inner.bytes.length > 0) await this.#passThrough(secure, inner.release());
   }
 
@@ -228,11 +233,12 @@ class ClientServer {
       }
     }
     try {
-      const secureContext = await certificates.contextFor(target, hello.sni, this.#info);
+      const { context, upstreamAlpn } = await certificates.offerFor(target, hello.sni, this.#info);
+      const h2 = options.http2 && target !== null &&
+        (options.http2_upstream === "any" || upstreamAlpn === "h2");
       const conn = await serverHandshake(first.release(), {
-        secureContext,
-        alpn: ["http/1.1"],
-        side: "client",
+        secureContext: context,
+        alpn: h2 ? ["h2", "http/1.1"] : ["http/1.1"],
       });
       this.#info.tls = conn.tls;
       return conn;

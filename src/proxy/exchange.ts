@@ -72,7 +72,9 @@ class Exchange {
       await this.#hook("request");
       const upstream = flow.response === null ? await this.#fetch() : null;
       if (upstream?.upgraded) {
-        await this.#switchProtocols(upstream, upstream.upgraded);
+        const server = upstream.upgraded;
+        // Whatever goes wrong before it has found its peer, and afterwards: it is nobody else's any more.
+        await this.#switchProtocols(upstream, server).finally(() => server.close());
       } else {
         await this.#respond(upstream);
         await this.#finishUpload();
@@ -125,7 +127,7 @@ class Exchange {
     if (this.#context.options.via) request.headers.append("Via", `${request.httpVersion.slice(5)} weir`);
     this.#isWebSocket = prepareHandshake(this.#requestHead());
     const body = this.#requestPlan.outgoing();
-    const replayable = IDEMPOTENT.has(request.method) && request[internals].mode === "buffered";
+    const replayable = request[internals].mode === "buffered";
     for (let fresh = false;; fresh = true) {
       const acquired = await this.#acquire(fresh);
       try {
@@ -133,8 +135,9 @@ class Exchange {
         return await acquired.exchange.send(this.#requestHead(), again, (head) => this.#informational(head));
       } catch (error) {
         if (this.#stopped) throw this.#stopped;
-        const lost = error instanceof WeirError && error.side === "server" && error.code === "closed";
-        if (!lost || fresh || !replayable || !acquired.exchange.reused) throw error;
+        const lost = acquired.exchange.reused && IDEMPOTENT.has(request.method) &&
+          error instanceof WeirError && error.side === "server" && error.code === "closed";
+        if (fresh || !replayable || !(lost || acquired.isUnprocessed(error))) throw error;
         acquired.release();
         this.#acquired = null;
       }
@@ -145,6 +148,7 @@ class Exchange {
     const { scheme, host, port } = this.#flow.request;
     const pending = this.#context.pool.acquire(this.#route.destination(scheme, host, port), this.#flow, {
       fresh,
+      upgrade: hasUpgrade(this.#flow.request.headers),
     });
     const stop = new Promise<never>((_, reject) => this.#onStop = reject);
     // Whoever loses the race is cleaned up: a connection that comes too late goes back to the pool.
@@ -188,16 +192,23 @@ class Exchange {
     if (flow.response !== response) {
       ({ response, body } = await this.#replaced(body));
     }
-    await this.#readResponse(response, body);
+    await this.#deliver(response, body);
+  }
 
+  /** Reads the body, runs `response`, sends what there is then. */
+  async #deliver(response: Response, body: Body | null): Promise<void> {
+    await this.#readResponse(response, body);
     await this.#hook("response");
-    if (flow.response !== response) {
-      this.#responsePlan?.discard(replacedError());
-      this.#responsePlan?.release();
-      ({ response, body } = await this.#replaced(null));
-      await this.#readResponse(response, body);
-    }
+    if (this.#flow.response !== response) response = await this.#readReplacement();
     await this.#sendResponse(response, this.#responsePlan!.outgoing());
+  }
+
+  async #readReplacement(): Promise<Response> {
+    this.#responsePlan?.discard(replacedError());
+    this.#responsePlan?.release();
+    const { response, body } = await this.#replaced(null);
+    await this.#readResponse(response, body);
+    return response;
   }
 
   /** An addon put another response in the place of the one that was there. */
@@ -255,12 +266,12 @@ class Exchange {
     const agreement = this.#isWebSocket ? checkHandshake(this.#requestHead(), upstream.head) : null;
     const response = flow.response = new Response(upstream.head);
     await this.#hook("responseheaders");
-    await this.#readResponse(response, null);
-    await this.#hook("response");
     if (flow.response !== response) {
-      throw new WeirError("weir", "addon", "A 101 (Switching Protocols) response cannot be replaced.");
+      const replaced = await this.#replaced(null);
+      return await this.#deliver(replaced.response, replaced.body);
     }
-    await this.#sendResponse(response, null);
+    await this.#deliver(response, null);
+    if (flow.response !== response || response.statusCode !== 101) return;
     const client = this.#incoming.takeOver();
     this.#onStop = () => {
       client.reset();
@@ -326,8 +337,13 @@ class Exchange {
   }
 }
 
+/** RFC 9110 §7.8: the client asks for another protocol on this connection. */
+function hasUpgrade(headers: Headers): boolean {
+  return headers.has("upgrade") && /\bupgrade\b/i.test(headers.get("connection") ?? "");
+}
+
 function mayHaveBody(method: string, statusCode: number): boolean {
-  return method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
+  return method !== "HEAD" && statusCode >= 200 && statusCode !== 204 && statusCode !== 304;
 }
 
 function continueHead(): ResponseHead {

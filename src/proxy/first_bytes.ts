@@ -12,13 +12,14 @@ const FIRST_READ = 2048;
 const MOST = 65536;
 
 export class FirstBytes {
-  readonly #conn: Conn;
+  /** The connection without what has come; for use together with `bytes`, after `until` has resolved. */
+  readonly conn: Conn;
   #bytes = new Uint8Array();
   #ended = false;
   #pending: Promise<void> | null = null;
 
   constructor(conn: Conn) {
-    this.#conn = conn;
+    this.conn = conn;
   }
 
   /** What has come so far. */
@@ -38,7 +39,7 @@ export class FirstBytes {
 
   /** The connection with the first bytes still to be read, and a read that is under way awaited. */
   release(): Conn {
-    return new Resumed(this.#conn, this.#take, this.#pending);
+    return new Resumed(this.conn, this.#take, this.#pending);
   }
 
   readonly #take = (): Uint8Array => {
@@ -49,7 +50,7 @@ export class FirstBytes {
 
   async #read(): Promise<void> {
     const buffer = new Uint8Array(Math.max(FIRST_READ, this.#bytes.length));
-    const count = await this.#conn.read(buffer);
+    const count = await this.conn.read(buffer);
     this.#pending = null;
     if (count === null) {
       this.#ended = true;

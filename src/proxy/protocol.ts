@@ -3,11 +3,13 @@
  * @module
  */
 
+import { PREFACE } from "../http2/mod.ts";
+
 /** What a client says first. */
 export type Protocol = "tls" | "http" | "raw";
 
 /** RFC 8446 §5.1: a handshake record; its version is 3.x. */
-const TLS_HANDSHAKE = 0x16;
+export const TLS_HANDSHAKE = 0x16;
 /** A request line that has not ended after so many bytes is a long URL, not another protocol. */
 const LONGEST_METHOD = 32;
 
@@ -35,4 +37,12 @@ const LONGEST_LINE = 1024;
 /** RFC 9110 §9.1: methods are tokens; all that are in use are capitals, digits aside. */
 function isMethodByte(byte: number): boolean {
   return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;
+}
+
+/** True for the preface of HTTP/2 (RFC 9113 §3.4), false for anything else; undefined while more bytes are needed. */
+export function startsHttp2(bytes: Uint8Array): boolean | undefined {
+  if (bytes.length === 0) return undefined;
+  const length = Math.min(bytes.length, PREFACE.length);
+  for (let i = 0; i < length; i++) if (bytes[i] !== PREFACE[i]) return false;
+  return length === PREFACE.length ? true : undefined;
 }

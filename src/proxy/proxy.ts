@@ -45,9 +45,7 @@ export class ProxyServer {
     this.#init = init;
     const { options: registry, log } = init;
     const options = registry.values;
-    const certificates = new Certificates(options, log, async (destination, clientConn) => {
-      return (await this.#pool.preconnect(destination, clientConn)).certificate;
-    });
+    const certificates = new Certificates(options, log, (...where) => this.#pool.preconnect(...where));
     const ctx: Context = {
       options: forAddons(options),
       log,

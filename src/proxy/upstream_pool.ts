@@ -1,52 +1,35 @@
 /**
- * Connections to origins: dialled, encrypted, kept for the next request, and let go (RFC 9112 §9.3).
+ * Connections to origins, kept for the next request: exclusive ones one after another (RFC 9112 §9.3), shared ones for
+ * many at a time (RFC 9113 §9.1).
  * @module
  */
-import { WeirError } from "../errors.ts";
-import { type ClientConnection, newId, type ServerConnection } from "../flow/connection.ts";
+import { type ClientConnection, type ServerConnection } from "../flow/connection.ts";
 import type { HttpFlow } from "../flow/flow.ts";
-import { authorityOf } from "../flow/request.ts";
 import type { OutgoingExchange } from "../flow/wire.ts";
-import type { ServerConnectionData } from "../hooks/mod.ts";
-import { Http1Connection } from "../http1/mod.ts";
-import type { Address, Conn, TlsInfo } from "../net/conn.ts";
-import { dial } from "../net/tcp.ts";
-import { clientHandshake } from "../tls/mod.ts";
+import { isUnprocessed } from "../http2/mod.ts";
+import { type DialerInit, type Dialled, UpstreamDialer } from "./upstream_dialer.ts";
+import { type UpstreamConnection, upstreamConnection } from "./upstream_connection.ts";
 import type { Destination } from "./route.ts";
-import type { Dispatcher } from "../hooks/mod.ts";
-import type { Options } from "../options/mod.ts";
 
 /** Idle connections kept for one origin: enough for a busy browser or a load test, few enough for the origin. */
 const MAX_IDLE_PER_ORIGIN = 64;
 /** Idle connections in all, so that visiting many hosts does not use up file descriptors. */
 const MAX_IDLE = 256;
-/** Shorter than the keep-alive time of common servers (nginx 75 s, Apache 5 s notices by itself). */
+/** About as long as common servers keep theirs (nginx 75 s). */
 const IDLE_MS = 60_000;
+/** Origins whose choice of protocol is remembered. */
+const MAX_KNOWN = 1024;
 
-/** A connection that was acquired for one request. */
+/** A connection, or a place on one, that was acquired for one request. */
 export interface Acquired {
   readonly exchange: OutgoingExchange;
   readonly server: ServerConnection;
+  /** True when the origin is known not to have looked at the request, so that it may be sent again. */
+  isUnprocessed(error: unknown): boolean;
   /** Gives the connection back, or closes it when it cannot serve another request. Idempotent. */
   release(): void;
   /** Closes the connection, unless other requests share it. Idempotent, also with `release`. */
   discard(): void;
-}
-
-interface PoolInit {
-  readonly options: Options;
-  readonly hooks: Dispatcher;
-  /** True when that connection leads to one of weir's own listeners. */
-  isLoop(local: Address, remote: Address): boolean;
-  /** PEM of certificates to trust besides the system's. */
-  trusted(): Promise<readonly string[]>;
-}
-
-interface Pooled {
-  readonly key: string;
-  readonly http: Http1Connection;
-  readonly server: ServerConnection;
-  idleSince: number;
 }
 
 /** What a connection to an origin over TLS showed. */
@@ -55,65 +38,74 @@ export interface UpstreamTls {
   readonly alpn: string | null;
 }
 
-export class UpstreamPool {
-  readonly #init: PoolInit;
-  readonly #idle = new Map<string, Pooled[]>();
-  readonly #all = new Set<Pooled>();
-  #idleCount = 0;
-  #sweeper: ReturnType<typeof setTimeout> | undefined;
+interface Pooled {
+  readonly key: string;
+  readonly http: UpstreamConnection;
+  readonly clientConn: ClientConnection;
+  idleSince: number;
+}
 
-  constructor(init: PoolInit) {
+export class UpstreamPool {
+  readonly #init: DialerInit;
+  readonly #dialer: UpstreamDialer;
+  /** Connections that can take a request: idle exclusive ones, and all shared ones. */
+  readonly #open = new Map<string, Pooled[]>();
+  readonly #all = new Set<Pooled>();
+  /** Which keys lead to shared connections; those not in it have not been seen. */
+  readonly #isShared = new Map<string, boolean>();
+  /** Connections being made where one may do for all who wait. */
+  readonly #opening = new Map<string, Promise<Pooled>>();
+  #openCount = 0;
+  #sweeper: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(init: DialerInit) {
     this.#init = init;
+    this.#dialer = new UpstreamDialer(init);
   }
 
   /**
-   * A connection for one request: an idle one unless `fresh`, else a new one.
-   * @throws {WeirError} when the origin cannot be reached, or a `server_connect` hook refuses it.
+   * A place for one request: on a connection that is there unless `fresh`, else on a new one. `upgrade` asks for a
+   * connection that can be turned over to another protocol.
+   * @throws {WeirError} when the origin cannot be reached or trusted, or a `server_connect` hook refuses it.
    */
-  async acquire(destination: Destination, flow: HttpFlow, options: { fresh: boolean }): Promise<Acquired> {
-    const key = keyOf(destination, flow);
-    const pooled = (options.fresh ? undefined : this.#takeIdle(key)) ??
-      await this.#openHttp(key, destination, flow.clientConn);
-    return this.#lend(pooled);
+  async acquire(
+    destination: Destination,
+    flow: HttpFlow,
+    options: { fresh: boolean; upgrade: boolean },
+  ): Promise<Acquired> {
+    const alpn = options.upgrade ? HTTP1 : this.#alpn();
+    const key = keyOf(destination, alpn, flow);
+    if (!options.fresh) {
+      const pooled = this.#take(key) ?? await this.#awaitOpening(key);
+      if (pooled) return this.#lend(pooled);
+    }
+    return this.#lend(await this.#openOne(key, destination, flow.clientConn, alpn));
   }
 
-  /** Connects over TLS ahead of the first request, to see the certificate; the connection waits for that request. */
+  /** Connects over TLS ahead of the first request, to see what the origin shows; the connection waits for requests. */
   async preconnect(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls> {
-    const pooled = await this.#openHttp(keyOf(destination, null), destination, clientConn);
-    const { tls } = pooled.server;
-    this.#putIdle(pooled);
+    const alpn = this.#alpn();
+    const pooled = await this.#openOne(keyOf(destination, alpn, null), destination, clientConn, alpn);
+    const { tls } = pooled.http.server;
+    this.#putBack(pooled);
     return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
   }
 
   /** Connects to an origin for raw bytes, with the hooks and checks of any other connection; the caller closes it. */
-  async connect(
-    destination: Destination,
-    clientConn: ClientConnection,
-  ): Promise<{ conn: Conn; server: ServerConnection }> {
-    const { options } = this.#init;
-    const server = new ServerConn(destination);
-    let conn: Conn = await this.#dial(destination, server, clientConn);
-    if (destination.scheme === "https") {
-      conn = await clientHandshake(conn, {
-        servername: destination.sni ?? destination.host,
-        alpn: ["http/1.1"],
-        verify: !options.ssl_insecure,
-        ca: await this.#init.trusted(),
-        side: "server",
-        host: authorityOf(destination.host, destination.port, "https"),
-        timeout: options.connect_timeout * 1000,
-      });
-      server.tls = conn.tls;
-    }
-    return { conn, server };
+  connect(destination: Destination, clientConn: ClientConnection): Promise<Dialled> {
+    return this.#dialer.dial(destination, clientConn, HTTP1);
   }
 
   /** Closes everything. */
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#sweeper);
-    for (const pooled of this.#all) pooled.http.close();
-    this.#all.clear();
-    this.#idle.clear();
+    for (const pooled of [...this.#all]) this.#drop(pooled);
+  }
+
+  #alpn(): readonly string[] {
+    return this.#init.options.http2 ? HTTP2 : HTTP1;
   }
 
   #lend(pooled: Pooled): Acquired {
@@ -121,77 +113,99 @@ export class UpstreamPool {
     const giveBack = (keep: boolean) => {
       if (returned) return;
       returned = true;
-      if (keep && pooled.http.reusable) this.#putIdle(pooled);
+      if (pooled.http.isShared) pooled.idleSince = performance.now();
+      else if (keep && pooled.http.capacity > 0) this.#putBack(pooled);
       else this.#drop(pooled);
     };
     return {
       exchange: pooled.http.exchange(),
-      server: pooled.server,
+      server: pooled.http.server,
+      isUnprocessed,
       release: () => giveBack(true),
       discard: () => giveBack(false),
     };
   }
 
-  async #openHttp(key: string, destination: Destination, clientConn: ClientConnection): Promise<Pooled> {
-    const { conn, server } = await this.connect(destination, clientConn);
-    const http = new Http1Connection(conn);
-    const pooled: Pooled = { key, http, server, idleSince: 0 };
+  /** Makes a connection; others who want the same origin wait for it until it is known whether it can be shared. */
+  async #openOne(
+    key: string,
+    destination: Destination,
+    clientConn: ClientConnection,
+    alpn: readonly string[],
+  ): Promise<Pooled> {
+    const opening = this.#connectHttp(key, destination, clientConn, alpn);
+    if (destination.scheme === "http" || this.#isShared.get(key) === false || this.#opening.has(key)) {
+      return await opening;
+    }
+    this.#opening.set(key, opening);
+    try {
+      const pooled = await opening;
+      if (this.#isShared.size >= MAX_KNOWN) this.#isShared.clear();
+      this.#isShared.set(key, pooled.http.isShared);
+      return pooled;
+    } finally {
+      this.#opening.delete(key);
+    }
+  }
+
+  async #connectHttp(
+    key: string,
+    destination: Destination,
+    clientConn: ClientConnection,
+    alpn: readonly string[],
+  ): Promise<Pooled> {
+    const { conn, server } = await this.#dialer.dial(destination, clientConn, alpn);
+    const http = upstreamConnection(conn, server, () => this.#over(pooled));
+    const pooled: Pooled = { key, http, clientConn, idleSince: performance.now() };
+    if (this.#closed) http.close();
     this.#all.add(pooled);
-    http.onUnusable = () => {
-      // It has closed itself, or is somebody else's after an upgrade.
-      this.#forget(pooled);
-      void this.#init.hooks.trigger("server_disconnected", { server, clientConn, error: null });
-    };
+    if (http.isShared) this.#putBack(pooled);
     return pooled;
   }
 
-  async #dial(destination: Destination, server: ServerConn, clientConn: ClientConnection): Promise<Conn> {
-    const { hooks, options } = this.#init;
-    const data: ServerConnectionData = { server, clientConn, error: null };
-    await hooks.trigger("server_connect", data);
-    if (data.error !== null) {
-      throw new WeirError(
-        "weir",
-        "unreachable",
-        `An addon refused the connection to ${destination.host}: ${data.error}`,
-      );
-    }
-    const conn = await dial(destination.host, destination.port, {
-      side: "server",
-      timeout: options.connect_timeout * 1000,
-    });
-    if (this.#init.isLoop(conn.localAddr, conn.remoteAddr)) {
-      conn.close();
-      throw new WeirError(
-        "client",
-        "loop",
-        `${destination.host}:${destination.port} is weir itself; the request would come back again and again.`,
-      );
-    }
-    server.peerAddress = conn.remoteAddr;
-    await hooks.trigger("server_connected", data);
-    return conn;
+  /** A connection that another request is making may have room for this one, too. */
+  async #awaitOpening(key: string): Promise<Pooled | undefined> {
+    const opening = this.#opening.get(key);
+    if (opening === undefined) return undefined;
+    await opening.catch(() => {});
+    return this.#take(key);
   }
 
-  #takeIdle(key: string): Pooled | undefined {
-    const list = this.#idle.get(key);
+  #take(key: string): Pooled | undefined {
+    const list = this.#open.get(key);
+    if (list === undefined) return undefined;
     // The newest first: it is the least likely to have been closed by the origin.
-    for (let pooled = list?.pop(); pooled !== undefined; pooled = list?.pop()) {
-      this.#idleCount--;
-      if (pooled.http.reusable) return pooled;
-      this.#drop(pooled);
+    for (let i = list.length - 1; i >= 0; i--) {
+      const pooled = list[i];
+      if (pooled.http.capacity === 0) continue;
+      if (!pooled.http.isShared) this.#remove(list, i, key);
+      return pooled;
     }
     return undefined;
   }
 
-  #putIdle(pooled: Pooled): void {
-    const list = this.#idle.get(pooled.key) ?? [];
-    if (list.length >= MAX_IDLE_PER_ORIGIN || this.#idleCount >= MAX_IDLE) return this.#drop(pooled);
+  #putBack(pooled: Pooled): void {
+    const list = this.#open.get(pooled.key) ?? [];
+    if (list.includes(pooled)) return;
+    if (list.length >= MAX_IDLE_PER_ORIGIN || this.#openCount >= MAX_IDLE) {
+      if (pooled.http.active === 0) return this.#drop(pooled);
+    }
     pooled.idleSince = performance.now();
     list.push(pooled);
-    this.#idle.set(pooled.key, list);
-    this.#idleCount++;
-    this.#sweeper ??= setTimeout(() => this.#sweep(), IDLE_MS);
+    this.#openCount++;
+    this.#open.set(pooled.key, list);
+    if (!this.#closed) this.#sweeper ??= setTimeout(() => this.#sweep(), IDLE_MS);
+  }
+
+  /** It has closed itself, or is somebody else's after an upgrade. */
+  #over(pooled: Pooled): void {
+    this.#forget(pooled);
+    const { server } = pooled.http;
+    void this.#init.hooks.trigger("server_disconnected", {
+      server,
+      clientConn: pooled.clientConn,
+      error: null,
+    });
   }
 
   #drop(pooled: Pooled): void {
@@ -200,41 +214,39 @@ export class UpstreamPool {
 
   /** True when it was known until now. */
   #forget(pooled: Pooled): boolean {
-    const list = this.#idle.get(pooled.key);
+    const list = this.#open.get(pooled.key);
     const at = list?.indexOf(pooled) ?? -1;
-    if (at >= 0) {
-      list!.splice(at, 1);
-      this.#idleCount--;
-      if (list!.length === 0) this.#idle.delete(pooled.key);
-    }
+    if (at >= 0) this.#remove(list!, at, pooled.key);
     return this.#all.delete(pooled);
+  }
+
+  #remove(list: Pooled[], at: number, key: string): void {
+    list.splice(at, 1);
+    this.#openCount--;
+    if (list.length === 0) this.#open.delete(key);
   }
 
   #sweep(): void {
     this.#sweeper = undefined;
     const old = performance.now() - IDLE_MS;
-    for (const list of [...this.#idle.values()]) {
-      for (const pooled of [...list]) if (pooled.idleSince <= old) this.#drop(pooled);
+    for (const list of [...this.#open.values()]) {
+      for (const pooled of [...list]) {
+        if (pooled.http.active === 0 && pooled.idleSince <= old) this.#drop(pooled);
+      }
     }
-    if (this.#idleCount > 0) this.#sweeper = setTimeout(() => this.#sweep(), IDLE_MS / 2);
+    if (this.#open.size > 0) this.#sweeper = setTimeout(() => this.#sweep(), IDLE_MS / 2);
   }
 }
 
-class ServerConn implements ServerConnection {
-  readonly id: string = newId();
-  readonly address: Address;
-  peerAddress: Address | null = null;
-  tls: TlsInfo | null = null;
-  readonly timestampStart: number = Date.now();
-
-  constructor(destination: Destination) {
-    this.address = { hostname: destination.host, port: destination.port };
-  }
-}
+const HTTP1: readonly string[] = ["http/1.1"];
+const HTTP2: readonly string[] = ["h2", "http/1.1"];
 
 /** Requests with the same key may share a connection. */
-function keyOf(destination: Destination, flow: HttpFlow | null): string {
-  const key = `${destination.scheme}://${destination.host}:${destination.port} ${destination.sni ?? ""}`;
+function keyOf(destination: Destination, alpn: readonly string[], flow: HttpFlow | null): string {
+  const { scheme, host, port, sni } = destination;
+  const key = scheme === "http"
+    ? `http://${host}:${port}`
+    : `https://${host}:${port} ${sni ?? ""} ${alpn[0]}`;
   // These schemes log in a connection, not a request (RFC 4559 §6), so it must not serve anybody else.
   const bound = flow !== null && /^(ntlm|negotiate)\b/i.test(flow.request.headers.get("authorization") ?? "");
   return bound ? `${key} ${flow.clientConn.id}` : key;

@@ -56,10 +56,9 @@ export async function runWebSocket(
   data.stream = options.stream_websockets;
   await hooks.trigger("websocket_start", flow);
   const state = flow[internals];
-  const onMessage = (message: WebSocketMessage) => {
-    data[internals].makeNewest(message);
-    return hooks.trigger("websocket_message", flow);
-  };
+  // The other direction's messages come in between, also while an addon takes its time: each finds its own as the newest.
+  const onMessage = (message: WebSocketMessage) =>
+    hooks.trigger("websocket_message", flow, () => data[internals].makeNewest(message));
   const relay = relayWebSocket({
     ...ends,
     deflate: agreement.deflate,

@@ -23,8 +23,8 @@ export class CipherStream extends Duplex {
   #failure: unknown = null;
   /** Bytes of ciphertext written so far: none means that a handshake could still be answered in the clear. */
   written = 0;
-  /** Called when a write has failed; `flushed` then says why. */
-  onFailure: (() => void) | null = null;
+  /** Called when a write has failed; `flushed` rejects from then on. */
+  onFailure: ((thrown: unknown) => void) | null = null;
 
   constructor(conn: Conn) {
     super({ autoDestroy: false });
@@ -71,7 +71,7 @@ export class CipherStream extends Duplex {
     if (this.#failure !== null) return done();
     this.#writing = this.#send(chunks).catch((thrown) => {
       this.#failure ??= thrown;
-      this.onFailure?.();
+      this.onFailure?.(thrown);
     }).then(() => {
       this.#writing = null;
       done();

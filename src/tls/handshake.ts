@@ -39,7 +39,7 @@ export async function serverHandshake(conn: Conn, options: ServerHandshakeOption
     return session;
   } catch (thrown) {
     const error = explainClient(thrown, side);
-    if (cipher.written === 0 && error.code === "tls") sendAlert(conn, messageOf(thrown));
+    if (cipher.written === 0 && error.code === "tls") await sendAlert(conn, messageOf(thrown));
     session.close();
     throw error;
   }
@@ -109,13 +109,14 @@ function asSocket(cipher: CipherStream): Socket {
  * Answers a ClientHello that cannot be accepted with a fatal alert (RFC 8446 §6.2): node leaves the one it made
  * lying when it sits on a stream, and without it clients can only say that the connection ended.
  */
-function sendAlert(conn: Conn, message: string): void {
+async function sendAlert(conn: Conn, message: string): Promise<void> {
   const description = /application protocol|known protocol/i.test(message)
     ? 120 // no_application_protocol
     : /Tls1[23]|version/i.test(message)
     ? 70 // protocol_version
     : 40; // handshake_failure
-  conn.write(Uint8Array.of(21, 3, 3, 0, 2, 2, description)).catch(() => {});
+  // Nothing was sent before, so it is taken at once.
+  await conn.write(Uint8Array.of(21, 3, 3, 0, 2, 2, description)).catch(() => {});
 }
 
 /** node's error under what the session made of it. */

@@ -13,6 +13,9 @@ import type { CipherStream } from "./cipher_stream.ts";
 /** Plaintext handed to node at once; it encrypts a part at a time and copies the rest, so more costs more. */
 const WRITE_SLICE = 256 * 1024;
 
+/** Milliseconds that a close_notify may take to be written: a peer that reads nothing must keep nothing open. */
+const CLOSE_GRACE = 500;
+
 export class TlsConn implements Conn {
   readonly #conn: Conn;
   readonly #cipher: CipherStream;
@@ -26,6 +29,7 @@ export class TlsConn implements Conn {
   #truncated = false;
   #error: WeirError | null = null;
   #closed = false;
+  #released = false;
   #pumping = false;
   #wake: (() => void) | null = null;
   #rejectWrite: ((error: WeirError) => void) | null = null;
@@ -90,7 +94,7 @@ export class TlsConn implements Conn {
         );
       }, timeout);
       this.#onFail = finish;
-      this.#cipher.onFailure = () => void this.#flushed().catch(() => {});
+      this.#cipher.onFailure = (thrown) => this.#fail(this.#connectionFailed(thrown));
       this.#socket.once(secure, () => {
         this.#tls = infoOf(this.#socket);
         if (!done) finish();
@@ -98,7 +102,9 @@ export class TlsConn implements Conn {
       // node starts the session a tick later; an error in what it gets before that is thrown where nobody catches it.
       setImmediate(async () => {
         while (!done && !this.#ended) await this.#pump();
-        if (!done) this.#fail(new WeirError(this.#side, "closed", "closed in mid handshake"));
+        // An alert that came before the end is known here, though node tells of it later.
+        const closed = () => new WeirError(this.#side, "closed", "closed in mid handshake");
+        if (!done) this.#fail(this.#socket.errored ?? closed());
       });
     });
   }
@@ -140,25 +146,35 @@ export class TlsConn implements Conn {
     if (this.#closed) return;
     this.#closed = true;
     this.#notify();
-    const finish = () => {
+    // In mid write there is no clean end to be had.
+    if (this.#error !== null || this.#writeEnded || this.#rejectWrite !== null) {
       this.#conn.close();
       this.#release();
-    };
-    if (this.#error !== null || this.#writeEnded) return finish();
-    // Ends this side with a close_notify, which node writes before the microtask below; if the connection does not
-    // take it at once, it is not waited for: a peer that reads nothing must not keep anything open.
+    } else void this.#closeGently();
+  }
+
+  /** Closes once close_notify is written, or could not be. */
+  async #closeGently(): Promise<void> {
     this.#socket.end();
-    queueMicrotask(finish);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_GRACE));
+    // node writes a microtask later.
+    await null;
+    await Promise.race([this.#cipher.flushed().catch(() => {}), late]);
+    clearTimeout(timer);
+    this.#conn.close();
+    this.#release();
   }
 
   reset(): void {
-    if (this.#closed) return;
+    if (this.#released) return;
     this.#closed = true;
     this.#conn.reset();
     this.#release();
   }
 
   #release(): void {
+    this.#released = true;
     this.#plain = [];
     this.#socket.destroy();
     this.#cipher.destroy();
@@ -189,7 +205,7 @@ export class TlsConn implements Conn {
         if (!this.#ended) this.#truncated = this.#ended = true;
       }
     } catch (thrown) {
-      this.#fail(WeirError.from(thrown, this.#side, "closed", `The connection to the ${this.#side} failed`));
+      this.#fail(this.#connectionFailed(thrown));
     } finally {
       this.#pumping = false;
       this.#notify();
@@ -208,13 +224,17 @@ export class TlsConn implements Conn {
     }).finally(() => this.#rejectWrite = null);
   }
 
+  /** Waits for the ciphertext to be taken. That it was not says nothing about reading, which goes on. */
   async #flushed(): Promise<void> {
     try {
       await this.#cipher.flushed();
     } catch (thrown) {
-      this.#fail(WeirError.from(thrown, this.#side, "closed", `The connection to the ${this.#side} failed`));
-      throw this.#error ?? this.#closedHere();
+      throw this.#closed ? this.#closedHere() : this.#connectionFailed(thrown);
     }
+  }
+
+  #connectionFailed(thrown: unknown): WeirError {
+    return WeirError.from(thrown, this.#side, "closed", `The connection to the ${this.#side} failed`);
   }
 
   #notify(): void {

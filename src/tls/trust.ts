@@ -6,8 +6,15 @@ import { X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import { messageOf, WeirError } from "../errors.ts";
 
+/** node has it since 22.19, the types that come with Deno 2.9.6 have not. */
+const { setDefaultCACertificates } = tls as unknown as {
+  setDefaultCACertificates(pem: readonly string[]): void;
+};
+
 /** The runtime's own defaults (its bundled roots and `NODE_EXTRA_CA_CERTS`), before anything was set here. */
 let originals: readonly string[] | null = null;
+/** The system's; looked up once, as they are files. */
+let system: readonly string[] | null = null;
 /** The added issuers that are set now. */
 let current: string | null = null;
 
@@ -23,10 +30,9 @@ export function trustNext(ca: readonly string[]): void {
   const key = ca.join("\n");
   if (key === current) return;
   originals ??= tls.getCACertificates("default").map(normal);
-  const known = new Set(originals);
-  const added = [...tls.getCACertificates("system"), ...ca.flatMap(certificates)].map(normal);
-  const all = new Set([...originals, ...added]);
-  if (all.size > known.size || current !== null) tls.setDefaultCACertificates([...all]);
+  system ??= tls.getCACertificates("system").map(normal);
+  const all = new Set([...originals, ...system, ...ca.flatMap(certificates).map(normal)]);
+  if (all.size > new Set(originals).size || current !== null) setDefaultCACertificates([...all]);
   current = key;
 }
 

@@ -13,13 +13,12 @@ import type { Conn } from "../net/conn.ts";
 import { type Close, parseClose } from "./close.ts";
 import { Inflater } from "./deflate.ts";
 import { type FrameHead, FrameParser, isControl, MAX_CONTROL, Opcode } from "./frames.ts";
+import { Intake } from "./intake.ts";
 import { MessageReader, type ReadMessage } from "./messages.ts";
 import { type DirectionDeflate, MessageSender } from "./sender.ts";
 import { Turns } from "./turns.ts";
 import type { FrameWriter } from "./writer.ts";
 
-/** What one read takes: as much as pays, small enough for thousands of connections. */
-const READ_SIZE = 64 * 1024;
 /** Injected messages that may wait; beyond, whoever injects is faster than the peer reads. */
 const MAX_INJECTS = 256;
 /** Streamed messages, and bytes of them, whose hooks may be behind; beyond, the connection waits for the hooks. */
@@ -39,12 +38,15 @@ export interface DirectionOptions {
   readonly warn: (text: string) => void;
   /** An addon changed a message that was streamed. */
   readonly onSealed: () => void;
+  /** The peer is gone while one of its messages is with a hook, or waits to be written. */
+  readonly onLost: (error: WeirError) => void;
 }
 
 /** Reads one peer, writes to the other. */
 export class Direction {
   readonly from: Side;
   readonly #options: DirectionOptions;
+  readonly #intake: Intake;
   readonly #streaming: boolean;
   readonly #parser: FrameParser;
   readonly #inflater: Inflater | null;
@@ -72,6 +74,7 @@ export class Direction {
     const { from, deflate } = options;
     this.from = from;
     this.#options = options;
+    this.#intake = new Intake(options.source, (thrown) => options.onLost(this.#lost(thrown)));
     this.#streaming = options.data.stream;
     this.#parser = new FrameParser(from, deflate !== null);
     this.#inflater = deflate === null ? null : new Inflater(from, deflate.takeover);
@@ -86,19 +89,17 @@ export class Direction {
 
   /** Relays until a Close frame was passed on. Throws {@linkcode WeirError}: its side says who is at fault. */
   async run(): Promise<Close> {
-    const { source, out } = this.#options;
-    const parser = this.#parser;
-    const buffer = new Uint8Array(READ_SIZE);
+    const { out } = this.#options;
+    const parser = this.#parser, intake = this.#intake;
     try {
       for (;;) {
-        const count = await this.#read(source, buffer);
-        parser.push(buffer.subarray(0, count));
+        parser.push(await this.#read());
         for (let event = parser.next(); event !== undefined; event = parser.next()) {
           const wait = event === "head" ? this.#onHead(parser.head) : this.#onPayload(parser.piece);
-          if (wait !== undefined) await wait;
+          if (wait !== undefined) await intake.during(wait);
           if (this.#close !== null) break;
         }
-        if (!out.empty) await out.flush();
+        if (!out.empty) await intake.during(out.flush());
         if (this.#close !== null) return this.#close;
       }
     } finally {
@@ -121,6 +122,7 @@ export class Direction {
   async finish(): Promise<void> {
     this.#over = true;
     await this.#turns.take();
+    await this.#intake.close();
     this.#inflater?.close();
     this.#sender.close();
     this.#turns.give();
@@ -176,15 +178,22 @@ export class Direction {
     );
   }
 
-  async #read(source: Conn, buffer: Uint8Array): Promise<number> {
-    let count;
+  async #read(): Promise<Uint8Array> {
+    let bytes;
     try {
-      count = await source.read(buffer);
+      bytes = await this.#intake.read();
     } catch (thrown) {
-      throw WeirError.from(thrown, this.from, "closed", `The ${this.from}'s WebSocket connection broke`);
+      throw this.#lost(thrown);
     }
-    if (count !== null) return count;
-    throw new WeirError(this.from, "closed", `The ${this.from} ended its connection without a Close frame.`);
+    if (bytes === null) throw this.#lost(null);
+    return bytes;
+  }
+
+  /** `thrown`: what reading said; null for an end in order, but without a Close frame. */
+  #lost(thrown: unknown): WeirError {
+    return thrown === null
+      ? new WeirError(this.from, "closed", `The ${this.from} ended its connection without a Close frame.`)
+      : WeirError.from(thrown, this.from, "closed", `The ${this.from}'s WebSocket connection broke`);
   }
 
   #onHead(head: FrameHead): Promise<void> | undefined {

@@ -89,7 +89,15 @@ class Relay implements WebSocketControl {
       warn("Changes to WebSocket messages have no effect while the connection is streamed.");
     };
     const toClient = new FrameWriter("client", client), toServer = new FrameWriter("server", server);
-    const common = { data, limit: options.messageLimit, onMessage: options.onMessage, warn, onSealed };
+    const onLost = (error: WeirError) => this.#stop.reject(error);
+    const common = {
+      data,
+      limit: options.messageLimit,
+      onMessage: options.onMessage,
+      warn,
+      onSealed,
+      onLost,
+    };
     const up = new Direction({
       ...common,
       from: "client",
@@ -190,7 +198,7 @@ class Relay implements WebSocketControl {
     if (this.#over) return;
     this.#timer ??= setTimeout(() => {
       const text = `The closing handshake of a WebSocket connection took more than ${
-        CLOSE_TIMEOUT / 1000
+        this.#closeTimeout / 1000
       } s.`;
       this.#stop.reject(new WeirError("weir", "timeout", text));
     }, this.#closeTimeout);

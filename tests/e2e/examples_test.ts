@@ -2,7 +2,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { absolute, Client, exchange } from "./support/client.ts";
 import { echo, type Origin, origin, untilClose, withChunks, withLength } from "./support/origin.ts";
+import { closeFrame } from "../websocket/support.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
+import { rawClient, type RawPeer, rawServer } from "./support/websocket.ts";
 import { Gate } from "./support/within.ts";
 
 const FOLDER = new URL("../../addons/examples/", import.meta.url).pathname;
@@ -41,6 +43,24 @@ function headThen(type: string, gate: Gate): Promise<Origin> {
   });
 }
 
+/** A WebSocket connection through weir, closed in order afterwards. */
+async function converse(
+  weir: Weir,
+  path: string,
+  talk: (client: RawPeer, server: RawPeer) => Promise<void>,
+): Promise<void> {
+  await using backend = await rawServer();
+  const { client: wire, peer: client } = await rawClient(weir, backend.origin, { path });
+  await using _ = wire;
+  const server = await backend.peer;
+  await talk(client, server);
+  await client.send(closeFrame(1000));
+  assertEquals(await server.brief(), "close 1000");
+  await server.send(closeFrame(1000));
+  server.wire.close();
+  assertEquals(await client.brief(), "close 1000");
+}
+
 const EXAMPLES: Record<string, (weir: Weir) => Promise<void>> = {
   "stream_everything.ts": async (weir) => {
     await streams(weir, "text/plain");
@@ -72,6 +92,52 @@ const EXAMPLES: Record<string, (weir: Weir) => Promise<void>> = {
     assertEquals(await body.next(), null);
     await using server = await origin(withLength("not mine"));
     assertEquals((await exchange(weir, server.url())).text, "not mine");
+  },
+  "websocket_log.ts": async (weir) => {
+    await converse(weir, "/chat", async (client, server) => {
+      await client.text("hello\x1b[31m");
+      assertEquals(await server.brief(), "text hello\x1b[31m");
+      await server.send({ opcode: 2, payload: new Uint8Array(3) });
+      assertEquals((await client.frame()).payload, new Uint8Array(3));
+    });
+    await weir.waitForLog(/ 127\.0\.0\.1 -> text, 10 bytes: hello\\x1b\[31m$/);
+    await weir.waitForLog(/ 127\.0\.0\.1 <- binary, 3 bytes$/);
+    await weir.waitForLog(/ 127\.0\.0\.1: closed by the client with 1000$/);
+  },
+  "websocket_rewrite_json.ts": (weir) =>
+    converse(weir, "/chat", async (client, server) => {
+      const admin = '{"name":"ü","role":"admin"}';
+      await client.text(admin);
+      assertEquals(await server.brief(), 'text {"name":"ü","role":"guest"}');
+      for (const text of ["no json", "null", '{ "name": 1 }']) {
+        await client.text(text);
+        assertEquals(await server.brief(), `text ${text}`);
+      }
+      await server.text(admin);
+      assertEquals(await client.brief(), `text ${admin}`);
+    }),
+  "websocket_drop_inject.ts": (weir) =>
+    converse(weir, "/chat", async (client, server) => {
+      assertEquals(await client.brief(), "text weir is listening");
+      await client.text("secret plan");
+      await client.text("hello");
+      assertEquals(await server.brief(), "text hello");
+      assertEquals(await client.brief(), "text that stays here");
+      await server.text("secret of the server");
+      assertEquals(await client.brief(), "text secret of the server");
+    }),
+  "websocket_stream.ts": async (weir) => {
+    for (const path of ["/live/ticker", "/chat"]) {
+      await converse(weir, path, async (client, server) => {
+        await server.send({ fin: false, opcode: 1, payload: "first," });
+        await server.send({ opcode: 9 });
+        const streamed = path === "/live/ticker";
+        assertEquals(await client.brief(), streamed ? "text+ first," : "ping");
+        await server.send({ opcode: 0, payload: "second" });
+        const rest = streamed ? ["ping", "cont second"] : ["text+ first,", "cont second"];
+        for (const expected of rest) assertEquals(await client.brief(), expected);
+      });
+    }
   },
 };
 

@@ -36,7 +36,7 @@ Deno.test("assigning the same bytes is no change; a snapshot puts back everythin
   const { content } = message;
   message.content = content;
   assertEquals(message[internals].changed, false);
-  const restore = WebSocketMessage.snapshot(message);
+  const restore = WebSocketMessage.remember(message);
   message.content = "b";
   message.drop();
   assertEquals([message[internals].changed, message.dropped], [true, true]);

@@ -188,3 +188,19 @@ Deno.test("a listener survives errors of accept and ends only when it is closed"
   listener.close();
   assertEquals(await served, 1);
 });
+
+Deno.test("clients that are gone before they are accepted do not hold up the next", async () => {
+  const listener = listen({ hostname: "127.0.0.1", port: 0 });
+  for (let i = 0; i < 40; i++) (await dial("127.0.0.1", listener.addr.port, { side: "server" })).reset();
+  const last = await dial("127.0.0.1", listener.addr.port, { side: "server" });
+  const start = performance.now();
+  for await (const conn of listener) {
+    const mine = conn.remoteAddr.port === last.localAddr.port;
+    conn.close();
+    if (mine) break;
+  }
+  const took = performance.now() - start;
+  assert(took < 1000, `${took} ms for 40 clients`);
+  last.close();
+  listener.close();
+});

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { type Conn, dial, listen, TcpConn } from "../../src/net/mod.ts";
+import { type Conn, dial, listen, prefixed, TcpConn } from "../../src/net/mod.ts";
 import {
   clientHandshake,
   type ClientHandshakeOptions,
@@ -197,6 +197,59 @@ Deno.test("broken ciphertext fails the session on both roles", async () => {
       client.close();
       server.close();
     }
+  });
+});
+
+Deno.test("a write that fails leaves readable what the peer has sent", async () => {
+  await withLeaf(async (setup) => {
+    const { client, server, below } = await session(setup);
+    await server.write(bytes("413, and goodbye"));
+    await server.closeWrite();
+    below.write = () => Promise.reject(new WeirError("server", "closed", "broken pipe"));
+    for (let i = 0; i < 2; i++) {
+      await assertRejects(() => client.write(bytes("upload")), WeirError, "broken pipe");
+    }
+    assertEquals(await readToEnd(client), "413, and goodbye");
+    client.close();
+    server.close();
+  });
+});
+
+Deno.test("what arrives before node has started its session harms nobody", async () => {
+  await withLeaf(async ({ leaf }) => {
+    for (
+      const garbage of [
+        "GET / HTTP/1.1\r\n\r\n",
+        "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+        "\x15\x03\x03\x00\x02\x02\x28",
+      ]
+    ) {
+      const [peer, below] = memoryConnPair();
+      const conn = prefixed(below, Uint8Array.from(garbage, (char) => char.charCodeAt(0)));
+      const error = await assertRejects(
+        () => serverHandshake(conn, { secureContext: leaf.context, alpn: [] }),
+        WeirError,
+      );
+      assertEquals(error.code, "tls");
+      peer.close();
+    }
+  });
+});
+
+Deno.test("close waits for no peer that reads nothing", async () => {
+  await withLeaf(async (setup) => {
+    const { client, server, below } = await session(setup);
+    const stuck = Promise.withResolvers<void>();
+    below.write = () => stuck.promise;
+    const start = performance.now();
+    client.close();
+    await assertRejects(() => client.read(new Uint8Array(1)), WeirError, "closed here");
+    // How a connection ends in which something was left unread is not the point here.
+    await readToEnd(server).catch(() => {});
+    assertEquals(below.closed, true);
+    assert(performance.now() - start < 2000);
+    stuck.resolve();
+    server.close();
   });
 });
 

@@ -1,5 +1,6 @@
 /** The part of npm's `ws` that the tests use. */
-import type { Server } from "node:http";
+import type { ClientRequest, Server } from "node:http";
+import type { Duplex } from "node:stream";
 
 export interface DeflateOptions {
   serverNoContextTakeover?: boolean;
@@ -13,7 +14,11 @@ export class WebSocket {
   constructor(
     url: string,
     protocols?: string | string[],
-    options?: { perMessageDeflate?: boolean | DeflateOptions },
+    options?: {
+      perMessageDeflate?: boolean | DeflateOptions;
+      createConnection?: () => Duplex;
+      finishRequest?: (request: ClientRequest) => void;
+    },
   );
   readonly extensions: string;
   readonly protocol: string;
@@ -37,6 +42,7 @@ export class WebSocketServer {
   constructor(options: {
     port?: number;
     host?: string;
+    server?: Server;
     perMessageDeflate?: boolean | DeflateOptions;
     maxPayload?: number;
   });

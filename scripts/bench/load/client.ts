@@ -25,7 +25,9 @@ export class Client {
   /** Sends the head of a request; `fields` are whole lines. */
   async send(method: string, path: string, fields = ""): Promise<void> {
     await this.wire.write(
-      `${method} ${requestTarget(this.target, path)} HTTP/1.1\r\nHost: ${this.target.origin}\r\n${fields}\r\n`,
+      `${method} ${
+        requestTarget(this.target, path)
+      } HTTP/1.1\r\nHost: ${this.target.origin}\r\n${fields}\r\n`,
     );
   }
 

@@ -21,13 +21,17 @@ export interface LatencyResult {
 }
 
 const EVENTS_PER_SECOND = 100;
+/** The rest of a body is held back no longer than this, for proxies that wait for it. */
+const HOLD_MS = 250;
 /** Sent first; more than one byte, because that is what mitmproxy's `stream_large_bodies=1` lets pass unseen. */
 const FIRST_PIECE = chunk("x".repeat(64));
 
 /** Events at 100 Hz in one response: from the write at the origin to the read at the client. */
 export async function events({ via, count }: LatencySpec): Promise<LatencyResult> {
   const server = listen(async (_request, wire) => {
-    await wire.write("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
+    await wire.write(
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+    );
     const start = performance.now();
     for (let sent = 0; sent < count; sent++) {
       const due = start + sent * 1000 / EVENTS_PER_SECOND;
@@ -54,13 +58,15 @@ export async function events({ via, count }: LatencySpec): Promise<LatencyResult
   return summary(latencies.slice(1));
 }
 
-/** Requests one after the other; each body ends only when its first byte has arrived. */
+/** Requests one after the other; each body ends only when its first byte has arrived, or nobody passes it on. */
 export async function firstByte({ via, count }: LatencySpec): Promise<LatencyResult> {
   let arrived = Promise.withResolvers<void>();
   const server = listen(async (_request, wire) => {
     await wire.write("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n");
     await wire.write(FIRST_PIECE);
+    const timer = setTimeout(arrived.resolve, HOLD_MS);
     await arrived.promise;
+    clearTimeout(timer);
     await wire.write(chunk("the rest") + "0\r\n\r\n");
   });
   const client = await connect(via, server.origin);

@@ -3,7 +3,7 @@
  *
  *     GET  /small        1 KiB
  *     GET  /length/N     N bytes, with a content-length
- *     GET  /chunked/N    N bytes in chunks of 16 KiB
+ *     GET  /chunked/N    N bytes in chunks of 16 KiB; N is a multiple of 256 KiB
  *     POST /sink         reads the body, answers with its length
  *     GET  /flood/N      WebSocket: messages of N bytes without end
  *     GET  /count        WebSocket: counts messages and tells how many there were when one has a single byte

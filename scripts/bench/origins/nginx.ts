@@ -14,7 +14,9 @@ export async function startNginx(
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   await Deno.writeTextFile(
     `${folder}/nginx.conf`,
-    `${Deno.uid() === 0 ? "user root; " : ""}daemon off; worker_processes ${workers}; pid ${folder}/pid; error_log ${folder}/error.log;
+    `${
+      Deno.uid() === 0 ? "user root; " : ""
+    }daemon off; worker_processes ${workers}; pid ${folder}/pid; error_log ${folder}/error.log;
 events { worker_connections 8192; }
 http {
   access_log off; sendfile on; tcp_nodelay on; keepalive_requests 100000000; keepalive_timeout 300;

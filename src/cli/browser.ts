@@ -1,0 +1,167 @@
+/**
+ * `weir --browser`: an installed browser of the Chromium family, with a profile of its own that is thrown away.
+ *
+ * It trusts weir by the hash of its CA's public key (`--ignore-certificate-errors-spki-list`, RFC 7469 §2.4), which
+ * holds for this one process: nothing is installed, and any other bad certificate is refused as ever.
+ * @module
+ */
+import { createHash, X509Certificate } from "node:crypto";
+import { WeirError } from "../errors.ts";
+import { settlesWithin } from "../proxy/timing.ts";
+
+/** Names on PATH (Linux, BSD). */
+const COMMANDS = [
+  "google-chrome",
+  "google-chrome-stable",
+  "chromium",
+  "chromium-browser",
+  "microsoft-edge",
+  "microsoft-edge-stable",
+  "brave-browser",
+  "brave",
+  "vivaldi",
+];
+/** Below /Applications and ~/Applications. */
+const MAC_APPS = ["Google Chrome", "Chromium", "Microsoft Edge", "Brave Browser", "Vivaldi"];
+/** Below the folders where Windows has programs. */
+const WINDOWS_PROGRAMS = [
+  "Google\\Chrome\\Application\\chrome.exe",
+  "Chromium\\Application\\chrome.exe",
+  "Microsoft\\Edge\\Application\\msedge.exe",
+  "BraveSoftware\\Brave-Browser\\Application\\brave.exe",
+];
+
+/** How long a browser may take to close its windows before it is killed. */
+const CLOSE_MS = 3000;
+/** Its helpers may still write to the profile for a moment: how often, and how long (ms) between, to try to remove it. */
+const REMOVE_TRIES = 20, REMOVE_PAUSE = 100;
+
+/** What a machine has; tests have their own. */
+export interface Machine {
+  readonly os: typeof Deno.build.os;
+  readonly env: (name: string) => string | undefined;
+  readonly isFile: (path: string) => boolean;
+}
+
+const REAL: Machine = {
+  os: Deno.build.os,
+  env: (name) => Deno.env.get(name),
+  isFile: (path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  },
+};
+
+/** A browser that runs. */
+export interface Browser {
+  /** Resolves when it has ended and its profile is gone. Never rejects. */
+  readonly ended: Promise<void>;
+  /** Ends it. */
+  close(): Promise<void>;
+}
+
+/** The path of a browser. @throws {WeirError} when there is none. */
+export function findBrowser(machine: Machine = REAL): string {
+  const found = candidates(machine).find(machine.isFile);
+  if (found !== undefined) return found;
+  const looked = machine.os === "windows"
+    ? WINDOWS_PROGRAMS.map((path) => path.split("\\").at(-1)).join(", ")
+    : machine.os === "darwin"
+    ? `${MAC_APPS.join(", ")} in /Applications`
+    : `${COMMANDS.join(", ")} on PATH`;
+  throw new WeirError("weir", "internal", `--browser found no browser: it looked for ${looked}.`);
+}
+
+function candidates({ os, env }: Machine): string[] {
+  if (os === "windows") {
+    const folders = ["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"].map(env);
+    return WINDOWS_PROGRAMS.flatMap((path) =>
+      folders.filter((folder) => folder).map((folder) => `${folder}\\${path}`)
+    );
+  }
+  if (os === "darwin") {
+    return MAC_APPS.flatMap((name) =>
+      ["", env("HOME") ?? ""].map((home) => `${home}/Applications/${name}.app/Contents/MacOS/${name}`)
+    );
+  }
+  const folders = (env("PATH") ?? "").split(":").filter((folder) => folder !== "");
+  return COMMANDS.flatMap((name) => folders.map((folder) => `${folder}/${name}`));
+}
+
+/** Base64 of the SHA-256 of a certificate's public key (SPKI). */
+export function spkiHash(certificatePem: string): string {
+  const spki = new X509Certificate(certificatePem).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(spki).digest("base64");
+}
+
+/** The arguments of a browser. */
+export function browserArgs(
+  { profile, proxyUrl, spki, isRoot }: { profile: string; proxyUrl: string; spki: string; isRoot: boolean },
+): string[] {
+  return [
+    `--user-data-dir=${profile}`,
+    `--proxy-server=${proxyUrl}`,
+    // Without it everything on this machine would go past the proxy.
+    "--proxy-bypass-list=<-loopback>",
+    `--ignore-certificate-errors-spki-list=${spki}`,
+    "--no-first-run",
+    "--no-default-browser-check",
+    // Only what the person does should be seen.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    // Chromium's sandbox refuses to run as root.
+    ...isRoot ? ["--no-sandbox"] : [],
+    "about:blank",
+  ];
+}
+
+/** Starts a browser. */
+export async function launchBrowser(
+  path: string,
+  { proxyUrl, confdir }: { proxyUrl: string; confdir: string },
+): Promise<Browser> {
+  const spki = spkiHash(await Deno.readTextFile(`${confdir}/weir-ca-cert.pem`));
+  const profile = await Deno.makeTempDir({ prefix: "weir-browser-" });
+  const isRoot = Deno.build.os !== "windows" && Deno.uid() === 0;
+  let child: Deno.ChildProcess;
+  try {
+    const args = browserArgs({ profile, proxyUrl, spki, isRoot });
+    child = new Deno.Command(path, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  } catch (thrown) {
+    await Deno.remove(profile, { recursive: true });
+    throw WeirError.from(thrown, "weir", "internal", `--browser cannot start ${path}`);
+  }
+  const ended = child.status.then(() => removeProfile(profile));
+  return {
+    ended,
+    async close() {
+      kill(child, "SIGTERM");
+      if (!await settlesWithin(CLOSE_MS, child.status)) kill(child, "SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** What cannot be removed after a while stays among the temporary files, where the system cleans up. */
+async function removeProfile(profile: string): Promise<void> {
+  for (let tries = 0; tries < REMOVE_TRIES; tries++) {
+    try {
+      return await Deno.remove(profile, { recursive: true });
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      await new Promise((resolve) => setTimeout(resolve, REMOVE_PAUSE));
+    }
+  }
+}
+
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended already.
+  }
+}

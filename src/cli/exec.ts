@@ -1,0 +1,77 @@
+/**
+ * Runs the command of `weir exec` to its end, with its traffic going through weir.
+ *
+ * Stdin, stdout and stderr are the command's. The exit status is its status, 128 + n for signal n as in shells, and
+ * 127 or 126 when it is not found or cannot be run (POSIX XCU §2.8.2).
+ * @module
+ */
+import { messageOf } from "../errors.ts";
+import { commandEnv } from "./exec_env.ts";
+import type { SignalSource } from "./signals.ts";
+
+/** How a command is run. */
+export interface ExecInit {
+  readonly command: readonly string[];
+  readonly proxyUrl: string;
+  readonly confdir: string;
+  readonly signals: SignalSource;
+  /** When it resolves, the command is asked to end. */
+  readonly stopping: { readonly promise: Promise<void> };
+  /** For what weir itself has to say. */
+  readonly complain: (text: string) => void;
+}
+
+const NOT_FOUND = 127, NOT_RUNNABLE = 126;
+
+const FORWARDED: readonly Deno.Signal[] = ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"];
+/** What a terminal sends to all that run in it, the command included. */
+const KEYS: readonly Deno.Signal[] = ["SIGINT", "SIGQUIT"];
+
+/** Runs the command to its end, passes signals on to it, and resolves to the status to exit with. */
+export async function runCommand(init: ExecInit): Promise<number> {
+  const directory = await Deno.makeTempDir({ prefix: "weir-exec-" });
+  try {
+    const env = await commandEnv({ ...init, directory }, Deno.env.toObject());
+    const [name, ...args] = init.command;
+    let child: Deno.ChildProcess;
+    try {
+      child = new Deno.Command(name, { args, env, clearEnv: true, stdin: "inherit" }).spawn();
+    } catch (thrown) {
+      const isMissing = thrown instanceof Deno.errors.NotFound;
+      init.complain(isMissing ? `exec: ${name} is not found` : `exec: ${messageOf(thrown)}`);
+      return isMissing ? NOT_FOUND : NOT_RUNNABLE;
+    }
+    const removeSignals = passSignals(child, init.signals);
+    void init.stopping.promise.then(() => send(child, "SIGTERM"));
+    const { code } = await child.status;
+    removeSignals();
+    return code;
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** From now on signals are the command's matter. @returns removes the listeners. */
+function passSignals(child: Deno.ChildProcess, source: SignalSource): () => void {
+  const isWindows = Deno.build.os === "windows";
+  // Twice the same would be one too many: for many programs a second Ctrl-C means "at once".
+  const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+  const ignored: readonly Deno.Signal[] = isWindows ? ["SIGINT", "SIGBREAK"] : hasTerminal ? KEYS : [];
+  const forwarded = isWindows ? [] : hasTerminal ? FORWARDED : [...KEYS, ...FORWARDED];
+  const listeners: [Deno.Signal, () => void][] = [
+    ...ignored.map((signal): [Deno.Signal, () => void] => [signal, () => {}]),
+    ...forwarded.map((signal): [Deno.Signal, () => void] => [signal, () => send(child, signal)]),
+  ];
+  for (const [signal, listener] of listeners) source.addSignalListener(signal, listener);
+  return () => {
+    for (const [signal, listener] of listeners) source.removeSignalListener(signal, listener);
+  };
+}
+
+function send(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended already.
+  }
+}

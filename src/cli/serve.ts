@@ -1,0 +1,74 @@
+/**
+ * weir while it runs: listening, then whatever it runs for (a signal, a browser beside it, a command), then stopping.
+ * @module
+ */
+import { resolve } from "node:path";
+import { expandHome, type OptionRegistry } from "../options/mod.ts";
+import { launchBrowser } from "./browser.ts";
+import { runCommand } from "./exec.ts";
+import { isFirstRun, proxyUrlOf, welcome } from "./first_run.ts";
+import { UsageError } from "./flags.ts";
+import type { TermLog } from "./log.ts";
+import type { Proxy } from "./run.ts";
+import { onStopSignal, type SignalSource } from "./signals.ts";
+
+/** What {@linkcode serve} works with. */
+export interface ServeInit {
+  /** Its addons are loaded. */
+  readonly proxy: Proxy;
+  readonly options: OptionRegistry;
+  readonly log: TermLog;
+  readonly signals: SignalSource;
+  /** Resolved to have weir end. */
+  readonly stopping: PromiseWithResolvers<void>;
+  /** Path of a browser to start. */
+  readonly browser: string | null;
+  /** Command of `exec`. */
+  readonly command: readonly string[] | null;
+  /** Says what went wrong. */
+  readonly complain: (text: string) => void;
+}
+
+/** Runs the proxy to its end; resolves to the exit status. */
+export async function serve(init: ServeInit): Promise<number> {
+  const { proxy, options, log, signals, stopping, browser, command } = init;
+  const confdir = resolve(expandHome(options.values.confdir));
+  const isFirst = await isFirstRun(confdir);
+  // A command gets the signals, and its output is its own.
+  const removeSignals = command ? () => {} : onStopSignal(stopping.resolve, signals);
+  if (command && options.has("flows_to_stderr")) await options.updateNamed([["flows_to_stderr", true]]);
+  try {
+    const proxyUrl = proxyUrlOf(await proxy.start());
+    if (isFirst) log.info(welcome(confdir, proxyUrl));
+    let status = 0;
+    if (command) {
+      status = await runCommand({ ...init, command, confdir, proxyUrl: needed(proxyUrl, "exec") });
+    } else if (browser !== null) {
+      await browse(init, browser, needed(proxyUrl, "--browser"), confdir);
+    } else await stopping.promise;
+    log.debug("Stopping.");
+    await proxy.stop(options.values.shutdown_grace * 1000);
+    return status;
+  } finally {
+    removeSignals();
+  }
+}
+
+/** A browser beside the proxy: weir goes on when its window is closed, and takes it along when it ends. */
+async function browse(
+  { stopping, log }: ServeInit,
+  path: string,
+  proxyUrl: string,
+  confdir: string,
+): Promise<void> {
+  const browser = await launchBrowser(path, { proxyUrl, confdir });
+  const isFirst = await Promise.race([browser.ended.then(() => true), stopping.promise.then(() => false)]);
+  if (isFirst) log.info("The browser has ended; weir goes on until Ctrl-C.");
+  await stopping.promise;
+  await browser.close();
+}
+
+function needed(proxyUrl: string | null, what: string): string {
+  if (proxyUrl !== null) return proxyUrl;
+  throw new UsageError(`${what} needs a proxy to go through: add --mode regular`);
+}

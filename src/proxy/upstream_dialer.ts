@@ -1,0 +1,101 @@
+/**
+ * Making a connection to an origin: hooks, TCP, the check for loops, TLS.
+ * @module
+ */
+import { WeirError } from "../errors.ts";
+import { type ClientConnection, newId, type ServerConnection } from "../flow/connection.ts";
+import { authorityOf } from "../flow/request.ts";
+import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
+import { type Address, type Conn, dial, type TlsInfo } from "../net/mod.ts";
+import type { Options } from "../options/mod.ts";
+import { clientHandshake } from "../tls/mod.ts";
+import type { Destination } from "./route.ts";
+
+/** What dialling needs of the proxy. */
+export interface DialerInit {
+  readonly options: Options;
+  readonly hooks: Dispatcher;
+  /** True when that connection leads to one of weir's own listeners. */
+  isLoop(local: Address, remote: Address): boolean;
+  /** PEM of certificates to trust besides the system's. */
+  trusted(): Promise<readonly string[]>;
+}
+
+/** A connection with what addons see of it. */
+export interface Dialled {
+  readonly conn: Conn;
+  readonly server: ServerConnection;
+}
+
+export class UpstreamDialer {
+  readonly #init: DialerInit;
+
+  constructor(init: DialerInit) {
+    this.#init = init;
+  }
+
+  /**
+   * Connects; `alpn` are the protocols to offer where there is TLS.
+   * @throws {WeirError} when the origin cannot be reached or trusted, or a `server_connect` hook refuses it.
+   */
+  async dial(
+    destination: Destination,
+    clientConn: ClientConnection,
+    alpn: readonly string[],
+  ): Promise<Dialled> {
+    const server = new ServerConn(destination);
+    const conn = await this.#connect(destination, server, clientConn);
+    if (destination.scheme === "http") return { conn, server };
+    const { options, trusted } = this.#init;
+    const secure = await clientHandshake(conn, {
+      servername: destination.sni ?? destination.host,
+      alpn,
+      verify: !options.ssl_insecure,
+      ca: await trusted(),
+      host: authorityOf(destination.host, destination.port, "https"),
+      timeout: options.connect_timeout * 1000,
+    });
+    server.tls = secure.tls;
+    return { conn: secure, server };
+  }
+
+  async #connect(destination: Destination, server: ServerConn, clientConn: ClientConnection): Promise<Conn> {
+    const { hooks, options, isLoop } = this.#init;
+    const data: ServerConnectionData = { server, clientConn, error: null };
+    await hooks.trigger("server_connect", data);
+    if (data.error !== null) {
+      throw new WeirError(
+        "weir",
+        "unreachable",
+        `An addon refused the connection to ${destination.host}: ${data.error}`,
+      );
+    }
+    const conn = await dial(destination.host, destination.port, {
+      side: "server",
+      timeout: options.connect_timeout * 1000,
+    });
+    if (isLoop(conn.localAddr, conn.remoteAddr)) {
+      conn.close();
+      throw new WeirError(
+        "client",
+        "loop",
+        `${destination.host}:${destination.port} is weir itself; the request would come back again and again.`,
+      );
+    }
+    server.peerAddress = conn.remoteAddr;
+    await hooks.trigger("server_connected", data);
+    return conn;
+  }
+}
+
+class ServerConn implements ServerConnection {
+  readonly id: string = newId();
+  readonly address: Address;
+  peerAddress: Address | null = null;
+  tls: TlsInfo | null = null;
+  readonly timestampStart: number = Date.now();
+
+  constructor(destination: Destination) {
+    this.address = { hostname: destination.host, port: destination.port };
+  }
+}
