@@ -15,11 +15,9 @@ export function proxyUrlOf(listening: readonly Listening[]): string | null {
   return `http://${hostPort({ ...address, hostname: ANY[address.hostname] ?? address.hostname })}`;
 }
 
-/** True when there is no CA yet. */
-export async function isFirstRun(confdir: string): Promise<boolean> {
-  return await Deno.stat(`${confdir}/weir-ca.pem`).then(() => false, (error) => {
-    return error instanceof Deno.errors.NotFound;
-  });
+/** True when there is a CA. */
+export async function hasAuthority(confdir: string): Promise<boolean> {
+  return await Deno.stat(`${confdir}/weir-ca.pem`).then(() => true, () => false);
 }
 
 /** What to say of the CA that was just made. */

@@ -8,12 +8,14 @@
 import { messageOf } from "../errors.ts";
 import { escapeControl } from "../flow/escape.ts";
 import { applyAll, applyKnown, OptionRegistry, readConfigFile } from "../options/mod.ts";
+import type { Address } from "../net/mod.ts";
 import type { Listening } from "../proxy/proxy.ts";
 import { execDefaults, type ExecLine, splitExec } from "./exec_line.ts";
 import { type ParsedFlags, parseFlags, refuseUnknown, resolveFlags, UsageError } from "./flags.ts";
 import { TermLog } from "./log.ts";
 import { type SyncWriter, writeText } from "./output.ts";
 import type { SignalSource } from "./signals.ts";
+import { type Team, teamOf } from "./workers.ts";
 
 /** The proxy as the command line sees it. */
 export interface Proxy {
@@ -29,6 +31,8 @@ export interface ProxyInit {
   readonly log: TermLog;
   /** Called when an addon asks weir to end. */
   onShutdown(): void;
+  /** Where to listen, in place of what the modes say. */
+  readonly addresses?: readonly Address[];
 }
 
 /** The world around {@linkcode run}; tests have their own. */
@@ -39,12 +43,17 @@ export interface Surroundings {
   readonly signals: SignalSource;
   /** Columns of the terminal. */
   readonly width: () => number;
+  /** In a worker: what it is part of. */
+  readonly team?: Team;
+  /** In a worker: where to listen, in place of what the modes say. */
+  readonly addresses?: readonly Address[];
 }
 
 /** Columns where there is no terminal. */
 const DEFAULT_WIDTH = 80;
 
-const REAL: Surroundings = {
+/** The process that weir runs in. */
+export const REAL: Surroundings = {
   // Imported here so that --version and bad flags need not wait for all of weir to be loaded.
   makeProxy: async (init) => (await import("./wiring.ts")).makeProxy(init),
   stdout: Deno.stdout,
@@ -81,7 +90,9 @@ async function start(
   }
   const showsOnly = flags.shows !== null;
   if (exec && !showsOnly) checkExec(exec, flags);
-  const browser = flags.browser && !showsOnly ? (await import("./browser.ts")).findBrowser() : null;
+  const browser = flags.browser && !showsOnly && !around.team
+    ? (await import("./browser.ts")).findBrowser()
+    : null;
   // Help must come whatever else is wrong; only scripts matter, because their options are shown as well.
   const isHelp = showsOnly && flags.shows !== "options";
   const pending = isHelp ? flags.pending.filter(({ name }) => name === "scripts") : flags.pending;
@@ -101,7 +112,12 @@ async function start(
   const first = resolveFlags(pending, options);
   await options.updateNamed([...exec ? execDefaults(first.values) : [], ...first.values]);
 
-  const proxy = await around.makeProxy({ options, log, onShutdown: stopping.resolve });
+  const proxy = await around.makeProxy({
+    options,
+    log,
+    onShutdown: stopping.resolve,
+    addresses: around.addresses,
+  });
   try {
     await proxy.load(options.values.scripts);
     if (file !== null) await applyAll(file, options);
@@ -123,7 +139,8 @@ async function start(
       stopping,
       browser,
       complain,
-      command: exec?.command ?? null,
+      command: around.team ? null : exec?.command ?? null,
+      team: around.team ?? teamOf(options.values.workers, argv, log),
     });
   } catch (error) {
     // What is open must be closed, but the first error is the one to tell.

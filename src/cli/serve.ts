@@ -6,11 +6,12 @@ import { resolve } from "node:path";
 import { expandHome, type OptionRegistry } from "../options/mod.ts";
 import { launchBrowser } from "./browser.ts";
 import { runCommand } from "./exec.ts";
-import { isFirstRun, proxyUrlOf, welcome } from "./first_run.ts";
+import { hasAuthority, proxyUrlOf, welcome } from "./first_run.ts";
 import { UsageError } from "./flags.ts";
 import type { TermLog } from "./log.ts";
 import type { Proxy } from "./run.ts";
 import { onStopSignal, type SignalSource } from "./signals.ts";
+import type { Team } from "./workers.ts";
 
 /** What {@linkcode serve} works with. */
 export interface ServeInit {
@@ -27,19 +28,23 @@ export interface ServeInit {
   readonly command: readonly string[] | null;
   /** Says what went wrong. */
   readonly complain: (text: string) => void;
+  /** The other isolates. */
+  readonly team: Team;
 }
 
 /** Runs the proxy to its end; resolves to the exit status. */
 export async function serve(init: ServeInit): Promise<number> {
-  const { proxy, options, log, signals, stopping, browser, command } = init;
+  const { proxy, options, log, signals, stopping, browser, command, team } = init;
   const confdir = resolve(expandHome(options.values.confdir));
-  const isFirst = await isFirstRun(confdir);
+  const isKnown = await hasAuthority(confdir);
   // A command gets the signals, and its output is its own.
   const removeSignals = command ? () => {} : onStopSignal(stopping.resolve, signals);
   if (command && options.has("flows_to_stderr")) await options.updateNamed([["flows_to_stderr", true]]);
   try {
-    const proxyUrl = proxyUrlOf(await proxy.start());
-    if (isFirst) log.info(welcome(confdir, proxyUrl));
+    const listening = await proxy.start();
+    await team.started(listening);
+    const proxyUrl = proxyUrlOf(listening);
+    if (!isKnown && await hasAuthority(confdir)) log.info(welcome(confdir, proxyUrl));
     let status = 0;
     if (command) {
       status = await runCommand({ ...init, command, confdir, proxyUrl: needed(proxyUrl, "exec") });
@@ -47,7 +52,7 @@ export async function serve(init: ServeInit): Promise<number> {
       await browse(init, browser, needed(proxyUrl, "--browser"), confdir);
     } else await stopping.promise;
     log.debug("Stopping.");
-    await proxy.stop(options.values.shutdown_grace * 1000);
+    await Promise.all([proxy.stop(options.values.shutdown_grace * 1000), team.stop()]);
     return status;
   } finally {
     removeSignals();

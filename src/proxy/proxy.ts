@@ -26,6 +26,8 @@ export interface ProxyServerInit {
   readonly log: Log;
   /** Called when an addon asks weir to end. */
   onShutdown?(): void;
+  /** Where to listen, mode by mode, in place of what the modes say: addresses that another isolate has opened. */
+  readonly addresses?: readonly Address[];
 }
 
 /** Life: `load` addons, set options, `start`, `stop`. */
@@ -98,13 +100,14 @@ export class ProxyServer {
     await this.#addons.configure(new Set(this.#init.options.names()));
     this.#unsubscribe = this.#init.options.subscribe((changed) => this.#addons.configure(changed));
     try {
-      for (const spec of options.mode) this.#listen(parseMode(spec));
+      options.mode.forEach((spec, i) => this.#listen(parseMode(spec), this.#init.addresses?.[i]));
     } catch (error) {
       for (const { listener } of this.#listeners) listener.close();
       throw error;
     }
     for (const { listener, listening } of this.#listeners) {
       this.#accepting.push(this.#accept(listener, listening.mode));
+      if (this.#init.addresses) continue;
       const { mode, spec } = listening.mode;
       const what = mode.kind === "regular"
         ? "HTTP proxy"
@@ -120,11 +123,12 @@ export class ProxyServer {
     return this.#stopped ??= this.#stop(graceMs);
   }
 
-  #listen(mode: ModeSpec): void {
-    const { options } = this.#context;
+  #listen(mode: ModeSpec, address?: Address): void {
+    const { listen_host, listen_port, workers } = this.#context.options;
     const listener = listen({
-      hostname: mode.listenHost ?? options.listen_host,
-      port: mode.listenPort ?? options.listen_port,
+      hostname: address?.hostname ?? mode.listenHost ?? listen_host,
+      port: address?.port ?? mode.listenPort ?? listen_port,
+      reusePort: workers > 1,
     });
     this.#listeners.push({ listener, listening: { mode, address: listener.addr } });
   }

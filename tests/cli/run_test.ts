@@ -24,7 +24,7 @@ class World {
         },
         start: () => {
           this.diary.push("start");
-          return Promise.resolve().then(() => this.onStart(init));
+          return Promise.resolve().then(() => this.onStart(init)).then(() => []);
         },
         stop: (graceMs) => {
           this.diary.push(`stop ${graceMs}`);

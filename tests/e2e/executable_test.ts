@@ -55,11 +55,13 @@ Deno.test.afterAll(async () => {
 
 /** A place for the executable alone, for one user. */
 class Place implements AsyncDisposable {
-  readonly path = `${this.dir}/bin`;
-  readonly alone = `${this.dir}/alone`;
-  readonly home = `${this.dir}/home`;
+  readonly path: string;
+  readonly alone: string;
+  readonly home: string;
 
-  private constructor(readonly dir: string, readonly user: { uid?: number; gid?: number }) {}
+  private constructor(readonly dir: string, readonly user: { uid?: number; gid?: number }) {
+    [this.path, this.alone, this.home] = ["bin", "alone", "home"].map((name) => `${dir}/${name}`);
+  }
 
   static async make(uid: number | null): Promise<Place> {
     const { file } = await executable();
@@ -67,10 +69,8 @@ class Place implements AsyncDisposable {
     const place = new Place(dir, uid === null ? {} : { uid, gid: uid });
     await Deno.chmod(dir, 0o755);
     for (const folder of [place.path, place.alone, place.home]) await Deno.mkdir(folder);
-    const found = await new Deno.Command("sh", {
-      args: ["-c", `command -v ${[...TOOLS, ...HASH_TOOLS].join(" ")}`],
-    })
-      .output();
+    const which = { args: ["-c", 'for tool; do command -v "$tool"; done', "sh", ...TOOLS, ...HASH_TOOLS] };
+    const found = await new Deno.Command("sh", which).output();
     for (const tool of new TextDecoder().decode(found.stdout).trim().split("\n")) {
       await Deno.symlink(tool, `${place.path}/${tool.split("/").at(-1)}`);
     }

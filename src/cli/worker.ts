@@ -1,0 +1,45 @@
+/**
+ * One of the further isolates of `workers`: runs weir from the same arguments, at the addresses that it is told.
+ * @module
+ */
+/// <reference lib="deno.worker" />
+import type { Listening } from "../proxy/proxy.ts";
+import { REAL, run } from "./run.ts";
+import type { SignalSource } from "./signals.ts";
+import type { FromWorker, Team, ToWorker } from "./workers.ts";
+
+declare const self: DedicatedWorkerGlobalScope;
+
+const tell = (message: FromWorker) => self.postMessage(message);
+
+/** The first isolate has the process's signals; here SIGINT is its word to stop. */
+class StopMessage implements SignalSource {
+  #handlers = new Set<() => void>();
+
+  addSignalListener(signal: Deno.Signal, handler: () => void): void {
+    if (signal === "SIGINT") this.#handlers.add(handler);
+  }
+
+  removeSignalListener(_signal: Deno.Signal, handler: () => void): void {
+    this.#handlers.delete(handler);
+  }
+
+  exit(): void {}
+
+  arrive(): void {
+    for (const handler of [...this.#handlers]) handler();
+  }
+}
+
+const stop = new StopMessage();
+const alone: Team = {
+  started: (_listening: readonly Listening[]) => Promise.resolve(tell({ kind: "ready" })),
+  stop: () => Promise.resolve(),
+};
+
+self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
+  if (data.kind === "stop") return stop.arrive();
+  const { addresses } = data;
+  const status = await run(data.argv, { ...REAL, signals: stop, team: alone, addresses });
+  tell({ kind: "ended", status });
+};

@@ -1,0 +1,78 @@
+/**
+ * The option `workers`: more isolates of the same weir on the same port, each with its own addons.
+ *
+ * The first isolate is the program: it has the signals and the command line, listens first, and then starts the others,
+ * which listen at the same addresses (`SO_REUSEPORT`), so that the system spreads connections over all of them.
+ * @module
+ */
+import { WeirError } from "../errors.ts";
+import type { Address } from "../net/mod.ts";
+import type { Listening } from "../proxy/proxy.ts";
+import type { TermLog } from "./log.ts";
+
+/** What the first isolate tells a worker. */
+export type ToWorker =
+  | { readonly kind: "start"; readonly argv: readonly string[]; readonly addresses: readonly Address[] }
+  | { readonly kind: "stop" };
+
+/** What a worker answers. */
+export type FromWorker = { readonly kind: "ready" } | { readonly kind: "ended"; readonly status: number };
+
+/** Isolates that are started and stopped together with the one that asks. */
+export interface Team {
+  /** This isolate listens. Resolves when all others do. */
+  started(listening: readonly Listening[]): Promise<void>;
+  /** Resolves when all others have ended. */
+  stop(): Promise<void>;
+}
+
+interface Running {
+  readonly worker: Worker;
+  readonly ready: Promise<void>;
+  readonly ended: Promise<number>;
+}
+
+/** The first isolate's team: `count` isolates in all, itself among them. */
+export function teamOf(count: number, argv: readonly string[], log: TermLog): Team {
+  const others: Running[] = [];
+  return {
+    async started(listening) {
+      const addresses = listening.map(({ address }) => address);
+      for (let i = 1; i < count; i++) {
+        others.push(startWorker({ kind: "start", argv, addresses }, i + 1, log));
+      }
+      await Promise.all(others.map(({ ready }) => ready));
+    },
+    async stop() {
+      for (const { worker } of others) worker.postMessage({ kind: "stop" } satisfies ToWorker);
+      await Promise.all(others.map(({ ended }) => ended));
+      for (const { worker } of others) worker.terminate();
+    },
+  };
+}
+
+function startWorker(start: ToWorker, number: number, log: TermLog): Running {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    type: "module",
+    name: `weir ${number}`,
+  });
+  const ready = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<number>();
+  const over = (status: number) => {
+    ended.resolve(status);
+    ready.reject(
+      new WeirError("weir", "internal", `Worker ${number} did not start; its own message is above.`),
+    );
+  };
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+    if (data.kind === "ready") ready.resolve();
+    else over(data.status);
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    log.error(`Worker ${number} has broken down: ${event.message}`);
+    over(1);
+  };
+  worker.postMessage(start);
+  return { worker, ready: ready.promise, ended: ended.promise };
+}
