@@ -29,6 +29,19 @@ const SHOWN_BYTES = 64 * 1024;
 /** A URL is cut at level 1 when the terminal is not this much wider: room for address, method and "…". */
 const BESIDE_URL = 25;
 const BYTES_PER_HEX_LINE = 16;
+/** What mitmdump calls the close codes of RFC 6455 §7.4.1 that are no ordinary end. */
+const CLOSE_NAMES: Record<number, string> = {
+  1002: "PROTOCOL_ERROR",
+  1003: "UNSUPPORTED_DATA",
+  1006: "ABNORMAL_CLOSURE",
+  1007: "INVALID_FRAME_PAYLOAD_DATA",
+  1008: "POLICY_VIOLATION",
+  1009: "MESSAGE_TOO_BIG",
+  1010: "MANDATORY_EXT",
+  1011: "INTERNAL_ERROR",
+  1012: "SERVICE_RESTART",
+  1013: "TRY_AGAIN_LATER",
+};
 
 /** Where flows are printed, what it is, and whether whoever read it is gone (`weir | head`) or stuck. */
 const out = {
@@ -101,7 +114,8 @@ export default class Dumper implements Addon {
       const who = closedByClient === null ? "weir" : closedByClient ? "client" : "server";
       print([`WebSocket connection closed by ${who}: ${closeCode} ${reason}`.trimEnd()]);
     } else {
-      const why = `WebSocket Error: ${closeCode}${reason && ` (reason: ${reason})`}`;
+      const name = CLOSE_NAMES[closeCode ?? 0] ?? `UNKNOWN_ERROR=${closeCode}`;
+      const why = `WebSocket Error: ${name}${reason && ` (reason: ${reason})`}`;
       print([style(`Error in WebSocket connection to ${serverOf(flow)}: ${why}`, "red")]);
     }
   }

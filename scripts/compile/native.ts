@@ -41,6 +41,8 @@ export async function compileNative(target: Target, file: string): Promise<void>
       target.triple,
       "--include",
       "addons",
+      "--include",
+      "src/cli/worker.ts",
       "--app-name",
       "weir",
       "--output",
@@ -61,6 +63,7 @@ function denortFor(target: Target): string | undefined {
 async function checkRuns(file: string): Promise<void> {
   const { stdout } = await new Deno.Command(file, { args: ["--version"], stdin: "null" }).output();
   if (!/^weir:/m.test(new TextDecoder().decode(stdout))) {
+    await Deno.remove(file);
     throw new Error(
       `${file} does not run weir: DENORT_BIN must name a denort, not ${Deno.env.get("DENORT_BIN")}.`,
     );

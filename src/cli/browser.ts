@@ -112,6 +112,9 @@ export function browserArgs(
     // Only what the person does should be seen.
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-features=NetworkTimeServiceQuerying,MediaRouter,OptimizationHints",
     "--disable-sync",
     // Chromium's sandbox refuses to run as root.
     ...isRoot ? ["--no-sandbox"] : [],

@@ -39,7 +39,7 @@ _weir() {
       [[ \${COMP_WORDS[i]} == -- ]] || continue
       if declare -F _command_offset >/dev/null; then _command_offset $((i + 1))
       elif ((COMP_CWORD == i + 1)); then COMPREPLY=($(compgen -c -- "$cur"))
-      else COMPREPLY=($(compgen -f -- "$cur")); fi
+      else compopt -o default; fi
       return
     done
   fi
@@ -50,8 +50,8 @@ ${choices.join("\n")}
     ${of("option")}) COMPREPLY=($(compgen -S = -W ${
     quote(options.join(" "))
   } -- "$cur")); compopt -o nospace ;;
-    ${of("file")}) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")) ;;
-    ${of("directory")}) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")) ;;
+    ${of("file")}) compopt -o filenames; local IFS=$'\\n'; COMPREPLY=($(compgen -f -- "$cur")) ;;
+    ${of("directory")}) compopt -o filenames; local IFS=$'\\n'; COMPREPLY=($(compgen -d -- "$cur")) ;;
     ${of("other")}) ;;
     *)
       COMPREPLY=($(compgen -W ${quote(flags.flatMap(({ names }) => names).join(" "))} -- "$cur"))
@@ -130,7 +130,16 @@ function fish(flags: readonly FlagEntry[], options: readonly string[]): string {
   return `# Completions of weir for fish: weir --completions fish > ~/.config/fish/completions/weir.fish
 complete -c weir -f
 complete -c weir -n "test (count (commandline -opc)) -eq 1" -a exec -d 'Run a command through weir'
-complete -c weir -n "contains -- -- (commandline -opc)" -x -a "(__fish_complete_subcommand --fcs-skip=(contains -i -- -- (commandline -opc)))"
+function __weir_command
+    set -l words (commandline -opc)
+    set -l dashes (contains -i -- -- $words)
+    set -l command (commandline -ct)
+    if test (count $words) -gt $dashes
+        set command (string escape -- $words[(math $dashes + 1)..-1]) $command
+    end
+    complete -C (string join ' ' -- $command)
+end
+complete -c weir -n "contains -- -- (commandline -opc)" -x -a "(__weir_command)"
 ${lines.join("\n")}
 `;
 }

@@ -129,6 +129,8 @@ async function start(
       await proxy.stop(0);
       return 0;
     }
+    // The output of a command is its own.
+    if (exec && options.has("flows_to_stderr")) await options.updateNamed([["flows_to_stderr", true]]);
     const { serve } = await import("./serve.ts");
     const { signals } = around;
     return await serve({

@@ -37,9 +37,8 @@ export async function serve(init: ServeInit): Promise<number> {
   const { proxy, options, log, signals, stopping, browser, command, team } = init;
   const confdir = resolve(expandHome(options.values.confdir));
   const isKnown = await hasAuthority(confdir);
-  // A command gets the signals, and its output is its own.
+  // A command gets the signals.
   const removeSignals = command ? () => {} : onStopSignal(stopping.resolve, signals);
-  if (command && options.has("flows_to_stderr")) await options.updateNamed([["flows_to_stderr", true]]);
   try {
     const listening = await proxy.start();
     await team.started(listening);

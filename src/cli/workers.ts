@@ -5,6 +5,7 @@
  * which listen at the same addresses (`SO_REUSEPORT`), so that the system spreads connections over all of them.
  * @module
  */
+import { buildKind } from "../build_kind.ts";
 import { WeirError } from "../errors.ts";
 import type { Address } from "../net/mod.ts";
 import type { Listening } from "../proxy/proxy.ts";
@@ -52,7 +53,9 @@ export function teamOf(count: number, argv: readonly string[], log: TermLog): Te
 }
 
 function startWorker(start: ToWorker, number: number, log: TermLog): Running {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+  // Unpacked, all of weir is this one file; as a worker it does what worker.ts does (scripts/compile/entry.ts).
+  const module = buildKind() === "unpacked" ? "" : "./worker.ts";
+  const worker = new Worker(new URL(module, import.meta.url), {
     type: "module",
     name: `weir ${number}`,
   });

@@ -303,8 +303,6 @@ class WebSocketState {
     this.#data.forgotten++;
     this.#bytes -= state.counted;
     state.counted = -1;
-    if (!state.unseen) garbage += state.content?.length ?? 0;
-    if (garbage > LIM) { garbage = 0; void new ArrayBuffer(PH); }
     if (state.busy || !state.unseen || state.content === null) return;
     this.pool.give(state.content);
     state.content = null;
@@ -326,6 +324,3 @@ class WebSocketState {
 function ended(): WeirError {
   return new WeirError("weir", "closed", "The WebSocket connection has ended.");
 }
-
-let garbage = 0;
-const LIM = Number(Deno.env.get("WLIM") ?? 16) << 20, PH = Number(Deno.env.get("WPH") ?? 64) << 20;

@@ -58,6 +58,11 @@ export interface IncomingExchange {
   respond(head: ResponseHead, body: Body | null): Promise<void>;
   /** After a final 101 (or 2xx to CONNECT) was written by `respond(head, null)`: the raw connection, early bytes included. */
   takeOver(): Conn;
+  /**
+   * Ends an exchange whose origin ended it before it answered, in the same way, where the client's version can say it
+   * (RST_STREAM, RFC 9113 §7). False when it cannot: then a page must do.
+   */
+  passOn(error: WeirError): boolean;
   /** Ends the exchange without a clean end: closes or resets so that the client can tell. Idempotent. */
   abort(error: WeirError): void;
 }

@@ -173,12 +173,16 @@ class ChunkedBody extends BufferBody {
   }
 }
 
-/** RFC 9112 §6.3 rule 8: the end of the connection is the end of the body, unless it was reset. */
+/**
+ * RFC 9112 §6.3 rule 8: the end of the connection is the end of the body, unless it was reset, or is one of TLS that
+ * nobody signed (§9.8).
+ */
 class CloseBody extends BufferBody {
   protected next(): Uint8Array | null | undefined {
     const { buffer } = this;
     if (buffer.length > 0) return this.view(buffer.length);
     if (buffer.error !== null) throw buffer.error;
+    if (buffer.truncated) throw this.cut("without close_notify, so the body may be incomplete");
     return buffer.ended ? null : undefined;
   }
 }

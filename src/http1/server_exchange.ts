@@ -144,6 +144,11 @@ export class ServerExchange implements IncomingExchange {
     return this.#leg.buffer.detach();
   }
 
+  /** HTTP/1 has nothing shorter than a response. */
+  passOn(): boolean {
+    return false;
+  }
+
   abort(error: WeirError): void {
     if (this.#state === "open" || this.#state === "responding") this.#cut(error);
   }

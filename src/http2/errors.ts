@@ -58,17 +58,34 @@ export class ResetError extends WeirError {
   }
 }
 
+/** The reset behind an error, also behind one that names the origin. */
+function resetBehind(error: unknown): ResetError | null {
+  if (error instanceof ResetError) return error;
+  return error instanceof WeirError && error.cause instanceof ResetError ? error.cause : null;
+}
+
 /** True when a request failed before its server did anything with it, so that it may be sent again (RFC 9113 §8.7). */
 export function isUnprocessed(error: unknown): boolean {
-  return error instanceof ResetError && error.unprocessed;
+  return resetBehind(error)?.unprocessed ?? false;
+}
+
+/** Codes by which a server ends a request that it has not answered, and which mean the same to the client. */
+const MEANINGFUL: ReadonlySet<number> = new Set([Code.REFUSED_STREAM, Code.CANCEL, Code.INTERNAL_ERROR]);
+
+/** True when a client can be told by RST_STREAM why its request was not answered. */
+export function isPassedOn(error: unknown): boolean {
+  const reset = resetBehind(error);
+  return reset !== null && (reset.unprocessed || MEANINGFUL.has(reset.h2Code));
 }
 
 /** Which RST_STREAM code tells `peer` about `error`. */
 export function resetCode(error: unknown, peer: Side): number {
   if (!(error instanceof WeirError)) return Code.INTERNAL_ERROR;
-  if (error instanceof ResetError) {
-    if (error.unprocessed) return Code.REFUSED_STREAM;
-    return error.h2Code === Code.CANCEL ? Code.CANCEL : peer === "server" ? Code.CANCEL : Code.INTERNAL_ERROR;
+  const reset = resetBehind(error);
+  if (reset !== null) {
+    if (reset.unprocessed && peer === "client") return Code.REFUSED_STREAM;
+    if (reset.h2Code === Code.CANCEL || reset.h2Code === Code.INTERNAL_ERROR) return reset.h2Code;
+    return peer === "server" ? Code.CANCEL : Code.INTERNAL_ERROR;
   }
   if (error.code === "protocol" && error.side === peer) return Code.PROTOCOL_ERROR;
   if (error.code === "killed" || error.code === "shutdown") return Code.CANCEL;

@@ -8,7 +8,7 @@ import { Headers } from "../flow/headers.ts";
 import type { IncomingExchange, RequestHead, ResponseHead } from "../flow/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
-import { Code, resetCode } from "./errors.ts";
+import { Code, isPassedOn, resetCode } from "./errors.ts";
 import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 import { Link } from "./link.ts";
@@ -183,6 +183,12 @@ class ServerExchange implements IncomingExchange, StreamListener {
       throw new WeirError("weir", "internal", "Only a CONNECT that was accepted can be taken over.");
     }
     return this.#tunnel ??= new StreamConn(this.#stream, this.#conn);
+  }
+
+  passOn(error: WeirError): boolean {
+    if (!isPassedOn(error)) return false;
+    this.abort(error);
+    return true;
   }
 
   abort(error: WeirError): void {

@@ -31,6 +31,11 @@ export interface Conn {
   readonly remoteAddr: Address;
   readonly tls: TlsInfo | null;
   /**
+   * True when `read` gave the peer's end though a TLS peer never said it (no close_notify, RFC 8446 §6.1): anybody on
+   * the way may have cut the connection, so what has no end of its own may be incomplete (RFC 9112 §9.8).
+   */
+  readonly truncated?: boolean;
+  /**
    * Reads at least one byte into `into`; resolves to the count, or to null when the peer has sent its end.
    * One read at a time. Rejects when the connection was reset or closed here.
    */

@@ -30,6 +30,10 @@ class PrefixedConn implements Conn {
     return this.#conn.tls;
   }
 
+  get truncated(): boolean {
+    return this.#conn.truncated ?? false;
+  }
+
   read(into: Uint8Array): Promise<number | null> {
     if (this.#bytes === null) return this.#conn.read(into);
     const count = Math.min(into.length, this.#bytes.length);

@@ -80,7 +80,7 @@ export class Proxy implements AsyncDisposable {
     });
     try {
       await server.load(sources);
-      await options.updateNamed(named);
+      await options.updateNamed(named.map(([name, value]) => [name, readable(options, name, value)]));
       await server.start();
     } catch (error) {
       await server.stop(0);
@@ -115,4 +115,9 @@ export class Proxy implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** Text is read as the command line reads it; anything else must be of the option's type. */
+function readable(options: OptionRegistry, name: string, value: unknown): unknown {
+  return typeof value === "string" ? options.read(name, [value]) : value;
 }

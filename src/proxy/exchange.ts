@@ -310,7 +310,7 @@ class Exchange {
     this.#responsePlan?.discard(error);
     if (this.#answered || this.#stopped || error.code === "addon") {
       this.#incoming.abort(error);
-    } else {
+    } else if (!this.#incoming.passOn(error)) {
       this.#answered = true;
       const page = errorPage(error);
       await this.#incoming.respond(page.head, page.body).catch(() => {});

@@ -89,6 +89,10 @@ class Resumed implements Conn {
     return this.#conn.tls;
   }
 
+  get truncated(): boolean {
+    return this.#conn.truncated ?? false;
+  }
+
   async read(into: Uint8Array): Promise<number | null> {
     this.#first ??= this.#take();
     if (this.#first.length === 0 && this.#pending !== null) {

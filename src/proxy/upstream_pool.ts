@@ -3,6 +3,7 @@
  * many at a time (RFC 9113 §9.1).
  * @module
  */
+import { WeirError } from "../errors.ts";
 import { type ClientConnection, type ServerConnection } from "../flow/connection.ts";
 import type { HttpFlow } from "../flow/flow.ts";
 import type { OutgoingExchange } from "../flow/wire.ts";
@@ -53,8 +54,8 @@ export class UpstreamPool {
   readonly #all = new Set<Pooled>();
   /** Which keys lead to shared connections; those not in it have not been seen. */
   readonly #isShared = new Map<string, boolean>();
-  /** Connections being made where one may do for all who wait. */
-  readonly #opening = new Map<string, Promise<Pooled>>();
+  /** Connections being made where one may do for all who wait: whether it did. */
+  readonly #opening = new Map<string, Promise<boolean>>();
   #openCount = 0;
   #sweeper: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -76,20 +77,25 @@ export class UpstreamPool {
   ): Promise<Acquired> {
     const alpn = options.upgrade ? HTTP1 : this.#alpn();
     const key = keyOf(destination, alpn, flow);
-    if (!options.fresh) {
-      const pooled = this.#take(key) ?? await this.#awaitOpening(key);
-      if (pooled) return this.#lend(pooled);
+    const open = () => this.#openOne(key, destination, flow.clientConn, alpn, (pooled) => this.#lend(pooled));
+    for (let { fresh } = options;; fresh = false) {
+      const pooled = fresh ? undefined : this.#take(key);
+      if (pooled !== undefined) return this.#lend(pooled);
+      // A connection that another request is having made may have room for this one, too.
+      const opening = this.#opening.get(key);
+      if (opening === undefined || !await opening) return await open();
     }
-    return this.#lend(await this.#openOne(key, destination, flow.clientConn, alpn));
   }
 
   /** Connects over TLS ahead of the first request, to see what the origin shows; the connection waits for requests. */
   async preconnect(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls> {
     const alpn = this.#alpn();
-    const pooled = await this.#openOne(keyOf(destination, alpn, null), destination, clientConn, alpn);
-    const { tls } = pooled.http.server;
-    this.#putBack(pooled);
-    return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
+    const key = keyOf(destination, alpn, null);
+    return await this.#openOne(key, destination, clientConn, alpn, (pooled) => {
+      const { tls } = pooled.http.server;
+      if (!pooled.http.isShared) this.#putBack(pooled);
+      return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
+    });
   }
 
   /** Connects to an origin for raw bytes, with the hooks and checks of any other connection; the caller closes it. */
@@ -108,7 +114,11 @@ export class UpstreamPool {
     return this.#init.options.http2 ? HTTP2 : HTTP1;
   }
 
+  /** @throws {WeirError} when it was closed as soon as it was there. */
   #lend(pooled: Pooled): Acquired {
+    if (pooled.http.capacity === 0) {
+      throw new WeirError("server", "closed", "The server closed the connection before a request was sent.");
+    }
     let returned = false;
     const giveBack = (keep: boolean) => {
       if (returned) return;
@@ -126,23 +136,32 @@ export class UpstreamPool {
     };
   }
 
-  /** Makes a connection; others who want the same origin wait for it until it is known whether it can be shared. */
-  async #openOne(
+  /**
+   * Makes a connection; others who want the same origin wait for it until it is known whether it can be shared. `use`
+   * has it before they do.
+   */
+  async #openOne<T>(
     key: string,
     destination: Destination,
     clientConn: ClientConnection,
     alpn: readonly string[],
-  ): Promise<Pooled> {
-    const opening = this.#connectHttp(key, destination, clientConn, alpn);
+    use: (pooled: Pooled) => T,
+  ): Promise<T> {
+    const opening = this.#connectHttp(key, destination, clientConn, alpn).then((pooled) => {
+      const used = use(pooled);
+      if (pooled.http.isShared) this.#putBack(pooled);
+      return { pooled, used };
+    });
     if (destination.scheme === "http" || this.#isShared.get(key) === false || this.#opening.has(key)) {
-      return await opening;
+      return (await opening).used;
     }
-    this.#opening.set(key, opening);
+    const shared = opening.then(({ pooled }) => pooled.http.isShared, () => false);
+    this.#opening.set(key, shared);
     try {
-      const pooled = await opening;
+      const { pooled, used } = await opening;
       if (this.#isShared.size >= MAX_KNOWN) this.#isShared.clear();
       this.#isShared.set(key, pooled.http.isShared);
-      return pooled;
+      return used;
     } finally {
       this.#opening.delete(key);
     }
@@ -159,16 +178,7 @@ export class UpstreamPool {
     const pooled: Pooled = { key, http, clientConn, idleSince: performance.now() };
     if (this.#closed) http.close();
     this.#all.add(pooled);
-    if (http.isShared) this.#putBack(pooled);
     return pooled;
-  }
-
-  /** A connection that another request is making may have room for this one, too. */
-  async #awaitOpening(key: string): Promise<Pooled | undefined> {
-    const opening = this.#opening.get(key);
-    if (opening === undefined) return undefined;
-    await opening.catch(() => {});
-    return this.#take(key);
   }
 
   #take(key: string): Pooled | undefined {

@@ -7,8 +7,9 @@ import tls, { type SecureContext, TLSSocket } from "node:tls";
 import { messageOf, type Side, WeirError } from "../errors.ts";
 import type { Conn } from "../net/conn.ts";
 import { CipherStream } from "./cipher_stream.ts";
+import { keyLogClient, keyLogServer, keyLogWanted } from "./keylog.ts";
 import { TlsConn } from "./tls_conn.ts";
-import { refusalReason, trustNext } from "./trust.ts";
+import { nativeRefusalReason, refusalReason, trustNext } from "./trust.ts";
 
 /** Milliseconds for a handshake: several round trips over a bad line. */
 export const HANDSHAKE_TIMEOUT = 10_000;
@@ -16,6 +17,8 @@ export const HANDSHAKE_TIMEOUT = 10_000;
 export interface ServerHandshakeOptions {
   /** The certificate to show: see `Leaves`. */
   secureContext: SecureContext;
+  /** The same in PEM; without it the session's secrets are not logged where SSLKEYLOGFILE asks for them. */
+  pem?: { readonly cert: string; readonly key: string };
   /** Protocols in order of preference; empty: none is negotiated. A client that offers only others is refused. */
   alpn: readonly string[];
   /** Who is at the other end (default "client"). */
@@ -25,17 +28,22 @@ export interface ServerHandshakeOptions {
 }
 
 /** Answers a client's handshake. When it rejects, `conn` has been closed. */
-export async function serverHandshake(conn: Conn, options: ServerHandshakeOptions): Promise<TlsConn> {
-  const side = options.side ?? "client";
+export async function serverHandshake(conn: Conn, options: ServerHandshakeOptions): Promise<Conn> {
+  const { alpn, pem, side = "client", timeout = HANDSHAKE_TIMEOUT } = options;
+  if (keyLogWanted && pem !== undefined) {
+    return await keyLogServer(conn, { ...pem, alpn, side, timeout }).catch((thrown) => {
+      throw explainClient(thrown, side);
+    });
+  }
   const cipher = new CipherStream(conn);
   const socket = new TLSSocket(asSocket(cipher), {
     isServer: true,
     secureContext: options.secureContext,
-    ...(options.alpn.length > 0 ? { ALPNProtocols: [...options.alpn] } : {}),
+    ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
   });
   const session = new TlsConn(conn, cipher, socket, side);
   try {
-    await session.handshake("secure", options.timeout ?? HANDSHAKE_TIMEOUT);
+    await session.handshake("secure", timeout);
     return session;
   } catch (thrown) {
     const error = explainClient(thrown, side);
@@ -63,19 +71,24 @@ export interface ClientHandshakeOptions {
 }
 
 /** Starts a handshake with a server. When it rejects, `conn` has been closed. */
-export async function clientHandshake(conn: Conn, options: ClientHandshakeOptions): Promise<TlsConn> {
-  const side = options.side ?? "server";
+export async function clientHandshake(conn: Conn, options: ClientHandshakeOptions): Promise<Conn> {
+  const { alpn, verify, ca = [], side = "server", timeout = HANDSHAKE_TIMEOUT } = options;
   const name = options.servername.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
   const host = options.host ?? name;
+  if (keyLogWanted && verify) {
+    return await keyLogClient(conn, { servername: name, alpn, ca, side, timeout }).catch((thrown) => {
+      throw explainServer(thrown, side, host);
+    });
+  }
   const cipher = new CipherStream(conn);
   let socket: TLSSocket;
   try {
-    if (options.verify) trustNext(options.ca ?? []);
+    if (verify) trustNext(ca);
     socket = tls.connect({
       socket: asSocket(cipher),
       host: name,
       ...(isIP(name) === 0 ? { servername: name } : {}),
-      ...(options.alpn.length > 0 ? { ALPNProtocols: [...options.alpn] } : {}),
+      ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
       // Judged below: an error in mid handshake would leave no certificate to say what is wrong with it.
       rejectUnauthorized: false,
     });
@@ -86,17 +99,17 @@ export async function clientHandshake(conn: Conn, options: ClientHandshakeOption
   }
   const session = new TlsConn(conn, cipher, socket, side);
   try {
-    await session.handshake("secureConnect", options.timeout ?? HANDSHAKE_TIMEOUT);
-    if (options.verify && socket.authorized !== true) {
+    await session.handshake("secureConnect", timeout);
+    if (verify && socket.authorized !== true) {
       // node's type says Error; it is the code or message of one.
       const reason = refusalReason(String(socket.authorizationError), session.tls?.peerCertificate ?? null);
-      throw new WeirError(side, "tls", `The certificate of ${host} was not accepted: ${reason}.`);
+      throw refused(side, host, reason);
     }
     return session;
   } catch (thrown) {
-    const refused = session.tls !== null;
     session.close();
-    throw refused ? thrown : rewrap(thrown, side, `The TLS handshake with ${host} failed`);
+    // Once it is secure, all that is thrown is the refusal above.
+    throw session.tls !== null ? thrown : explainServer(thrown, side, host);
   }
 }
 
@@ -142,6 +155,18 @@ function explainClient(thrown: unknown, side: Side): WeirError {
     });
   }
   return rewrap(thrown, side, what);
+}
+
+function explainServer(thrown: unknown, side: Side, host: string): WeirError {
+  const reason = nativeRefusalReason(messageOf(thrown));
+  if (reason !== null) return refused(side, host, reason, thrown);
+  // The added trusted certificates are no matter of the server's.
+  if (thrown instanceof WeirError && thrown.side === "weir") return thrown;
+  return rewrap(thrown, side, `The TLS handshake with ${host} failed`);
+}
+
+function refused(side: Side, host: string, reason: string, cause?: unknown): WeirError {
+  return new WeirError(side, "tls", `The certificate of ${host} was not accepted: ${reason}.`, { cause });
 }
 
 function rewrap(thrown: unknown, side: Side, what: string): WeirError {

@@ -14,7 +14,7 @@ import type { CipherStream } from "./cipher_stream.ts";
 const WRITE_SLICE = 256 * 1024;
 
 /** Milliseconds that a close_notify may take to be written: a peer that reads nothing must keep nothing open. */
-const CLOSE_GRACE = 500;
+export const CLOSE_GRACE = 500;
 
 export class TlsConn implements Conn {
   readonly #conn: Conn;
@@ -69,10 +69,7 @@ export class TlsConn implements Conn {
     return this.#tls;
   }
 
-  /**
-   * True when the peer's end came without close_notify (RFC 8446 §6.1). `read` gives null all the same, since many
-   * servers end like this; a body that has no other end than this one may have been cut.
-   */
+  /** See {@linkcode Conn.truncated}: `read` gives null all the same, since many servers end like this. */
   get truncated(): boolean {
     return this.#truncated;
   }

@@ -29,11 +29,16 @@ let current: string | null = null;
 export function trustNext(ca: readonly string[]): void {
   const key = ca.join("\n");
   if (key === current) return;
+  const all = issuers(ca);
+  if (all.length > new Set(originals).size || current !== null) setDefaultCACertificates(all);
+  current = key;
+}
+
+/** PEM of all those issuers, one certificate each, for clients that take a list. */
+export function issuers(ca: readonly string[]): string[] {
   originals ??= tls.getCACertificates("default").map(normal);
   system ??= tls.getCACertificates("system").map(normal);
-  const all = new Set([...originals, ...system, ...ca.flatMap(certificates).map(normal)]);
-  if (all.size > new Set(originals).size || current !== null) setDefaultCACertificates([...all]);
-  current = key;
+  return [...new Set([...originals, ...system, ...ca.flatMap(certificates).map(normal)])];
 }
 
 /** The certificates of a PEM text; throws when there is none or one is broken (node would ignore it silently). */
@@ -70,6 +75,23 @@ const REASONS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "it comes from an unknown issuer",
   INVALID_PURPOSE: "it is not for servers",
 };
+
+/** Why Deno's own client did not accept a certificate, from its error's message; null when it was something else. */
+export function nativeRefusalReason(message: string): string | null {
+  const detail = /invalid peer certificate: (.*)/s.exec(message)?.[1].slice(0, 300);
+  if (detail === undefined) return null;
+  const known = NATIVE_REASONS.find(([pattern]) => pattern.test(detail));
+  return known === undefined ? detail : `${known[1]} (${detail})`;
+}
+
+const NATIVE_REASONS: readonly [RegExp, string][] = [
+  [/^certificate expired|^Expired/, "it has expired"],
+  [/not valid yet|^NotValidYet/, "it is not valid yet (or the clock here is wrong)"],
+  [/revoked/i, "it was revoked"],
+  [/^UnknownIssuer/, "it comes from an unknown issuer"],
+  [/not valid for name/, "it is for the wrong host"],
+  [/purpose|extended key usage/i, "it is not for servers"],
+];
 
 /** Why node did not accept a certificate, from its code (`authorizationError`) and the certificate's DER. */
 export function refusalReason(code: string, der: Uint8Array | null): string {

@@ -105,6 +105,11 @@ Deno.test("a wrong command line is refused with a line that names the flag or th
     ["-m transparent", 'option mode: "transparent" is not a mode'],
     ["--flow-detail 9", "option flow_detail: 9 is more than 4"],
     ["--version=1", "--version takes no value"],
+    ["--browser=1", "--browser takes no value"],
+    ["--completions", "--completions needs one of bash, zsh, fish"],
+    ["--completions tcsh", '--completions needs one of bash, zsh, fish, not "tcsh"'],
+    ["--browsr", "unknown flag --browsr (did you mean --browser?)"],
+    ["-k exec", "exec comes first: weir exec [options] -- COMMAND"],
     ["--quiet=1", "--quiet takes no value"],
     ["--no-via=1", "--no-via takes no value"],
     ["~u", `"~u" is no flag, and ${filters}`],
@@ -126,13 +131,17 @@ Deno.test("a wrong command line is refused with a line that names the flag or th
 
 Deno.test("the general flags are recognised among others", () => {
   const line = (text: string) => {
-    const { help, version, options } = parseFlags(words(text));
-    return { help, version, options };
+    const { shows, shell, browser } = parseFlags(words(text));
+    return [shows, shell, browser];
   };
-  assertEquals(line("-k"), { help: false, version: false, options: false });
-  assertEquals(line("-kh"), { help: true, version: false, options: false });
-  assertEquals(line("--help --version"), { help: true, version: true, options: false });
-  assertEquals(line("-p 1 --options"), { help: false, version: false, options: true });
+  assertEquals(line("-k"), [null, null, false]);
+  assertEquals(line("-kh"), ["help", null, false]);
+  assertEquals(line("--help --version"), ["version", null, false]);
+  assertEquals(line("-p 1 --options"), ["options", null, false]);
+  assertEquals(line("--man -k"), ["man", null, false]);
+  assertEquals(line("--completions bash"), ["completions", "bash", false]);
+  assertEquals(line("--completions=fish -p 1"), ["completions", "fish", false]);
+  assertEquals(line("-p 1 --browser"), [null, null, true]);
 });
 
 function words(line: string): string[] {

@@ -34,7 +34,7 @@ async function denoDir(): Promise<string> {
 Deno.test("main.ts --version", async () => {
   const { code, stdout, stderr, made } = await weir("--version");
   assertEquals([code, stderr, made], [0, "", []]);
-  assertMatch(stdout, /^weir: +\d+\.\d+\.\d+\nDeno: /);
+  assertMatch(stdout, /^weir: +\d+\.\d+\.\d+\nBuild: .+\nDeno: /);
 });
 
 Deno.test("main.ts --help shows the flags of built-in addons, and starts nothing", async () => {

@@ -123,9 +123,10 @@ class Running implements AsyncDisposable {
     child.status.then(() => this.#ended = true);
   }
 
-  /** The match in the first line of the log that matches, so far or to come. */
-  async log(pattern: RegExp): Promise<RegExpExecArray> {
-    const find = () => this.stderr.map((line) => pattern.exec(line)).find((match) => match !== null);
+  /** The match in the first line of the log that matches (or in a later one that does), so far or to come. */
+  async log(pattern: RegExp, number = 1): Promise<RegExpExecArray> {
+    const find = () =>
+      this.stderr.map((line) => pattern.exec(line)).filter((match) => match !== null).at(number - 1);
     const seen = new Promise<RegExpExecArray>((resolve) => {
       this.#wake = () => void (find() && resolve(find()!));
       this.#wake();
@@ -218,6 +219,12 @@ async function test(t: Deno.TestContext, uid: number | null): Promise<void> {
   await t.step(`${kind}: SIGINT ends it with status 0`, async () => {
     weir.child.kill("SIGINT");
     assertEquals(await weir.exit(), 0, weir.stderr.join("\n"));
+  });
+  await t.step(`${kind}: more isolates on one port`, async () => {
+    await using several = place.spawn("-p", "0", "--workers", "2", "-s", "../addon/main.ts");
+    await several.log(/changed two/, 2);
+    several.child.kill("SIGINT");
+    assertEquals(await several.exit(), 0, several.stderr.join("\n"));
   });
   await t.step(`${kind}: an addon that cannot be loaded is one line and status 1`, async () => {
     await place.write("addon/main.ts", `import { x } from "./missing.ts"; x();`);

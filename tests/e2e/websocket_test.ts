@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Addon, HttpFlow, WebSocketMessage } from "weir";
 import { closeFrame } from "../websocket/support.ts";
-import { converse, recordWebSocket } from "./support/websocket.ts";
+import { startWeir } from "./support/weir.ts";
+import { converse, rawClient, rawServer, recordWebSocket } from "./support/websocket.ts";
 import { Events, Gate, SOON, within } from "./support/within.ts";
 
 const newest = (flow: HttpFlow): WebSocketMessage => flow.websocket!.messages.at(-1)!;
@@ -291,4 +292,24 @@ Deno.test("what websocket_start injects goes out first, to either side", async (
   assertEquals(await test.client.brief(), "text welcome");
   assertEquals((await test.server.frame()).payload, new Uint8Array([1, 2, 3]));
   await test.hangUp();
+});
+
+Deno.test("the program prints messages as mitmdump does: a line each, with --flow-detail 3 their content", async () => {
+  await using backend = await rawServer();
+  await using weir = await startWeir({ args: ["--flow-detail", "3"] });
+  const { client: wire, peer: client } = await rawClient(weir, backend.origin);
+  await using _ = wire;
+  const server = await backend.peer;
+  await client.text("hello\x1b[31m");
+  assertEquals(await server.brief(), "text hello\x1b[31m");
+  const to = backend.origin.authority.replace(".", "\\.");
+  await weir.waitForOutput(new RegExp(`^127.0.0.1:\\d+ -> WebSocket text message -> ${to}/chat$`));
+  await weir.waitForOutput(/^ {4}hello\\x1b\[31m$/);
+  await server.send({ opcode: 2, payload: new Uint8Array([0, 1]) });
+  assertEquals((await client.frame()).payload.length, 2);
+  await weir.waitForOutput(new RegExp(`^127.0.0.1:\\d+ <- WebSocket binary message <- ${to}/chat$`));
+  await weir.waitForOutput(/^ {4}0000000000 00 01 /);
+  server.wire.close();
+  await weir.waitForOutput(new RegExp(`^Error in WebSocket connection to ${to}: .*ABNORMAL_CLOSURE`));
+  await weir.stop();
 });

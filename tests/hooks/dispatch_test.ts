@@ -50,6 +50,17 @@ Deno.test("hooks run one after another in the order of the addons, also when the
   assertEquals(seen, ["first", "second starts", "second ends", "third"]);
 });
 
+Deno.test("what prepares a hook runs before each addon's, also behind an async one", async () => {
+  const seen: string[] = [];
+  const { dispatcher: hooks } = dispatcher(
+    { request: () => seen.push("first") },
+    { request: () => Promise.resolve().then(() => void seen.push("second")) },
+    { request: () => seen.push("third") },
+  );
+  await hooks.trigger("request", httpFlow(), () => seen.push("prepared"));
+  assertEquals(seen, ["prepared", "first", "prepared", "second", "prepared", "third"]);
+});
+
 Deno.test("an async hook of one flow does not hold up another flow", async () => {
   const gate = Promise.withResolvers<void>();
   const slow = httpFlow(), quick = httpFlow();

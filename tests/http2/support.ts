@@ -10,7 +10,6 @@ import { HpackEncoder } from "../../src/http2/hpack/encoder.ts";
 import { latin1Decode } from "../../src/http2/hpack/huffman.ts";
 import { settingsPayload } from "../../src/http2/settings.ts";
 import type { Body } from "../../src/streams/body.ts";
-import type { MemoryConn } from "../support/memory_conn.ts";
 
 export { Flag, FrameType };
 
@@ -44,12 +43,18 @@ export function uint32(value: number): Uint8Array {
   return bytes;
 }
 
+/** What carries the frames: a memory connection, or a socket. */
+export interface FrameConn {
+  write(bytes: Uint8Array): Promise<void>;
+  readExactly(count: number): Promise<Uint8Array>;
+}
+
 /** The other end. */
 export class FramePeer {
   readonly encoder = new HpackEncoder();
   readonly decoder = new HpackDecoder();
 
-  constructor(readonly conn: MemoryConn) {}
+  constructor(readonly conn: FrameConn) {}
 
   send(type: number, flags: number, streamId: number, payload?: Uint8Array): Promise<void> {
     return this.conn.write(frameBytes(type, flags, streamId, payload));

@@ -19,6 +19,8 @@ export type Script = (wire: Wire, request: Head) => Promise<unknown> | unknown;
 export interface OriginOptions {
   /** Speaks TLS with this certificate, or with one for localhost and 127.0.0.1. */
   tls?: ServerCertificate | true;
+  /** Protocols that it speaks over TLS (default: none is negotiated). */
+  alpn?: string[];
   /** Connections can be reset (`wire.reset()`). Not with TLS. */
   resettable?: boolean;
 }
@@ -59,7 +61,9 @@ export class Origin implements AsyncDisposable {
     if (options.resettable) return await Origin.#listenNet(serve);
     const tls = options.tls === true ? await serverCertificate() : options.tls;
     const address = { hostname: "127.0.0.1", port: 0 };
-    const listener = tls ? Deno.listenTls({ ...address, ...tls }) : Deno.listen(address);
+    const listener = tls
+      ? Deno.listenTls({ ...address, ...tls, alpnProtocols: options.alpn })
+      : Deno.listen(address);
     const origin = new Origin((listener.addr as Deno.NetAddr).port, tls ? "https" : "http");
     const accepting = (async () => {
       for (;;) {

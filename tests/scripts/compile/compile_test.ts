@@ -1,9 +1,10 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { writeSums } from "../../../scripts/compile.ts";
 import { VERSION } from "../../../scripts/compile/deno.ts";
 import { TARGETS, targetsNamed } from "../../../scripts/compile/targets.ts";
 
-const SCRIPT = new URL("../../../scripts/compile.ts", import.meta.url).pathname;
+const SCRIPT = fileURLToPath(new URL("../../../scripts/compile.ts", import.meta.url));
 
 Deno.test("all means Linux, macOS and Windows on both architectures; host means this machine", () => {
   const all = targetsNamed(["all", "host"]).map(({ triple }) => triple);
