@@ -4,7 +4,7 @@
  */
 import type { WeirError } from "../errors.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
-import { internals, type Message } from "./message.ts";
+import { internals, type MessageOwner } from "./message.ts";
 import type { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import type { WebSocketData } from "./websocket.ts";
@@ -18,14 +18,18 @@ export interface FlowError {
 }
 
 /** What weir keeps on a flow for itself. */
-export interface FlowState {
+export class FlowState implements MessageOwner {
   /** The addon whose hook is running, for warnings; null outside hooks. */
-  addon: string | null;
+  addon: string | null = null;
   /** Stops the exchange; set by whoever runs it. */
-  kill: (() => void) | null;
-  killed: boolean;
-  /** Where `message.warn` goes. */
-  warn(text: string): void;
+  kill: (() => void) | null = null;
+  killed = false;
+  /** Where warnings go: not a closure over whoever runs the flow, which an addon that keeps the flow would keep, too. */
+  log: { warn(text: string): void } | null = null;
+
+  warn(text: string): void {
+    this.log?.warn(this.addon === null ? text : `${this.addon}: ${text}`);
+  }
 }
 
 abstract class BaseFlow {
@@ -40,7 +44,7 @@ abstract class BaseFlow {
   /** When it began, in milliseconds since the epoch. */
   readonly timestampStart: number = Date.now();
   /** @ignore */
-  readonly [internals]: FlowState = { addon: null, kill: null, killed: false, warn: () => {} };
+  readonly [internals]: FlowState = new FlowState();
 
   constructor(clientConn: ClientConnection) {
     this.clientConn = clientConn;
@@ -71,7 +75,7 @@ export class HttpFlow extends BaseFlow {
   constructor(request: Request, clientConn: ClientConnection) {
     super(clientConn);
     this.request = request;
-    this.#adopt(request);
+    request[internals].flow = this[internals];
   }
 
   /**
@@ -84,14 +88,7 @@ export class HttpFlow extends BaseFlow {
 
   set response(value: Response | globalThis.Response | null) {
     this.#response = value === null || value instanceof Response ? value : Response.fromWeb(value);
-    if (this.#response) this.#adopt(this.#response);
-  }
-
-  /** Lets a message say whose hook is running when it warns. */
-  #adopt(message: Message): void {
-    const state = message[internals];
-    state.addon = () => this[internals].addon;
-    state.warn = (text) => this[internals].warn(text);
+    if (this.#response !== null) this.#response[internals].flow = this[internals];
   }
 }
 

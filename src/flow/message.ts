@@ -29,9 +29,15 @@ export interface MessageState {
   stored: StoredBody | null;
   /** Which addon assigned `stream`, for the log. */
   streamSetBy: string | null;
+  /** The flow it belongs to; null before it does. */
+  flow: MessageOwner | null;
+}
+
+/** What a message has to know of its flow. */
+export interface MessageOwner {
   /** The addon whose hook is running, or null. */
-  addon(): string | null;
-  /** Tells the log, naming the addon whose hook is running. */
+  readonly addon: string | null;
+  /** Tells the log, naming that addon. */
   warn(text: string): void;
 }
 
@@ -67,8 +73,7 @@ export abstract class Message {
     received: 0,
     stored: null,
     streamSetBy: null,
-    addon: () => null,
-    warn: () => {},
+    flow: null,
   };
 
   constructor(headers: Headers, httpVersion: HttpVersion, timestampStart: number) {
@@ -99,8 +104,8 @@ export abstract class Message {
     const state = this[internals];
     if (state.mode === "pending") {
       state.stream = value;
-      state.streamSetBy = state.addon();
-    } else state.warn("message.stream was set too late; set it in requestheaders or responseheaders.");
+      state.streamSetBy = state.flow?.addon ?? null;
+    } else state.flow?.warn("message.stream was set too late; set it in requestheaders or responseheaders.");
   }
 
   /** What decided that this body is streamed, or null when it is not. */
@@ -120,13 +125,17 @@ export abstract class Message {
     return raw ?? (stored?.complete ? stored.bytesSync() : null);
   }
 
+  /** @throws {TypeError} on what is no bytes: it would fail where nobody knows which addon it came from. */
   set rawContent(value: Uint8Array | null) {
+    if (value !== null && !(value instanceof Uint8Array)) {
+      throw new TypeError(`The content of a message is bytes, a string or null, not ${typeof value}.`);
+    }
     const state = this[internals];
     if (state.mode === "buffered") {
       state.raw = value ?? new Uint8Array();
       return;
     }
-    state.warn(
+    state.flow?.warn(
       state.mode === "streamed"
         ? "The body is streamed, so assigning content has no effect; set message.stream to a function to change it."
         : "The body has not been read yet, so assigning content has no effect; do it in request or response.",
@@ -144,7 +153,7 @@ export abstract class Message {
       this.#decoded = { raw, content };
       return content;
     } catch (error) {
-      this[internals].warn(`Content-Encoding ${coding} could not be decoded, content is raw: ${error}`);
+      this[internals].flow?.warn(`Content-Encoding ${coding} could not be decoded, content is raw: ${error}`);
       return raw;
     }
   }

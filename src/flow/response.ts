@@ -20,8 +20,15 @@ export class Response extends Message {
     this.reason = head.reason;
   }
 
-  /** Takes over head and body of the web standard's class. */
+  /**
+   * Takes over head and body of the web standard's class.
+   * @throws {TypeError} when its body was used already, or it is `Response.error()`, which has no status to send.
+   */
   static fromWeb(web: globalThis.Response): Response {
+    if (web.bodyUsed || web.body?.locked) {
+      throw new TypeError("The body of this Response was used already: make a new one for each flow.");
+    }
+    if (web.status === 0) throw new TypeError("Response.error() cannot be sent: call flow.kill() instead.");
     const response = new Response({
       statusCode: web.status,
       reason: web.statusText || reasonFor(web.status),

@@ -54,19 +54,21 @@ function snapshotResponse(response: Response): () => void {
 }
 
 function snapshotMessage(message: Message): () => void {
-  const { headers, trailers, streamOver, streamEndless } = message;
+  const { headers, httpVersion, trailers, streamOver, streamEndless } = message;
   const fields = headers.raw.slice();
   const trailerFields = trailers?.raw.slice();
   const state = message[internals];
-  const { raw, stream, mode } = state;
+  const { raw, stream, streamSetBy, mode } = state;
   return () => {
     putBack(headers, fields);
     message.headers = headers;
+    message.httpVersion = httpVersion;
     if (trailers && trailerFields) putBack(trailers, trailerFields);
     message.trailers = trailers;
     message.streamOver = streamOver;
     message.streamEndless = streamEndless;
     state.stream = stream;
+    state.streamSetBy = streamSetBy;
     // An async hook may throw after the body was read: what was read meanwhile is no change of the addon's.
     if (state.mode === mode) state.raw = raw;
   };

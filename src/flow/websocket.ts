@@ -5,12 +5,15 @@
 import { WeirError } from "../errors.ts";
 import { BytePool } from "./byte_pool.ts";
 import { internals } from "./message.ts";
+import { shortLivedCopy } from "./short_lived.ts";
 
 /** What weir keeps on a message. */
 interface MessageState {
   /** Null when it was released. */
   content: Uint8Array | null;
-  /** Nobody else has seen the bytes: they can be used again. */
+  /** The copy that hooks are given while it is busy. */
+  shown: Uint8Array | null;
+  /** Nobody else was given these very bytes: they can be used again. */
   unseen: boolean;
   /** It is being sent or shown to hooks. */
   busy: boolean;
@@ -42,17 +45,27 @@ export class WebSocketMessage {
     this.isText = isText;
     this.fromClient = fromClient;
     this.injected = injected;
-    this[internals] = { content, unseen: !injected, busy: true, changed: false, sealed: null, counted: -1 };
+    this[internals] = {
+      content,
+      shown: null,
+      unseen: !injected,
+      busy: true,
+      changed: false,
+      sealed: null,
+      counted: -1,
+    };
   }
 
   /**
    * The payload. Assign bytes or a string to send something else; bytes written in place are not looked for.
-   * A message that leaves the history without anybody having read its content gives up its memory; reading it later throws.
+   * A message that leaves the history gives up its memory, and reading it later throws: keep its content, not the message.
    * @throws {TypeError} when bytes that are not UTF-8 are assigned to a text message.
    */
   get content(): Uint8Array {
-    const content = this.#bytes();
-    this[internals].unseen = false;
+    const content = this.#bytes(), state = this[internals];
+    // Hooks look at a copy, so that the memory of a message, which may be in the history for long, can be used again.
+    if (state.unseen && state.busy) return state.shown ??= shortLivedCopy(content);
+    state.unseen = false;
     return content;
   }
 
@@ -63,8 +76,9 @@ export class WebSocketMessage {
     }
     if (this.isText && typeof content !== "string") decode(bytes);
     const state = this[internals];
-    if (bytes === state.content || this.#sealed()) return;
+    if (bytes === state.content || bytes === state.shown || this.#sealed()) return;
     state.content = bytes;
+    state.shown = null;
     state.changed = true;
     state.unseen = false;
   }
@@ -105,10 +119,12 @@ export class WebSocketMessage {
    * @ignore
    */
   static remember(message: WebSocketMessage): () => void {
-    const state = message[internals], { content, changed } = state, dropped = message.#dropped;
+    const state = message[internals], { content, changed, unseen } = state, dropped = message.#dropped;
     return () => {
       message.#dropped = dropped;
       state.content = content;
+      // While it is busy its own bytes are given to nobody.
+      state.unseen = unseen && state.busy;
       state.changed = changed;
     };
   }
@@ -235,6 +251,7 @@ class WebSocketState {
   settle(message: WebSocketMessage): void {
     const state = message[internals];
     state.busy = false;
+    state.shown = null;
     if (state.changed && state.counted !== -1) {
       this.#bytes -= state.counted;
       this.#count(message);

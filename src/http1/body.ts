@@ -182,7 +182,12 @@ class CloseBody extends BufferBody {
     const { buffer } = this;
     if (buffer.length > 0) return this.view(buffer.length);
     if (buffer.error !== null) throw buffer.error;
-    if (buffer.truncated) throw this.cut("without close_notify, so the body may be incomplete");
+    if (buffer.truncated) {
+      throw cut(
+        buffer.side,
+        "The server's TLS connection ended without close_notify: its body, which ends with it, may be cut.",
+      );
+    }
     return buffer.ended ? null : undefined;
   }
 }

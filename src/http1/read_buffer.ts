@@ -26,11 +26,6 @@ export class ReadBuffer {
   ended = false;
   /** The connection failed, or was given up with {@linkcode ReadBuffer.fail}. */
   error: WeirError | null = null;
-  /** The end came without TLS's close_notify: somebody on the way may have cut the connection (RFC 9112 §9.8). */
-  get truncated(): boolean {
-    return this.ended && this.#conn.truncated === true;
-  }
-
   /** Called after every read, whoever asked for it. */
   onRead: (() => void) | null = null;
   readonly #conn: Conn;
@@ -59,6 +54,11 @@ export class ReadBuffer {
   /** Nothing more can come. */
   get finished(): boolean {
     return this.ended || this.error !== null;
+  }
+
+  /** The end came without TLS's close_notify: somebody on the way may have cut the connection (RFC 9112 §9.8). */
+  get truncated(): boolean {
+    return this.ended && this.#conn.truncated === true;
   }
 
   /**

@@ -20,75 +20,59 @@ const EMPTY = new Uint8Array();
 
 /** The body of one message from the moment its head is known until it is handed to the other leg. */
 export class BodyPlan {
+  readonly message: Message;
   readonly #context: ProxyContext;
-  readonly #message: Message;
+  /** The source, later what is streamed in its place; null when there is none, or it was read whole. */
+  #body: Body | null;
   /** How many bytes of this body are booked in the memory budget. */
   #booked = 0;
-  #streamed: Body | null = null;
 
-  constructor(context: ProxyContext, message: Message) {
+  constructor(context: ProxyContext, message: Message, source: Body | null) {
+    this.message = message;
     this.#context = context;
-    this.#message = message;
+    this.#body = source;
   }
 
   /** True when the whole body will be read before it is forwarded, as far as the head tells. */
-  willBuffer(body: Body | null): boolean {
-    return body !== null && this.#streamedAtOnce(body) === null;
+  get willBuffer(): boolean {
+    return this.#body !== null && this.#streamedAtOnce(this.#body) === null;
   }
 
   /**
    * Reads the body, or arranges for it to be streamed; afterwards `message.content` says what contract section 2 says.
    * `tooLarge` makes the error for a body beyond `body_size_limit`.
    */
-  async settle(body: Body | null, tooLarge: (limit: number) => WeirError): Promise<void> {
-    const state = this.#message[internals];
-    if (body === null) {
-      this.#buffered(EMPTY, null);
-      return;
-    }
+  async settle(tooLarge: (limit: number) => WeirError): Promise<void> {
+    const source = this.#body;
+    if (source === null) return this.#buffered(EMPTY, null);
     const limit = this.#context.options.body_size_limit;
     if (limit !== null) {
-      if (body.size !== null && body.size > limit) {
-        const error = tooLarge(limit);
-        body.cancel(error);
-        throw error;
-      }
-      body = limited(body, limit, () => tooLarge(limit));
+      if (source.size !== null && source.size > limit) throw tooLarge(limit);
+      this.#body = limited(source, limit, () => tooLarge(limit));
     }
+    const body = this.#body!;
     const reason = this.#streamedAtOnce(body);
-    if (reason !== null) {
-      state.streamedBy = reason;
-      this.#stream(body);
-      return;
-    }
+    if (reason !== null) return this.#stream(body, reason);
     const { over, reason: late } = this.#switchPoint();
+    const mustBuffer = this.message[internals].stream === false;
+    let fits = true;
     const collected = await collect(body, {
       switchAt: over,
       onBytes: (count) => {
         this.#booked += count;
-        const fits = this.#context.memory.take(count);
-        return fits || state.stream === false;
+        fits = this.#context.memory.take(count) || mustBuffer;
+        return fits;
       },
     });
-    if (collected.kind === "whole") {
-      this.#buffered(collected.bytes, collected.trailers);
-      return;
-    }
-    this.release();
-    state.streamedBy = late;
-    if (late === "memory") {
-      state.warn(
-        "A body grew beyond body_buffer_limit or memory_limit and is streamed from here on; hooks do not see its content.",
-      );
-    }
-    this.#stream(collected.rest);
+    if (collected.kind === "whole") return this.#buffered(collected.bytes, collected.trailers);
+    this.#stream(collected.rest, fits ? late : "memory");
   }
 
   /** The body for the other leg; null for none. Call once, after the last hook that may change it. */
   outgoing(): Body | null {
-    if (this.#streamed !== null) return this.#streamed;
-    const { raw } = this.#message[internals];
-    const { trailers } = this.#message;
+    if (this.#body !== null) return this.#body;
+    const { raw } = this.message[internals];
+    const { trailers } = this.message;
     if (raw === null || (raw.length === 0 && trailers === null)) return null;
     return bytesBody(raw, trailers?.raw ?? null);
   }
@@ -99,25 +83,38 @@ export class BodyPlan {
     this.#booked = 0;
   }
 
-  /** Drops a body that will not be forwarded. */
+  /** Drops a body that will not be forwarded, at any stage; who waits for it learns the reason. */
   discard(reason: WeirError): void {
-    this.#streamed?.cancel(reason);
-    this.#streamed = null;
+    this.#body?.cancel(reason);
+    this.#body = null;
   }
 
   #buffered(bytes: Uint8Array, trailers: string[] | null): void {
-    const state = this.#message[internals];
+    const { message } = this;
+    const state = message[internals];
     state.mode = "buffered";
     state.raw = bytes;
-    this.#message.trailers ??= trailers && Headers.fromRaw(trailers);
-    this.#message.timestampEnd = Date.now();
+    message.trailers ??= trailers && Headers.fromRaw(trailers);
+    message.timestampEnd = Date.now();
+    this.#body = null;
   }
 
-  #stream(source: Body): void {
-    const message = this.#message;
+  #stream(source: Body, reason: StreamedBy): void {
+    const { message } = this;
     const state = message[internals];
     state.mode = "streamed";
-    let body = metered(source, (bytes) => state.received += bytes, (error) => {
+    state.streamedBy = reason;
+    if (reason === "memory") {
+      state.flow?.warn(
+        "A body is larger than body_buffer_limit, or all are than memory_limit: it is streamed, and hooks do not see its content.",
+      );
+    }
+    const onBytes = (count: number) => {
+      state.received += count;
+      // What was collected stays in memory until it is on its way.
+      if (this.#booked > 0 && state.received > this.#booked) this.release();
+    };
+    let body = metered(source, onBytes, (error) => {
       message.timestampEnd = Date.now();
       if (error === null) message.trailers ??= source.trailers && Headers.fromRaw(source.trailers);
     });
@@ -126,14 +123,14 @@ export class BodyPlan {
       body = throughHook(body, hook, { onAddonError: (error) => this.#tell(error) });
     }
     if (this.#context.options.store_streamed_bodies) {
-      state.stored = new StoredBody({ onFailure: (error) => state.warn(error.message) });
+      state.stored = new StoredBody({ onFailure: (error) => state.flow?.warn(error.message) });
       body = teed(body, state.stored);
     }
-    this.#streamed = body;
+    this.#body = body;
   }
 
   #tell(error: WeirError): void {
-    const addon = this.#message[internals].streamSetBy ?? "without a name";
+    const addon = this.message[internals].streamSetBy ?? "without a name";
     this.#context.log.error(
       `${describeHookError(addon, "message.stream", error.cause ?? error)}; the flow is cut`,
     );
@@ -141,8 +138,7 @@ export class BodyPlan {
 
   /** What the head alone decides. */
   #streamedAtOnce(body: Body): StreamedBy | null {
-    const { stream } = this.#message[internals];
-    const { streamOver, streamEndless } = this.#message;
+    const { streamOver, streamEndless, [internals]: { stream } } = this.message;
     if (stream !== undefined) return stream === false ? null : "addon";
     if (streamOver !== null && (streamOver === 0 || (body.size ?? 0) > streamOver)) return "size";
     if (streamEndless) return "type";
@@ -151,10 +147,10 @@ export class BodyPlan {
 
   /** How many bytes may be buffered before the rest is streamed, and which rule says so. */
   #switchPoint(): { over: number; reason: StreamedBy } {
-    const { streamOver } = this.#message;
-    if (this.#message[internals].stream === false) return { over: Infinity, reason: "memory" };
+    const { streamOver } = this.message;
+    if (this.message[internals].stream === false) return { over: Infinity, reason: "memory" };
     const limit = this.#bufferLimit();
-    return streamOver !== null && streamOver < limit
+    return streamOver !== null && streamOver <= limit
       ? { over: streamOver, reason: "size" }
       : { over: limit, reason: "memory" };
   }

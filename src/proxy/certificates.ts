@@ -2,12 +2,11 @@
  * The certificates of weir: its CA's, and those it shows to clients for the names that the origin's certificate has.
  * @module
  */
-import type { SecureContext } from "node:tls";
 import { messageOf, WeirError } from "../errors.ts";
 import type { ClientConnection } from "../flow/connection.ts";
 import type { CertificateFormat } from "../hooks/mod.ts";
 import { expandHome, type Options } from "../options/mod.ts";
-import { type Authority, Leaves, loadAuthority } from "../tls/mod.ts";
+import { type Authority, type Leaf, Leaves, loadAuthority } from "../tls/mod.ts";
 import type { Log } from "./context.ts";
 import type { Destination, Target } from "./route.ts";
 import { deadline } from "./timing.ts";
@@ -23,7 +22,7 @@ export type Look = (destination: Destination, clientConn: ClientConnection) => P
 
 /** What weir offers to a client. */
 export interface TlsOffer {
-  readonly context: SecureContext;
+  readonly leaf: Leaf;
   /** The protocol that the origin chose; null when it chose none or could not be asked. */
   readonly upstreamAlpn: string | null;
 }
@@ -61,8 +60,8 @@ export class Certificates {
     const upstream = target?.scheme === "https" && this.#options.upstream_cert
       ? await this.#look({ ...target, sni }, clientConn)
       : null;
-    const { context } = await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificate });
-    return { context, upstreamAlpn: upstream?.alpn ?? null };
+    const leaf = await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificate });
+    return { leaf, upstreamAlpn: upstream?.alpn ?? null };
   }
 
   /** PEM of further issuers to trust for origins. @throws {WeirError} when the file cannot be read. */

@@ -22,7 +22,7 @@ import { runExchange } from "./exchange.ts";
 import { FirstBytes } from "./first_bytes.ts";
 import { isAllowed, isIgnored } from "./host_rules.ts";
 import type { ModeSpec } from "../options/mod.ts";
-import { protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
+import { alpnFor, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
 import { Route, type Target } from "./route.ts";
 import { settlesWithin } from "./timing.ts";
 import { runTunnel } from "./tunnel.ts";
@@ -233,12 +233,12 @@ class ClientServer {
       }
     }
     try {
-      const { context, upstreamAlpn } = await certificates.offerFor(target, hello.sni, this.#info);
-      const h2 = options.http2 && target !== null &&
-        (options.http2_upstream === "any" || upstreamAlpn === "h2");
+      const { leaf, upstreamAlpn } = await certificates.offerFor(target, hello.sni, this.#info);
+      const preferred = target !== null && (options.http2_upstream === "any" || upstreamAlpn === "h2");
       const conn = await serverHandshake(first.release(), {
-        secureContext: context,
-        alpn: h2 ? ["h2", "http/1.1"] : ["http/1.1"],
+        secureContext: leaf.context,
+        pem: leaf,
+        alpn: alpnFor(hello.alpn, { enabled: options.http2, preferred }),
       });
       this.#info.tls = conn.tls;
       return conn;

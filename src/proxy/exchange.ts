@@ -42,6 +42,7 @@ class Exchange {
   #acquired: Acquired | null = null;
   /** Why the exchange was stopped from outside: killed, client gone. */
   #stopped: WeirError | null = null;
+  /** Stops what is waited for or runs beside `incoming` and `#acquired`. */
   #onStop: ((error: WeirError) => void) | null = null;
   /** True once anything of the final response may have been written. */
   #answered = false;
@@ -57,9 +58,9 @@ class Exchange {
     this.#incoming = incoming;
     this.#route = route;
     this.#flow = new HttpFlow(new Request(route.resolve(incoming.head)), route.clientConn);
-    this.#requestPlan = new BodyPlan(context, this.#flow.request);
+    this.#requestPlan = new BodyPlan(context, this.#flow.request, incoming.body);
     const state = this.#flow[internals];
-    state.warn = (text) => context.log.warn(state.addon === null ? text : `${state.addon}: ${text}`);
+    state.log = context.log;
     state.kill = () => this.#stop(new WeirError("weir", "killed", "The flow was killed."));
     incoming.onGone((error) => this.#stop(error));
   }
@@ -97,28 +98,16 @@ class Exchange {
   }
 
   async #readRequest(): Promise<void> {
-    const { body } = this.#incoming;
     const { headers } = this.#flow.request;
-    if (body !== null && /^100-continue$/i.test(headers.get("expect") ?? "")) {
-      if (this.#requestPlan.willBuffer(body)) {
+    if (this.#incoming.body !== null && /^100-continue$/i.test(headers.get("expect") ?? "")) {
+      if (this.#requestPlan.willBuffer) {
         headers.delete("expect");
         await this.#incoming.informational(continueHead());
       } else {
         this.#continued = false;
       }
     }
-    await this.#requestPlan.settle(
-      body,
-      (limit) =>
-        new WeirError(
-          "client",
-          "limit",
-          `The request body is larger than body_size_limit (${limit} bytes).`,
-          {
-            statusCode: 413,
-          },
-        ),
-    );
+    await this.#requestPlan.settle((limit) => tooLarge("client", limit));
   }
 
   /** Sends the request; once more on a fresh connection when a pooled one turned out to be closed. */
@@ -126,39 +115,47 @@ class Exchange {
     const { request } = this.#flow;
     if (this.#context.options.via) request.headers.append("Via", `${request.httpVersion.slice(5)} weir`);
     this.#isWebSocket = prepareHandshake(this.#requestHead());
-    const body = this.#requestPlan.outgoing();
     const replayable = request[internals].mode === "buffered";
     for (let fresh = false;; fresh = true) {
       const acquired = await this.#acquire(fresh);
+      if (this.#stopped) throw this.#stopped;
+      const body = this.#requestPlan.outgoing();
       try {
-        const again = fresh ? this.#requestPlan.outgoing() : body;
-        return await acquired.exchange.send(this.#requestHead(), again, (head) => this.#informational(head));
+        return await acquired.exchange.send(this.#requestHead(), body, (head) => this.#informational(head));
       } catch (error) {
         if (this.#stopped) throw this.#stopped;
         const lost = acquired.exchange.reused && IDEMPOTENT.has(request.method) &&
           error instanceof WeirError && error.side === "server" && error.code === "closed";
         if (fresh || !replayable || !(lost || acquired.isUnprocessed(error))) throw error;
-        acquired.release();
         this.#acquired = null;
+        acquired.release();
       }
     }
   }
 
   async #acquire(fresh: boolean): Promise<Acquired> {
     const { scheme, host, port } = this.#flow.request;
-    const pending = this.#context.pool.acquire(this.#route.destination(scheme, host, port), this.#flow, {
+    const place = this.#context.pool.acquire(this.#route.destination(scheme, host, port), this.#flow, {
       fresh,
       upgrade: hasUpgrade(this.#flow.request.headers),
     });
-    const stop = new Promise<never>((_, reject) => this.#onStop = reject);
-    // Whoever loses the race is cleaned up: a connection that comes too late goes back to the pool.
-    pending.then((late) => {
-      if (this.#stopped) late.release();
-    }, () => {});
-    const acquired = await Promise.race([pending, stop]).finally(() => this.#onStop = null);
-    this.#acquired = acquired;
+    const acquired = this.#acquired = place instanceof Promise ? await this.#unlessStopped(place) : place;
     this.#flow.serverConn = acquired.server;
     return acquired;
+  }
+
+  /** Does not wait any longer once the exchange is stopped; what comes too late is freed. */
+  #unlessStopped(pending: Promise<Acquired>): Promise<Acquired> {
+    return new Promise((resolve, reject) => {
+      this.#onStop = reject;
+      pending.then((acquired) => {
+        this.#onStop = null;
+        // Known from here on, so that whoever stops the exchange before it goes on finds it.
+        this.#acquired = acquired;
+        if (this.#stopped) this.#free(this.#stopped);
+        resolve(acquired);
+      }, reject);
+    });
   }
 
   #requestHead(): RequestHead {
@@ -185,54 +182,39 @@ class Exchange {
   async #respond(upstream: UpstreamResponse | null): Promise<void> {
     const flow = this.#flow;
     if (upstream !== null) flow.response = new Response(upstream.head);
-    let response = flow.response!;
-    let body = upstream === null ? await webBody(response) : upstream.body;
-
+    const response = flow.response!;
+    const body = upstream === null ? await webBody(response) : upstream.body;
+    this.#responsePlan = new BodyPlan(this.#context, response, body);
     await this.#hook("responseheaders");
-    if (flow.response !== response) {
-      ({ response, body } = await this.#replaced(body));
-    }
-    await this.#deliver(response, body);
-  }
-
-  /** Reads the body, runs `response`, sends what there is then. */
-  async #deliver(response: Response, body: Body | null): Promise<void> {
-    await this.#readResponse(response, body);
+    if (this.#isOutdated) await this.#replace();
+    await this.#readResponse();
     await this.#hook("response");
-    if (this.#flow.response !== response) response = await this.#readReplacement();
-    await this.#sendResponse(response, this.#responsePlan!.outgoing());
+    if (this.#isOutdated) {
+      await this.#replace();
+      await this.#readResponse();
+    }
+    await this.#sendResponse(flow.response!, this.#responsePlan.outgoing());
   }
 
-  async #readReplacement(): Promise<Response> {
-    this.#responsePlan?.discard(replacedError());
-    this.#responsePlan?.release();
-    const { response, body } = await this.#replaced(null);
-    await this.#readResponse(response, body);
-    return response;
+  /** True when an addon put another response in the place of the one that was there. */
+  get #isOutdated(): boolean {
+    return this.#responsePlan!.message !== this.#flow.response;
   }
 
-  /** An addon put another response in the place of the one that was there. */
-  async #replaced(body: Body | null): Promise<{ response: Response; body: Body | null }> {
-    body?.cancel(replacedError());
+  async #replace(): Promise<void> {
+    const { response } = this.#flow;
+    this.#responsePlan!.discard(replacedError());
+    this.#responsePlan!.release();
     this.#isReplaced = true;
-    const response = this.#flow.response;
     if (response === null) {
       throw new WeirError("weir", "addon", "An addon set flow.response to null after it was there.");
     }
-    return { response, body: await webBody(response) };
+    this.#responsePlan = new BodyPlan(this.#context, response, await webBody(response));
+    if (this.#stopped) throw this.#stopped;
   }
 
-  async #readResponse(response: Response, body: Body | null): Promise<void> {
-    this.#responsePlan = new BodyPlan(this.#context, response);
-    await this.#responsePlan.settle(
-      body,
-      (limit) =>
-        new WeirError(
-          "server",
-          "limit",
-          `The response body is larger than body_size_limit (${limit} bytes).`,
-        ),
-    );
+  async #readResponse(): Promise<void> {
+    await this.#responsePlan!.settle((limit) => tooLarge("server", limit));
   }
 
   async #sendResponse(response: Response, body: Body | null): Promise<void> {
@@ -250,7 +232,8 @@ class Exchange {
   /** The response is out; the upload may still be on its way, and goes on. */
   async #finishUpload(): Promise<void> {
     if (this.#acquired === null) return;
-    if (this.#isReplaced || !this.#continued) {
+    const isUnasked = !this.#continued && this.#flow.request.size === 0;
+    if (this.#isReplaced || isUnasked) {
       // Nobody waits for the rest: the origin's answer was dropped, or it came instead of the 100 that the client awaits.
       this.#requestPlan.discard(replacedError());
       this.#acquired.exchange.abort(replacedError());
@@ -264,14 +247,8 @@ class Exchange {
   async #switchProtocols(upstream: UpstreamResponse, server: Conn): Promise<void> {
     const flow = this.#flow;
     const agreement = this.#isWebSocket ? checkHandshake(this.#requestHead(), upstream.head) : null;
-    const response = flow.response = new Response(upstream.head);
-    await this.#hook("responseheaders");
-    if (flow.response !== response) {
-      const replaced = await this.#replaced(null);
-      return await this.#deliver(replaced.response, replaced.body);
-    }
-    await this.#deliver(response, null);
-    if (flow.response !== response || response.statusCode !== 101) return;
+    await this.#respond(upstream);
+    if (this.#isReplaced || flow.response!.statusCode !== 101) return;
     const client = this.#incoming.takeOver();
     this.#onStop = () => {
       client.reset();
@@ -290,9 +267,15 @@ class Exchange {
     if (this.#stopped) return;
     this.#stopped = error;
     this.#incoming.abort(error);
+    this.#free(error);
+    // An addon's own answer is a source that nobody else would stop.
+    this.#responsePlan?.discard(error);
+    this.#onStop?.(error);
+  }
+
+  #free(error: WeirError): void {
     this.#acquired?.exchange.abort(error);
     this.#acquired?.discard();
-    this.#onStop?.(error);
   }
 
   /** The error with the name of the origin in it, if that is to blame. */
@@ -327,6 +310,8 @@ class Exchange {
     this.#responsePlan?.release();
     flow.request[internals].stored?.dispose();
     flow.response?.[internals].stored?.dispose();
+    // An answer that did not get as far as being sent.
+    flow.response?.takeWebBody()?.cancel().catch(() => {});
     this.#acquired?.release();
   }
 
@@ -344,6 +329,16 @@ function hasUpgrade(headers: Headers): boolean {
 
 function mayHaveBody(method: string, statusCode: number): boolean {
   return method !== "HEAD" && statusCode >= 200 && statusCode !== 204 && statusCode !== 304;
+}
+
+function tooLarge(side: "client" | "server", limit: number): WeirError {
+  const what = side === "client" ? "request" : "response";
+  return new WeirError(
+    side,
+    "limit",
+    `The ${what} body is larger than body_size_limit (${limit} bytes).`,
+    side === "client" ? { statusCode: 413 } : {},
+  );
 }
 
 function continueHead(): ResponseHead {

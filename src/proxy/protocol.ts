@@ -39,6 +39,23 @@ function isMethodByte(byte: number): boolean {
   return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;
 }
 
+/**
+ * The protocols to answer a client's offer with (RFC 7301), best first; empty: none is negotiated. HTTP/2 when it is
+ * `preferred`, or when the client knows nothing else that weir speaks (gRPC's do not): weir translates. A client with
+ * other protocols alone gets no answer rather than an alert, and may go on without.
+ */
+export function alpnFor(
+  offered: readonly string[],
+  http2: { readonly enabled: boolean; readonly preferred: boolean },
+): readonly string[] {
+  if (offered.length > 0 && !offered.includes("http/1.1")) {
+    if (!offered.includes("h2")) return [];
+    // Only HTTP/2, and that is turned off: HTTP/1.1 is the truth, and refused.
+    return http2.enabled ? ["h2"] : ["http/1.1"];
+  }
+  return http2.enabled && http2.preferred ? ["h2", "http/1.1"] : ["http/1.1"];
+}
+
 /** True for the preface of HTTP/2 (RFC 9113 §3.4), false for anything else; undefined while more bytes are needed. */
 export function startsHttp2(bytes: Uint8Array): boolean | undefined {
   if (bytes.length === 0) return undefined;

@@ -50,7 +50,9 @@ export function keyLogServer(
 ): Promise<Conn> {
   return session(conn, options, async () => {
     const { cert, key } = options;
-    const first = await peek(conn, (bytes) => parseClientHello(bytes).kind !== "more");
+    const first = await peek(conn, (bytes) => parseClientHello(bytes).kind !== "more").catch((thrown) => {
+      throw failed(thrown, options.side);
+    });
     const parsed = parseClientHello(first);
     const sni = parsed.kind === "hello" ? parsed.hello.sni : null;
     const [below, above] = await loop(Deno.listenTls({ ...LOOPBACK, cert, key, ...alpnOf(options) }));
@@ -91,6 +93,8 @@ async function loop<T extends Deno.TcpConn | Deno.TlsConn>(
     const { port } = listener.addr as Deno.NetAddr;
     const dialled = await Deno.connect({ hostname: LOOPBACK.hostname, port });
     try {
+      // As in TcpConn; Deno sets it itself on what its TLS listeners accept.
+      dialled.setNoDelay(true);
       for (;;) {
         const accepted = await listener.accept();
         if ((accepted.remoteAddr as Deno.NetAddr).port === dialled.localAddr.port) return [dialled, accepted];
@@ -153,8 +157,12 @@ async function handshake({ carrier, below, above, sni }: Hop, side: Side): Promi
     if (thrown instanceof Deno.errors.UnexpectedEof) {
       throw new WeirError(side, "closed", "closed in mid handshake");
     }
-    throw socketError(thrown, side, `The connection to the ${side} failed`);
+    throw failed(thrown, side);
   }
+}
+
+function failed(thrown: unknown, side: Side): WeirError {
+  return socketError(thrown, side, `The connection to the ${side} failed`);
 }
 
 /** DER of what the peer showed; null when it showed nothing, or Deno's internals are not those of 2.9.6. */

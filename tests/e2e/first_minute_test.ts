@@ -180,3 +180,39 @@ Deno.test("one request each over a raw connection: HEAD, pipelining, keep-alive,
   assertEquals((await exchange(weir, url)).head.statusCode, 200);
   await weir.stop();
 });
+
+Deno.test("the first run says where the CA is and a curl line that works; later runs do not", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "weir-e2e-" });
+  const confdir = ["--set", `confdir=${dir}/it's new`];
+  {
+    await using weir = await startWeir({ args: confdir });
+    await weir.waitForLog(
+      new RegExp(`certificate authority was made.*: ${dir}/it's new/weir-ca-cert\\.pem$`),
+    );
+    const [, line] = await weir.waitForLog(/^ +(curl -x .*) https:\/\/example\.com\/$/);
+    const { stdout } = await new Deno.Command("sh", { args: ["-c", `${line} -sS https://weir.internal/`] })
+      .output();
+    assertMatch(new TextDecoder().decode(stdout), /^<!doctype html>/);
+    await weir.stop();
+  }
+  {
+    await using weir = await startWeir({ args: confdir });
+    await weir.stop();
+    assert(!weir.stderr.list.some((line) => /curl|authority/.test(line)), weir.stderr.list.join("\n"));
+  }
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("http://weir.internal/ and https://weir.internal/ have the page and the certificates", async () => {
+  await using weir = await startWeir();
+  for (const base of ["http://weir.internal", "https://weir.internal"]) {
+    const via = ["-x", weir.url, "--cacert", weir.caFile];
+    const page = await curl(...via, `${base}/`);
+    assertMatch(new TextDecoder().decode(page.stdout), new RegExp(`curl -x ${weir.url} `));
+    for (const format of ["pem", "cer", "p12"]) {
+      const { stdout } = await curl(...via, `${base}/cert/${format}`);
+      assertEquals(stdout, await Deno.readFile(weir.caFile.replace(/pem$/, format)), format);
+    }
+  }
+  await weir.stop();
+});

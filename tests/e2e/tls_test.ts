@@ -1,12 +1,15 @@
 /** Contract section 6: the authority, leaf certificates, verification of origins, and what TLS does to streaming. @module */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { X509Certificate } from "node:crypto";
+import net from "node:net";
+import tls from "node:tls";
 import type { Addon } from "weir";
 import { originCa, serverCertificate } from "./support/certs.ts";
 import { Client, curl, exchange } from "./support/client.ts";
 import { echo, origin, tcpOrigin, withLength } from "./support/origin.ts";
 import { recorder, startProxy, streamAll, type TestProxy } from "./support/proxy.ts";
-import { startWeir } from "./support/weir.ts";
+import { read, VersionClient } from "./support/versions.ts";
+import { startWeir, type Weir } from "./support/weir.ts";
 import { Events, Gate } from "./support/within.ts";
 
 /** A client inside an intercepted tunnel to `authority`. */
@@ -23,7 +26,11 @@ async function intercepted(proxy: TestProxy, authority: string, alpn?: string[])
 }
 
 /** The certificate that weir shows for `servername`. */
-async function leaf(proxy: TestProxy, authority: string, servername: string): Promise<X509Certificate> {
+async function leaf(
+  proxy: { port: number },
+  authority: string,
+  servername: string,
+): Promise<X509Certificate> {
   const args = [
     "s_client",
     "-proxy",
@@ -275,17 +282,142 @@ Deno.test("an existing mitmproxy authority is used as it is", async () => {
   await Deno.remove(dir, { recursive: true });
 });
 
-Deno.test("SSLKEYLOGFILE gets the secrets of both legs", async () => {
-  await using server = await origin(withLength("secret"), { tls: true });
+/** Runs weir with SSLKEYLOGFILE and gives the sessions (client randoms) in the file. */
+async function keyLogged(args: string[], use: (weir: Weir) => Promise<void>): Promise<Set<string>> {
   const file = await Deno.makeTempFile();
   {
-    await using weir = await startWeir({ args: ["-k"], env: { SSLKEYLOGFILE: file } });
-    const result = await curl("-x", weir.url, "--cacert", weir.caFile, server.url());
-    assertEquals([result.stderr, new TextDecoder().decode(result.stdout)], ["", "secret"]);
+    const files = { "origin-ca.pem": await originCa() };
+    await using weir = await startWeir({ args, files, env: { SSLKEYLOGFILE: file } });
+    await use(weir);
     await weir.stop();
   }
   const lines = (await Deno.readTextFile(file)).split("\n");
-  const randoms = new Set(lines.flatMap((line) => /^CLIENT_TRAFFIC_SECRET_0 (\w+)/.exec(line)?.[1] ?? []));
-  assertEquals(randoms.size, 2, lines.join("\n"));
   await Deno.remove(file);
+  return new Set(lines.flatMap((line) => /^CLIENT_TRAFFIC_SECRET_0 (\w+)/.exec(line)?.[1] ?? []));
+}
+const TRUST = ["--set", "ssl_verify_upstream_trusted_ca=$DIR/origin-ca.pem"];
+
+Deno.test("SSLKEYLOGFILE gets the secrets of both legs", async () => {
+  await using server = await origin(echo, { tls: true });
+  const sessions = await keyLogged(TRUST, async (weir) => {
+    const body = "x".repeat(300_000);
+    const input = await Deno.makeTempFile();
+    await Deno.writeTextFile(input, body);
+    const data = ["--data-binary", `@${input}`];
+    const result = await curl("-x", weir.url, "--cacert", weir.caFile, ...data, server.url());
+    assertEquals(result.stderr, "");
+    assert(new TextDecoder().decode(result.stdout) === body);
+    await Deno.remove(input);
+    // The origin's certificate is copied from as ever.
+    const shown = await leaf(weir, server.authority, "localhost");
+    assertMatch(shown.subject, /O=Origin of the tests/);
+  });
+  // curl, the origin, and openssl.
+  assertEquals(sessions.size, 3);
+});
+
+Deno.test("SSLKEYLOGFILE: with ssl_insecure the client's leg alone", async () => {
+  await using server = await origin(withLength("secret"), { tls: await serverCertificate(["else.example"]) });
+  const sessions = await keyLogged(["-k"], async (weir) => {
+    const result = await curl("-x", weir.url, "--cacert", weir.caFile, server.url());
+    assertEquals([result.stderr, new TextDecoder().decode(result.stdout)], ["", "secret"]);
+  });
+  assertEquals(sessions.size, 1);
+});
+
+Deno.test("SSLKEYLOGFILE: refused certificates are told as ever, on both legs", async () => {
+  await using server = await origin(withLength("secret"), { tls: await serverCertificate(["else.example"]) });
+  await using stranger = await origin(withLength("secret"), { tls: true });
+  await keyLogged(TRUST, async (weir) => {
+    const wrong = await curl("-x", weir.url, "--cacert", weir.caFile, server.url());
+    const page = new TextDecoder().decode(wrong.stdout);
+    assertMatch(page, /certificate of localhost:\d+ was not accepted: it is for the wrong host/);
+    await weir.waitForLog(/localhost.*certificate/);
+    const other = await curl("-x", weir.url, "--cacert", `${weir.dir}/origin-ca.pem`, stranger.url());
+    assertEquals(other.code, 60);
+    await weir.waitForLog(/TLS with the client failed.*refused the certificate \(UnknownCA\)/);
+  });
+  await keyLogged([], async (weir) => {
+    const result = await curl("-x", weir.url, "--cacert", weir.caFile, stranger.url());
+    assertMatch(new TextDecoder().decode(result.stdout), /was not accepted: it comes from an unknown issuer/);
+  });
+});
+
+/** A TLS origin that answers each connection with `text` and ends it, with close_notify or with a FIN alone. */
+async function endingOrigin(text: string, closeNotify: boolean): Promise<AsyncDisposable & { port: number }> {
+  const certificate = await serverCertificate();
+  const closed: Promise<void>[] = [];
+  const server = net.createServer((below) => {
+    const socket = new tls.TLSSocket(below, { isServer: true, ...certificate });
+    closed.push(new Promise((resolve) => below.once("close", () => resolve())));
+    socket.on("error", () => {});
+    below.on("error", () => {});
+    socket.once("data", () => socket.write(text, () => closeNotify ? socket.end() : below.destroy()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      await new Promise((resolve) => server.close(resolve));
+      await Promise.all(closed);
+    },
+  };
+}
+
+Deno.test("RFC 9112 §9.8: a body until close is complete with close_notify, cut without", async () => {
+  for (const addon of [{}, streamAll] as Addon[]) {
+    for (const closeNotify of [true, false]) {
+      const events = new Events();
+      await using server = await endingOrigin("HTTP/1.1 200 OK\r\n\r\nuntil close", closeNotify);
+      await using proxy = await startProxy([addon, recorder(events)]);
+      const authority = `localhost:${server.port}`;
+      await using client = await intercepted(proxy, authority);
+      await client.send(`GET / HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+      const { head, text, end } = await client.response();
+      if (closeNotify) {
+        assertEquals([head.statusCode, text, end], [200, "until close", "complete"]);
+        await events.seen("complete");
+      } else {
+        // Nothing was sent of a buffered body, so there can be a page that says why.
+        if (addon === streamAll) assertEquals([head.statusCode, text, end], [200, "until close", "fin"]);
+        else assertEquals([head.statusCode, /without close_notify/.test(text)], [502, true]);
+        await events.seen("error");
+        await proxy.logged(/without close_notify/);
+      }
+    }
+  }
+});
+
+Deno.test("bodies that say where they end are complete without close_notify", async () => {
+  for (
+    const framing of [
+      "Content-Length: 4\r\n\r\nbody",
+      "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+    ]
+  ) {
+    await using server = await endingOrigin(`HTTP/1.1 200 OK\r\n${framing}`, false);
+    await using proxy = await startProxy(streamAll);
+    const seen = await exchange(proxy, `https://localhost:${server.port}/`);
+    assertEquals([seen.text, seen.end], ["body", "complete"]);
+  }
+});
+
+Deno.test("a client that offers HTTP/2 alone gets it, though the origin speaks HTTP/1.1", async () => {
+  await using server = await origin(withLength("translated"), { tls: true });
+  await using proxy = await startProxy();
+  await using client = await VersionClient.connect("HTTP/2.0", proxy, server);
+  const { head, body } = await client.send("GET");
+  assertEquals([client.conn.tls!.alpn, head.statusCode], ["h2", 200]);
+  assertEquals((await read(body)).text, "translated");
+});
+
+Deno.test("a client that offers only protocols that weir does not speak gets none, and may speak HTTP/1.1", async () => {
+  await using server = await origin(withLength("secret"), { tls: true });
+  await using proxy = await startProxy();
+  await using client = await Client.connect(proxy);
+  await client.tunnel(server.authority);
+  const { alpnProtocol } = await client.startTls("localhost", await proxy.ca(), ["acme-tls/1"]);
+  assertEquals(alpnProtocol, null);
+  await client.send(`GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
+  assertEquals((await client.response()).text, "secret");
 });

@@ -17,11 +17,6 @@ const WARM = 8 * MIB;
 const SIZE = 64 * 1024;
 /** Issue 3. */
 const GROWTH = 64 * MIB;
-/**
- * Bytes that an addon has read may be kept by it, so only the garbage collector can tell when they are free. It lets some
- * 100 MiB pile up at these speeds, however long the conversation is.
- */
-const GROWTH_WHERE_READ = 192 * MIB;
 /** A slow machine passes 5 MiB a second. */
 const PATIENCE = 10_000 + TOTAL / MIB * 200;
 
@@ -79,8 +74,7 @@ for (const [name, options] of Object.entries(CASES)) {
     const talk = (bytes: number) => Promise.all([flood(client, server, bytes), flood(server, client, bytes)]);
     await talk(WARM);
     const grown = await growth(weir, talk(TOTAL));
-    const bound = options.addon === undefined ? GROWTH : GROWTH_WHERE_READ;
-    assert(grown < bound, `grew by ${(grown / MIB).toFixed(1)} MiB`);
+    assert(grown < GROWTH, `grew by ${(grown / MIB).toFixed(1)} MiB`);
     await client.send(closeFrame(1000));
     assertEquals(await server.brief(), "close 1000");
     await server.send(closeFrame(1000));

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { internals } from "../../src/flow/message.ts";
 import { WebSocketData, WebSocketMessage } from "../../src/flow/websocket.ts";
 
@@ -86,30 +86,55 @@ Deno.test("a message can be made the newest again, in or out of the history", ()
   assertEquals([data.messages, data.forgotten], [[c, b], 1]);
 });
 
-Deno.test("a message that nobody read gives up its content when it is released; one that was read keeps it", () => {
+Deno.test("a message gives up its content when it is released, but not what a hook was given of it", () => {
   const data = new WebSocketData({ messages: 1, bytes: 1000 });
-  const [unread, read, next] = [1, 2, 3].map((size) =>
-    new WebSocketMessage(false, true, new Uint8Array(size))
+  const [first, kept, next] = [1, 2, 3].map((byte) =>
+    new WebSocketMessage(false, true, new Uint8Array(600).fill(byte))
   );
-  data[internals].record(unread);
-  data[internals].settle(unread);
-  data[internals].record(read);
-  assertThrows(() => unread.content, Error, "released");
-  const { content } = read;
-  data[internals].settle(read);
+  data[internals].record(first);
+  const { content } = first;
+  assertStrictEquals(first.content, content);
+  data[internals].settle(first);
+  data[internals].record(kept);
+  data[internals].settle(kept);
+  assertThrows(() => first.content, Error, "released");
+  // Read after its hook: these are the message's own bytes, which stay with whoever has them.
+  const own = kept.content;
   data[internals].record(next);
-  assertEquals(read.content, content);
+  data[internals].settle(next);
+  assertStrictEquals(kept.content, own);
+  data[internals].pool.take(600).fill(9);
+  assertEquals([content, own].map((bytes) => bytes.every((byte) => byte === bytes[0])), [true, true]);
+  assertEquals([content[0], own[0]], [1, 2]);
 });
 
-Deno.test("the memory of a message is not used again while it is sent or shown to hooks, or was seen", () => {
+Deno.test("assigning what a hook was given is no change", () => {
+  const message = new WebSocketMessage(false, true, new Uint8Array([1]));
+  message.content = message.content;
+  assertEquals(message[internals].changed, false);
+});
+
+Deno.test("a message that an addon changed and then failed has its own bytes back, to be used again", () => {
+  const message = new WebSocketMessage(false, true, new Uint8Array([1]));
+  const state = message[internals], own = state.content;
+  const restore = WebSocketMessage.remember(message);
+  message.content = new Uint8Array([2]);
+  restore();
+  assertStrictEquals(state.content, own);
+  assertEquals([state.unseen, [...message.content]], [true, [1]]);
+});
+
+Deno.test("the memory of a message is not used again while it is sent or shown to hooks, or has been given away", () => {
   const data = new WebSocketData({ messages: 0, bytes: 0 });
   const { pool } = data[internals];
   const make = () => new WebSocketMessage(false, true, pool.take(1000));
   const [busy, seen, idle] = [make(), make(), make()];
   const buffers = [busy, seen, idle].map((message) => message[internals].content!.buffer);
   data[internals].record(busy);
-  data[internals].record(seen);
+  // A history of none still has the newest until it is settled.
+  seen[internals].busy = false;
   assertEquals(seen.content.length, 1000);
+  data[internals].record(seen);
   data[internals].settle(seen);
   data[internals].record(idle);
   data[internals].settle(idle);

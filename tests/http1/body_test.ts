@@ -4,7 +4,14 @@ import { WeirError } from "../../src/errors.ts";
 import { bodyOf } from "../../src/http1/body.ts";
 import type { BodyLength } from "../../src/http1/framing.ts";
 import { ReadBuffer } from "../../src/http1/read_buffer.ts";
-import { type MemoryConn, memoryConnPair, type Split, splitBy, whole } from "../support/memory_conn.ts";
+import {
+  latin1,
+  type MemoryConn,
+  memoryConnPair,
+  type Split,
+  splitBy,
+  whole,
+} from "../support/memory_conn.ts";
 import { piecesOf, textOf } from "./support.ts";
 
 function incoming(length: BodyLength, split: Split = whole) {
@@ -106,6 +113,39 @@ Deno.test("a body until close ends with the connection", async () => {
   await peer.writeText("all of it");
   await peer.closeWrite();
   assertEquals([await textOf(body), ends], ["all of it", [null]]);
+});
+
+Deno.test("RFC 9112 §9.8: a body until close that ends without close_notify is cut, whatever came of it", async () => {
+  for (const sent of ["", "some of it"]) {
+    const { peer, conn, body, ends } = incoming("close");
+    await peer.writeText(sent);
+    await peer.closeWrite();
+    conn.truncated = true;
+    const pieces: Uint8Array[] = [];
+    const error = await assertRejects(
+      async () => {
+        for (let piece; (piece = body.take()) !== null;) {
+          if (piece === undefined) await body.fill();
+          else pieces.push(piece.slice());
+        }
+      },
+      WeirError,
+      "ended without close_notify",
+    );
+    assertEquals(pieces.map(latin1).join(""), sent);
+    assertEquals([error.side, error.code, ends], ["server", "closed", [error]]);
+  }
+});
+
+Deno.test("bodies that say where they end need no close_notify", async () => {
+  for (const [length, sent] of [[4, "body"], ["chunked", "4\r\nbody\r\n0\r\n\r\n"]] as const) {
+    const { peer, conn, buffer, body, ends } = incoming(length);
+    conn.truncated = true;
+    await peer.writeText(sent);
+    await peer.closeWrite();
+    while (!buffer.ended) await buffer.read();
+    assertEquals([await textOf(body), ends], ["body", [null]]);
+  }
 });
 
 Deno.test("a broken chunk is found after the good ones were given", async () => {

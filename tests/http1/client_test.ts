@@ -114,6 +114,18 @@ Deno.test("a body until close ends with the connection, which is not used again"
   assertEquals([await textOf(body), connection.reusable], ["all", false]);
 });
 
+Deno.test("RFC 9112 §9.8: a body until close without close_notify is an error of the server", async () => {
+  const { connection, conn, origin } = connected();
+  const sent = connection.exchange().send(request("GET", "/"), null, ignore);
+  await origin.readUntil("\r\n\r\n");
+  await origin.writeText("HTTP/1.1 200 OK\r\n\r\nall");
+  const { body } = await sent;
+  conn.truncated = true;
+  await origin.closeWrite();
+  const error = await assertRejects(() => textOf(body), WeirError, "ended without close_notify");
+  assertEquals([error.side, error.code, connection.reusable], ["server", "closed", false]);
+});
+
 Deno.test("an idle connection is given up when the server closes, resets or speaks unasked", async () => {
   for (
     const leave of [

@@ -97,7 +97,9 @@ Deno.test("a detached connection gives early bytes, those of a read under way, t
   assertEquals(text, "abc");
   await raw.write(into.subarray(0, 1));
   await peer.closeWrite();
-  assertEquals(await raw.read(into), null);
+  assertEquals([await raw.read(into), raw.truncated], [null, false]);
+  conn.truncated = true;
+  assertEquals(raw.truncated, true);
   await peer.readExactly(1);
 });
 

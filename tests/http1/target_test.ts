@@ -21,6 +21,9 @@ Deno.test("the four forms of a request target are taken apart", () => {
   assertEquals(parseTarget("GET", "http://a.example?q=http://b/"), { ...absolute, path: "/?q=http://b/" });
   assertEquals(parseTarget("OPTIONS", "http://a.example"), { ...absolute, path: "*" });
   assertEquals(parseTarget("GET", "https://a.example/").port, 443);
+  // RFC 6455 §3: a GET for the same resource.
+  assertEquals(parseTarget("GET", "ws://a.example/x"), { ...absolute, path: "/x" });
+  assertEquals(parseTarget("GET", "WSS://a.example/").port, 443);
   assertEquals(parseTarget("GET", "http://a.example:/").port, 80);
   assertEquals(parseTarget("GET", "http://[2001:db8::1]:8080/"), {
     ...absolute,

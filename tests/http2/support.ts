@@ -95,6 +95,14 @@ export class FramePeer {
     return { type: head[3], flags: head[4], streamId: readUint32(head, 5), payload };
   }
 
+  /** The next frame that is neither SETTINGS nor WINDOW_UPDATE. */
+  async readOn(): Promise<Frame> {
+    for (;;) {
+      const frame = await this.read();
+      if (frame.type !== FrameType.SETTINGS && frame.type !== FrameType.WINDOW_UPDATE) return frame;
+    }
+  }
+
   /** The next frame as text, past SETTINGS and (unless wanted) WINDOW_UPDATE: "HEADERS 1 :status=200 +END". */
   async line(windowUpdates = false): Promise<string> {
     for (;;) {

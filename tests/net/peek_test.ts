@@ -49,6 +49,8 @@ Deno.test("a prefixed connection writes, ends and resets the one under it", asyn
   await conn.write(new Uint8Array(2));
   await conn.closeWrite();
   assertEquals(await client.countToEnd(), 2);
+  server.truncated = true;
+  assertEquals(conn.truncated, true);
   conn.reset();
   assertEquals(server.wasReset, true);
 });

@@ -108,6 +108,8 @@ export class MemoryConn implements Conn {
   /** What happened to this end, for assertions. */
   closed = false;
   wasReset = false;
+  /** As it would be over TLS; a test sets it. */
+  truncated = false;
   writeEnded = false;
   bytesRead = 0;
   bytesWritten = 0;

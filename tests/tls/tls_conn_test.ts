@@ -8,7 +8,6 @@ import {
   Leaves,
   loadAuthority,
   serverHandshake,
-  type TlsConn,
 } from "../../src/tls/mod.ts";
 import { byteByByte, latin1, memoryConnPair, type Split, whole } from "../support/memory_conn.ts";
 import { inDirectory, openssl } from "./openssl.ts";
@@ -59,7 +58,7 @@ async function readAll(conn: Conn): Promise<number> {
 }
 
 /** What came over a session, if there was one. */
-async function received(handshake: Promise<TlsConn>): Promise<string> {
+async function received(handshake: Promise<Conn>): Promise<string> {
   const conn = await handshake.catch(() => null);
   const text = await (conn === null ? "" : readToEnd(conn).catch(() => ""));
   conn?.reset();
@@ -112,7 +111,7 @@ Deno.test("a large transfer in both directions at once arrives whole", async () 
     const { client, server } = await session(setup);
     const SIZE = 3_000_000;
     const data = Uint8Array.from({ length: SIZE }, (_, i) => i * 31 >> 3);
-    const take = async (conn: TlsConn) => {
+    const take = async (conn: Conn) => {
       const all = new Uint8Array(SIZE);
       let at = 0;
       for (let count; (count = await conn.read(all.subarray(at, at + 70_000))) !== null;) {

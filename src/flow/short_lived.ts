@@ -1,0 +1,35 @@
+/**
+ * Copies for hooks to look at: most are garbage when the hook is done, and must not pile up until somebody cares.
+ *
+ * V8 runs its quick collection of young objects when the arrays among them pass some 64 MiB, or when other allocation asks
+ * for it. In between, with messages of 64 KiB at full speed, the process grew by 80 to 260 MiB. So after every
+ * {@linkcode BATCH} an array is made that counts for {@linkcode NUDGE} and is never touched: it takes addresses, but no
+ * memory, and the next array starts the collection. Measured: 16 to 19 MiB of growth in place of 86 to 264, at the same speed.
+ * @module
+ */
+
+/** Bytes of copies that may be garbage: what a collection costs (1 ms) is nothing beside what copying them did. */
+const BATCH = 16 * 1024 * 1024;
+/** More than V8 lets arrays of young objects have; half of it was not always enough. */
+const NUDGE = 128 * 1024 * 1024;
+
+/** Bytes copied since the last nudge. */
+let copied = 0;
+
+/** A copy of `bytes`, which belongs to whoever gets it. */
+export function shortLivedCopy(bytes: Uint8Array): Uint8Array {
+  copied += bytes.length;
+  if (copied > BATCH) {
+    copied = 0;
+    nudge();
+  }
+  return bytes.slice();
+}
+
+function nudge(): void {
+  try {
+    void new ArrayBuffer(NUDGE);
+  } catch {
+    // Where addresses are rationed (ulimit -v), memory is collected when V8 sees fit.
+  }
+}
