@@ -244,9 +244,9 @@ async function page(flow: HttpFlow, ctx: Context): Promise<string> {
     <section aria-labelledby="get">
       <h2 id="get">Get the certificate</h2>
       <nav>
-        <a href="/cert/pem"><b>PEM</b><span>Linux, macOS, iOS, most tools</span></a>
+        <a href="/cert/pem"><b>PEM</b><span>Linux, macOS, iOS, tools</span></a>
         <a href="/cert/cer"><b>CER</b><span>Windows, Android</span></a>
-        <a href="/cert/p12"><b>P12</b><span>Java; the password is empty</span></a>
+        <a href="/cert/p12"><b>P12</b><span>Java; no password</span></a>
       </nav>
     </section>
     <section aria-labelledby="trust">
@@ -256,8 +256,8 @@ async function page(flow: HttpFlow, ctx: Context): Promise<string> {
     </section>
     <section aria-labelledby="or">
       <h2 id="or">Or install nothing</h2>
-      <p>On the machine that weir runs on, it can start a command, or a browser, that trusts it:</p>
-      <pre>weir exec -- curl https://example.com/\nweir --browser</pre>
+      <p>On its own machine weir can start a command, or a browser, that trusts it:</p>
+      <pre>weir exec -- curl https://example.com/\nweir -p 0 --browser</pre>
     </section>
     <footer>
       <p>Whoever has the key of this certificate can read what a device that trusts it sends. Remove it when you are done.</p>
@@ -320,7 +320,7 @@ ol, ul { margin: 0 1rem 1rem; padding-left: 1.25rem; }
 li + li { margin-top: 0.6rem; }
 code, pre { border-radius: 0.3rem; background: var(--code); font: 0.875em/1.5 ui-monospace, monospace; }
 code { padding: 0.1em 0.35em; overflow-wrap: anywhere; -webkit-box-decoration-break: clone; box-decoration-break: clone; }
-pre { margin: 0.3rem 0 0; padding: 0.5rem 0.7rem; overflow-x: auto; border: 1px solid var(--line); }
+pre { margin: 0.3rem 0 0; padding: 0.5rem 0.7rem; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line); }
 section > p { margin: 0 0 0.5rem; }
 section > pre { background: var(--card); }
 footer { margin-top: 2rem; color: var(--soft); font-size: 0.875rem; }

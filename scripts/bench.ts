@@ -38,8 +38,10 @@ async function main(args: readonly string[]): Promise<void> {
     Deno.removeSync(folder, { recursive: true });
     Deno.exit(130);
   };
-  Deno.addSignalListener("SIGINT", interrupted);
-  stack.defer(() => Deno.removeSignalListener("SIGINT", interrupted));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, interrupted);
+    stack.defer(() => Deno.removeSignalListener(signal, interrupted));
+  }
 
   const origins = stack.use(await startOrigins(folder, sizes.large));
   const work: Work = { folder, cache: CACHE, origins, sizes, tools: await findTools() };

@@ -107,17 +107,18 @@ export async function output(
   args: readonly string[],
   options: ChildOptions & { readonly timeoutSeconds?: number } = {},
 ): Promise<string> {
+  const { timeoutSeconds } = options;
+  const limit = timeoutSeconds === undefined ? undefined : AbortSignal.timeout(timeoutSeconds * 1000);
   const { success, stdout, stderr } = await new Deno.Command(command, {
     args: [...args],
     cwd: options.cwd,
     env: options.env,
     stdin: "null",
-    signal: options.timeoutSeconds === undefined
-      ? undefined
-      : AbortSignal.timeout(options.timeoutSeconds * 1000),
+    signal: limit,
   }).output();
   const text = new TextDecoder();
   if (success) return text.decode(stdout);
+  if (limit?.aborted) throw new Error(`It was not finished within ${timeoutSeconds} s.`);
   throw new Error(`${command} failed: ${text.decode(stderr).slice(-TAIL_CHARACTERS).trim()}`);
 }
 

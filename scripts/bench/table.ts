@@ -62,7 +62,7 @@ function cpu(samples: readonly Sample[]): string {
   const used = samples.flatMap(({ cpu }) => cpu === undefined ? [] : [cpu]);
   const perRequest = used.flatMap(({ seconds, requests }) => requests ? [seconds / requests * 1e6] : []);
   const perGib = used.flatMap(({ seconds, bytes }) => bytes ? [seconds / bytes * GIB] : []);
-  if (perRequest.length > 0) return `${number(median(perRequest))} µs/req`;
+  if (perRequest.length > 0) return `${number(median(perRequest))} µs each`;
   return perGib.length > 0 ? `${number(median(perGib))} s/GiB` : "";
 }
 

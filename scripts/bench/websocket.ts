@@ -5,9 +5,10 @@
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const BINARY = 0x2;
-const TEXT = 0x1;
 const FIN = 0x80;
 const MASKED = 0x80;
+/** Random in real life (section 5.3); any will do against nobody. */
+const MASK = [0x37, 0xfa, 0x21, 0x3d];
 /** The longest frame header: two bytes, eight of length, four of mask. */
 const LONGEST_HEADER = 14;
 
@@ -19,18 +20,15 @@ export async function acceptKey(key: string): Promise<string> {
   return btoa(String.fromCharCode(...new Uint8Array(digest)));
 }
 
-/** `count` binary messages of `size` bytes, ready to send; a client's are masked (with zeros, which is allowed). */
+/** `count` binary messages of `size` zeros, ready to send; a client's are masked. */
 export function frames(size: number, count: number, masked: boolean): Uint8Array {
   const header = frameHeader(FIN | BINARY, size, masked);
-  const block = new Uint8Array(count * (header.length + size));
-  for (let i = 0; i < count; i++) block.set(header, i * (header.length + size));
+  const frame = new Uint8Array(header.length + size);
+  frame.set(header);
+  if (masked) { for (let i = 0; i < size; i++) frame[header.length + i] = MASK[i & 3]; }
+  const block = new Uint8Array(count * frame.length);
+  for (let i = 0; i < count; i++) block.set(frame, i * frame.length);
   return block;
-}
-
-/** A short text message of a server's. */
-export function textFrame(text: string): Uint8Array {
-  const payload = encoder.encode(text);
-  return new Uint8Array([...frameHeader(FIN | TEXT, payload.length, false), ...payload]);
 }
 
 /** Counts whole messages, whatever frames they come in. */
@@ -38,8 +36,6 @@ export class MessageCounter {
   messages = 0;
   /** Payload bytes of all data frames that have begun. */
   payload = 0;
-  /** Length of the shortest final frame so far. */
-  shortest = Infinity;
   readonly #header = new Uint8Array(LONGEST_HEADER);
   #have = 0;
   #skip = 0;
@@ -64,9 +60,7 @@ export class MessageCounter {
     // Control frames are no messages.
     if ((this.#header[0] & 0x0f) >= 0x8) return;
     this.payload += length;
-    if ((this.#header[0] & FIN) === 0) return;
-    this.messages++;
-    this.shortest = Math.min(this.shortest, length);
+    if ((this.#header[0] & FIN) !== 0) this.messages++;
   }
 }
 
@@ -78,6 +72,7 @@ function frameHeader(first: number, size: number, masked: boolean): Uint8Array {
   const view = new DataView(header.buffer);
   if (extended === 2) view.setUint16(2, size);
   if (extended === 8) view.setBigUint64(2, BigInt(size));
+  if (masked) header.set(MASK, 2 + extended);
   return header;
 }
 

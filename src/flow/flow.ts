@@ -80,14 +80,17 @@ export class HttpFlow extends BaseFlow {
 
   /**
    * The response, null until there is one. Assign a web `Response` before the response head was sent to answer the
-   * client yourself; its body may be a stream.
+   * client yourself; its body may be a stream. The response of another flow is copied.
    */
   get response(): Response | null {
     return this.#response;
   }
 
   set response(value: Response | globalThis.Response | null) {
-    this.#response = value === null || value instanceof Response ? value : Response.fromWeb(value);
+    if (value instanceof Response) {
+      const { flow } = value[internals];
+      this.#response = flow === null || flow === this[internals] ? value : value.copy();
+    } else this.#response = value === null ? null : Response.fromWeb(value);
     if (this.#response !== null) this.#response[internals].flow = this[internals];
   }
 }

@@ -2,6 +2,7 @@
  * What requests and responses share: fields, trailers, the body and how it travels (RFC 9110 §6; mitmproxy `http.Message`).
  * @module
  */
+import { asBytes, type BytesLike, nameOf } from "../streams/bytes.ts";
 import { decodeBytes, encodeBytes } from "../streams/coding.ts";
 import { checkStreamValue, type StreamValue } from "../streams/hook.ts";
 import type { StoredBody } from "../streams/store.ts";
@@ -44,11 +45,10 @@ export interface MessageOwner {
 /** A request or a response. */
 export abstract class Message {
   #headers: Headers;
+  #trailers: Headers | null = null;
   #decoded: { raw: Uint8Array; content: Uint8Array } | null = null;
   /** "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0": what this side of weir speaks. */
   httpVersion: HttpVersion;
-  /** Trailer fields (RFC 9110 §6.5), or null. Known once the body is read; set them earlier to send your own. */
-  trailers: Headers | null = null;
   /** When the first byte came, in milliseconds since the epoch. */
   timestampStart: number;
   /** When the last byte came, or null. */
@@ -90,6 +90,15 @@ export abstract class Message {
     this.#headers = init instanceof Headers ? init : new Headers(init);
   }
 
+  /** Trailer fields (RFC 9110 §6.5), or null. Known once the body is read; set them earlier to send your own. */
+  get trailers(): Headers | null {
+    return this.#trailers;
+  }
+
+  set trailers(init: HeadersInit | null) {
+    this.#trailers = init === null || init instanceof Headers ? init : new Headers(init);
+  }
+
   /**
    * How the body travels: `false` buffers it, `true` forwards it as it arrives, anything else is a hook that the body
    * is piped through. Set it in `requestheaders` or `responseheaders`; it beats every option (mitmproxy `message.stream`).
@@ -125,14 +134,16 @@ export abstract class Message {
     return raw ?? (stored?.complete ? stored.bytesSync() : null);
   }
 
-  /** @throws {TypeError} on what is no bytes: it would fail where nobody knows which addon it came from. */
-  set rawContent(value: Uint8Array | null) {
-    if (value !== null && !(value instanceof Uint8Array)) {
-      throw new TypeError(`The content of a message is bytes, a string or null, not ${typeof value}.`);
-    }
+  /**
+   * `content-length` follows, where there is one.
+   * @throws {TypeError} on what is no bytes: it would fail where nobody knows which addon it came from.
+   */
+  set rawContent(value: BytesLike | null) {
+    const bytes = bytesOf(value);
     const state = this[internals];
     if (state.mode === "buffered") {
-      state.raw = value ?? new Uint8Array();
+      state.raw = bytes;
+      if (this.headers.has("content-length")) this.headers.set("content-length", String(bytes.length));
       return;
     }
     state.flow?.warn(
@@ -158,8 +169,9 @@ export abstract class Message {
     }
   }
 
-  set content(value: Uint8Array | string | null) {
-    const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value ?? new Uint8Array();
+  /** @throws {TypeError} on what is no bytes. */
+  set content(value: BytesLike | null) {
+    const bytes = bytesOf(value);
     const coding = this.headers.get("content-encoding");
     if (coding === null || this[internals].mode !== "buffered") {
       this.rawContent = bytes;
@@ -194,6 +206,14 @@ export abstract class Message {
     }
     this.content = value;
   }
+}
+
+function bytesOf(value: BytesLike | null): Uint8Array {
+  const bytes = value === null ? new Uint8Array() : asBytes(value);
+  if (bytes === null) {
+    throw new TypeError(`The content of a message is bytes, a string or null; it was given ${nameOf(value)}.`);
+  }
+  return bytes;
 }
 
 const CHARSET = /charset\s*=\s*"?([^";\s]+)"?/i;

@@ -2,6 +2,7 @@
  * A response as addons hold it (RFC 9110 §15; mitmproxy `http.Response`).
  * @module
  */
+import { nameOf } from "../streams/bytes.ts";
 import { Headers } from "./headers.ts";
 import { internals, Message } from "./message.ts";
 import type { ResponseHead } from "./wire.ts";
@@ -22,9 +23,13 @@ export class Response extends Message {
 
   /**
    * Takes over head and body of the web standard's class.
-   * @throws {TypeError} when its body was used already, or it is `Response.error()`, which has no status to send.
+   * @throws {TypeError} when it is none, its body was used already, or it is `Response.error()`, which has no status to
+   * send.
    */
   static fromWeb(web: globalThis.Response): Response {
+    if (!isWebResponse(web)) {
+      throw new TypeError(`flow.response was given ${nameOf(web)}; write \`new Response(body, init)\`.`);
+    }
     if (web.bodyUsed || web.body?.locked) {
       throw new TypeError("The body of this Response was used already: make a new one for each flow.");
     }
@@ -43,12 +48,36 @@ export class Response extends Message {
     return response;
   }
 
+  /**
+   * The same response for another flow: one that an addon has kept, to answer with it again.
+   * @throws {TypeError} when its body was streamed and not stored, so that nobody has it.
+   */
+  copy(): Response {
+    const { statusCode, reason, httpVersion, headers, trailers, rawContent } = this;
+    if (rawContent === null) {
+      throw new TypeError("flow.response was given the response of another flow whose body was not kept.");
+    }
+    const response = new Response({ statusCode, reason, httpVersion, headers: headers.clone() });
+    response.trailers = trailers && trailers.clone();
+    response[internals].raw = rawContent;
+    response[internals].mode = "buffered";
+    return response;
+  }
+
   /** Hands over the unread body of a web `Response`, once. */
   takeWebBody(): ReadableStream<Uint8Array> | null {
     const web = this.#web;
     this.#web = null;
     return web;
   }
+}
+
+/** Also true for the class of another library, such as undici's. */
+function isWebResponse(value: unknown): value is globalThis.Response {
+  if (typeof value !== "object" || value === null) return false;
+  const { status, headers, body } = value as Partial<globalThis.Response>;
+  return typeof status === "number" && typeof headers?.[Symbol.iterator] === "function" &&
+    (body === null || typeof body?.getReader === "function");
 }
 
 /** The usual phrase for a status code (RFC 9110 §15), or "". */

@@ -19,18 +19,24 @@ const LAST_STREAM = 0x7fffff00;
 export class Http2Connection {
   /** Resolves when the connection is closed. Never rejects. */
   readonly done: Promise<void>;
+  /** Resolves when the server's limits are known, or the connection is over. Never rejects. */
+  readonly ready: Promise<void>;
   readonly #conn: Conn;
   readonly #session: Session;
   readonly #keepAlive: KeepAlive;
   #unusable = false;
   #onUnusable: (() => void) | null = null;
   #onChange: (() => void) | null = null;
+  readonly #onReady: () => void;
   /** Exchanges that were handed out and have not opened their stream yet. */
   #reserved = 0;
   #exchanges = 0;
 
   constructor(conn: Conn, options: KeepAliveOptions = {}) {
     this.#conn = conn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ready = promise;
+    this.#onReady = resolve;
     const session = this.#session = new Session("client", {
       onPending: () => link.onPending(),
       onOver: () => {
@@ -111,7 +117,9 @@ export class Http2Connection {
   }
 
   #changed(): void {
-    this.#keepAlive.watch(this.#session.streams.size > 0 && !this.#session.over);
+    const { streams, settled, over } = this.#session;
+    this.#keepAlive.watch(streams.size > 0 && !over);
+    if (settled || over) this.#onReady();
     if (!this.#unusable && !this.usable) {
       this.#unusable = true;
       this.#onUnusable?.();

@@ -210,6 +210,7 @@ export class Inbound {
     if ((flags & Flag.ACK) !== 0) return;
     const session = this.#session, before = session.peerSettings.initialWindow;
     session.patience.spend("settings");
+    session.settled = true;
     readSettings(payload, session.peerSettings, session.role === "server" ? "client" : "server");
     session.encoder.setMaxTableSize(session.peerSettings.headerTableSize);
     session.changeInitialWindow(session.peerSettings.initialWindow - before);

@@ -58,6 +58,8 @@ export class Session {
   readonly events: SessionEvents;
   /** Nothing more is read. */
   over = false;
+  /** The peer's SETTINGS are known. */
+  settled = false;
   /** GOAWAY was sent, received. */
   goawaySent = false;
   goawayReceived = false;

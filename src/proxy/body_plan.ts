@@ -44,7 +44,8 @@ export class BodyPlan {
    */
   async settle(tooLarge: (limit: number) => WeirError): Promise<void> {
     const source = this.#body;
-    if (source === null) return this.#buffered(EMPTY, null);
+    // An addon's answer may have its content already: a copy of another flow's, or one that was given content since.
+    if (source === null) return this.#buffered(this.message[internals].raw ?? EMPTY, null);
     const limit = this.#context.options.body_size_limit;
     if (limit !== null) {
       if (source.size !== null && source.size > limit) throw tooLarge(limit);

@@ -12,7 +12,7 @@ import { internals } from "../flow/message.ts";
 import { Request } from "../flow/request.ts";
 import type { IncomingExchange } from "../flow/wire.ts";
 import type { ClientHelloData } from "../hooks/mod.ts";
-import { serveHttp1 } from "../http1/mod.ts";
+import { HEAD_TIMEOUT, IDLE_TIMEOUT, serveHttp1 } from "../http1/mod.ts";
 import { serveHttp2 } from "../http2/mod.ts";
 import type { Address, Conn, TlsInfo } from "../net/conn.ts";
 import { parseClientHello, serverHandshake } from "../tls/mod.ts";
@@ -26,6 +26,7 @@ import { alpnFor, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
 import { Route, type Target } from "./route.ts";
 import { settlesWithin } from "./timing.ts";
 import { runTunnel } from "./tunnel.ts";
+import type { Dialled } from "./upstream_dialer.ts";
 import { webBody } from "./web_body.ts";
 
 /** After CONNECT a client that says nothing may wait for a server that speaks first (SMTP, SSH, MySQL). */
@@ -127,7 +128,7 @@ class ClientServer {
     }
     const { head } = incoming;
     const flow = new HttpFlow(new Request(head), this.#info);
-    flow[internals].warn = (text) => this.#context.log.warn(text);
+    flow[internals].log = this.#context.log;
     flow[internals].kill = () => incoming.abort(new WeirError("weir", "killed", "The flow was killed."));
     await this.#context.hooks.trigger("http_connect", flow);
     if (flow[internals].killed) return;
@@ -135,10 +136,7 @@ class ClientServer {
 
     const { host, port } = flow.request;
     const target: Target = { scheme: "http", host, port };
-    if (isIgnored(this.#context.options, [target])) {
-      await this.#passThrough(target, null, incoming);
-      return;
-    }
+    if (isIgnored(this.#context.options, [target])) return await this.#connectThrough(target, incoming);
     await accept(incoming);
     await this.#serveTunnel(incoming.takeOver(), target);
   }
@@ -184,26 +182,16 @@ class ClientServer {
     decision: Promise<"tls" | "http" | "raw" | null>,
     target: Target,
   ): Promise<void> {
-    const destination = { ...target, sni: null };
-    const { conn: server, server: serverConn } = await this.#context.pool.connect(destination, this.#info);
-    const serverFirst = new FirstBytes(server);
+    const upstream = await this.#dial(target);
+    const serverFirst = new FirstBytes(upstream.conn);
     const greeting = serverFirst.until((bytes) => bytes.length > 0 ? true : undefined).catch(() => null);
-    const speaker = await Promise.race([
-      greeting.then(() => "server"),
-      decision.then(() => "client", () => "client"),
-    ]);
-    if (speaker === "server" || (await decision) === "raw") {
-      const client = first.release();
-      await runTunnel(this.#context, {
-        clientConn: this.#info,
-        client,
-        serverConn,
-        server: serverFirst.release(),
-      });
-      return;
+    const gone = Symbol();
+    const protocol = await Promise.race([greeting.then(() => "raw" as const), decision]).catch(() => gone);
+    if (protocol === "raw") {
+      return await this.#relay(first.release(), { ...upstream, conn: serverFirst.release() });
     }
-    server.close();
-    await this.#serveKnown(first, await decision, target);
+    await this.#hangUp(upstream);
+    if (typeof protocol !== "symbol") await this.#serveKnown(first, protocol, target);
   }
 
   /**
@@ -212,10 +200,11 @@ class ClientServer {
    */
   async #intercept(first: FirstBytes, target: Target | null): Promise<Conn | null> {
     const { hooks, options, certificates, log } = this.#context;
-    const hello = await first.until((bytes) => {
+    const reading = first.until((bytes) => {
       const result = parseClientHello(bytes);
       return result.kind === "more" ? undefined : result.kind === "no" ? NO_HELLO : result.hello;
     });
+    const hello = await this.#untilStopped(first.conn, reading, HEAD_TIMEOUT);
     if (hello === null || hello === NO_HELLO) return null;
     const data: ClientHelloData = {
       sni: hello.sni,
@@ -253,30 +242,50 @@ class ClientServer {
     }
   }
 
-  /** Connects to the origin and relays bytes; through CONNECT the client is answered first, with 502 if that fails. */
-  async #passThrough(target: Target, client: Conn | null, incoming?: IncomingExchange): Promise<void> {
-    const { pool, log } = this.#context;
-    const destination = { ...target, sni: null };
-    let upstream;
+  /** Connects to the origin and relays bytes. @throws {WeirError} when it cannot be reached; the log has it. */
+  async #passThrough(target: Target, client: Conn): Promise<void> {
+    await this.#relay(client, await this.#dial(target));
+  }
+
+  /** CONNECT to a host that is left alone: the client is answered when the origin is there, or cannot be reached. */
+  async #connectThrough(target: Target, incoming: IncomingExchange): Promise<void> {
+    let upstream: Dialled;
     try {
-      upstream = await pool.connect(destination, this.#info);
+      upstream = await this.#dial(target);
     } catch (error) {
-      const failure = WeirError.from(error, "server", "unreachable", `Connecting to ${target.host} failed`);
-      log.warn(failure.message);
-      const page = errorPage(failure);
-      await incoming?.respond(page.head, page.body);
-      return;
+      const page = errorPage(WeirError.from(error, "weir", "internal", "weir failed"));
+      return await incoming.respond(page.head, page.body);
     }
-    if (incoming) {
+    try {
       await accept(incoming);
-      client = incoming.takeOver();
+    } catch (error) {
+      await this.#hangUp(upstream);
+      throw error;
     }
-    if (client === null) return upstream.conn.close();
-    await runTunnel(this.#context, {
+    await this.#relay(incoming.takeOver(), upstream);
+  }
+
+  /** A connection for raw bytes. @throws {WeirError} as the pool does, and says so in the log. */
+  async #dial(target: Target): Promise<Dialled> {
+    try {
+      return await this.#context.pool.connect({ ...target, sni: null }, this.#info);
+    } catch (error) {
+      this.#context.log.warn(messageOf(error));
+      throw error;
+    }
+  }
+
+  async #relay(client: Conn, { conn, server }: Dialled): Promise<void> {
+    await runTunnel(this.#context, { clientConn: this.#info, client, serverConn: server, server: conn });
+  }
+
+  /** Closes a connection that found no use. */
+  async #hangUp({ conn, server }: Dialled): Promise<void> {
+    conn.close();
+    await this.#context.hooks.trigger("server_disconnected", {
+      server,
       clientConn: this.#info,
-      client,
-      serverConn: upstream.server,
-      server: upstream.conn,
+      error: null,
     });
   }
 
@@ -285,14 +294,17 @@ class ClientServer {
     await incoming.respond(page.head, page.body);
   }
 
-  /** Waits for something on an idle connection; closes it when weir stops meanwhile. */
-  async #untilStopped<T>(conn: Conn, pending: Promise<T>): Promise<T> {
+  /** Waits for something on an idle connection; closes it when weir stops meanwhile, or it takes longer than `ms`. */
+  async #untilStopped<T>(conn: Conn, pending: Promise<T>, ms = IDLE_TIMEOUT): Promise<T> {
     const { stopping } = this.#context;
     const close = () => conn.close();
-    stopping.addEventListener("abort", close, { once: true });
+    if (stopping.aborted) close();
+    const timer = setTimeout(close, ms);
+    stopping.addEventListener("abort", close);
     try {
       return await pending;
     } finally {
+      clearTimeout(timer);
       stopping.removeEventListener("abort", close);
     }
   }

@@ -17,6 +17,8 @@ export class FirstBytes {
   #bytes = new Uint8Array();
   #ended = false;
   #pending: Promise<void> | null = null;
+  readonly #released = Promise.withResolvers<null>();
+  #isReleased = false;
 
   constructor(conn: Conn) {
     this.conn = conn;
@@ -27,18 +29,24 @@ export class FirstBytes {
     return this.#bytes;
   }
 
-  /** Reads until `decide` knows; null when the peer ended or said too much before that. Rejects as `read` does. */
+  /**
+   * Reads until `decide` knows; null when the peer ended or said too much before that, or somebody else reads on.
+   * Rejects as `read` does.
+   */
   async until<T>(decide: (bytes: Uint8Array) => T | undefined): Promise<T | null> {
     for (;;) {
+      if (this.#isReleased) return null;
       const decision = decide(this.#bytes);
       if (decision !== undefined) return decision;
       if (this.#ended || this.#bytes.length >= MOST) return null;
-      await (this.#pending ??= this.#read());
+      await Promise.race([this.#pending ??= this.#read(), this.#released.promise]);
     }
   }
 
   /** The connection with the first bytes still to be read, and a read that is under way awaited. */
   release(): Conn {
+    this.#isReleased = true;
+    this.#released.resolve(null);
     return new Resumed(this.conn, this.#take, this.#pending);
   }
 
@@ -93,20 +101,25 @@ class Resumed implements Conn {
     return this.#conn.truncated ?? false;
   }
 
-  async read(into: Uint8Array): Promise<number | null> {
+  read(into: Uint8Array): Promise<number | null> {
     this.#first ??= this.#take();
-    if (this.#first.length === 0 && this.#pending !== null) {
-      await this.#pending;
-      this.#pending = null;
-      this.#first = this.#take();
-    }
-    if (this.#first.length > 0) {
-      const count = Math.min(into.length, this.#first.length);
-      into.set(this.#first.subarray(0, count));
-      this.#first = this.#first.subarray(count);
-      return count;
-    }
-    return this.#conn.read(into);
+    if (this.#first.length > 0) return Promise.resolve(this.#readFirst(into));
+    return this.#pending === null ? this.#conn.read(into) : this.#readPending(into, this.#pending);
+  }
+
+  #readFirst(into: Uint8Array): number {
+    const first = this.#first!;
+    const count = Math.min(into.length, first.length);
+    into.set(first.subarray(0, count));
+    this.#first = first.subarray(count);
+    return count;
+  }
+
+  async #readPending(into: Uint8Array, pending: Promise<void>): Promise<number | null> {
+    await pending;
+    this.#pending = null;
+    this.#first = null;
+    return await this.read(into);
   }
 
   write(bytes: Uint8Array): Promise<void> {

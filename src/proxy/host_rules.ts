@@ -10,6 +10,9 @@ interface Name {
   readonly port: number;
 }
 
+/** Compiled once for as long as the option has that value. */
+const compiled = new WeakMap<readonly string[], readonly RegExp[]>();
+
 /** True when a pattern of `ignore_hosts` is found in the `host:port` of any of the names. */
 export function isIgnored(options: Options, names: readonly Name[]): boolean {
   return isFound(options.ignore_hosts, names);
@@ -21,7 +24,10 @@ export function isAllowed(options: Options, names: readonly Name[]): boolean {
 }
 
 function isFound(patterns: readonly string[], names: readonly Name[]): boolean {
-  return patterns.some((pattern) =>
-    names.some(({ host, port }) => new RegExp(pattern, "i").test(`${host}:${port}`))
-  );
+  let expressions = compiled.get(patterns);
+  if (expressions === undefined) {
+    expressions = patterns.map((pattern) => new RegExp(pattern, "i"));
+    compiled.set(patterns, expressions);
+  }
+  return expressions.some((expression) => names.some(({ host, port }) => expression.test(`${host}:${port}`)));
 }

@@ -12,6 +12,8 @@ export type Protocol = "tls" | "http" | "raw";
 export const TLS_HANDSHAKE = 0x16;
 /** A request line that has not ended after so many bytes is a long URL, not another protocol. */
 const LONGEST_METHOD = 32;
+/** Longer than what other text protocols send in a line (RFC 5321 §4.5.3.1: 512). */
+const LONGEST_LINE = 1024;
 
 /** Decides as soon as the bytes allow; undefined while more are needed. */
 export function protocolOf(bytes: Uint8Array): Protocol | undefined {
@@ -30,9 +32,6 @@ export function protocolOf(bytes: Uint8Array): Protocol | undefined {
   const line = String.fromCharCode(...bytes.subarray(Math.max(0, end - 10), end));
   return / HTTP\/\d\.\d\r?$/.test(line) ? "http" : "raw";
 }
-
-/** Longer than what other text protocols send in a line (RFC 5321 §4.5.3.1: 512). */
-const LONGEST_LINE = 1024;
 
 /** RFC 9110 §9.1: methods are tokens; all that are in use are capitals, digits aside. */
 function isMethodByte(byte: number): boolean {

@@ -14,6 +14,9 @@ import { MemoryBudget } from "./memory_budget.ts";
 import { settlesWithin } from "./timing.ts";
 import { UpstreamPool } from "./upstream_pool.ts";
 
+/** After the grace time, for what the end of each exchange sets off: a hook that never ends must not keep weir from it. */
+const LAST_HOOKS_MS = 2_000;
+
 /** One listener that is ready. */
 export interface Listening {
   readonly mode: ModeSpec;
@@ -148,7 +151,7 @@ export class ProxyServer {
     await settlesWithin(graceMs, Promise.all(this.#clients.values()));
     for (const conn of this.#clients.keys()) conn.reset();
     this.#pool.close();
-    await Promise.all(this.#clients.values());
+    await settlesWithin(LAST_HOOKS_MS, Promise.all(this.#clients.values()));
     this.#unsubscribe();
     await this.#addons.done();
     await this.#addons.close();

@@ -4,13 +4,12 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import type { ClientConnection } from "../flow/connection.ts";
+import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
 import { TcpFlow, type TcpMessage } from "../flow/flow.ts";
 import { internals } from "../flow/message.ts";
 import type { Conn } from "../net/conn.ts";
 import { relay } from "../net/relay.ts";
 import type { ProxyContext } from "./context.ts";
-import type { ServerConnection } from "../flow/connection.ts";
 
 /** Both ends of a tunnel. */
 export interface TunnelEnds {
@@ -27,19 +26,15 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   const flow = new TcpFlow(ends.clientConn);
   flow.serverConn = ends.serverConn;
   const state = flow[internals];
-  state.warn = (text) => log.warn(text);
+  state.log = log;
   state.kill = () => {
     client.reset();
     server.reset();
   };
   try {
     await hooks.trigger("tcp_start", flow);
-    await relay(
-      client,
-      server,
-      hooks.has("tcp_message") ? { onData: (chunk, fromClient) => tap(chunk, fromClient) } : {},
-    );
-    if (state.killed) throw new WeirError("weir", "killed", "The flow was killed.");
+    const { error } = await relay(client, server, hooks.has("tcp_message") ? { onData: tap } : {});
+    if (error !== null) throw error;
     await hooks.trigger("tcp_end", flow);
   } catch (thrown) {
     const cause = state.killed
@@ -51,6 +46,11 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     state.kill = null;
     client.close();
     server.close();
+    await hooks.trigger("server_disconnected", {
+      server: ends.serverConn,
+      clientConn: ends.clientConn,
+      error: flow.error?.message ?? null,
+    });
   }
 
   async function tap(chunk: Uint8Array, fromClient: boolean): Promise<Uint8Array> {

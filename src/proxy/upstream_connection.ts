@@ -17,6 +17,8 @@ export interface UpstreamConnection {
   readonly active: number;
   /** True when one connection carries several requests at a time. */
   readonly isShared: boolean;
+  /** Resolves when `capacity` is what the origin says, or the connection is over. Never rejects. */
+  readonly ready: Promise<void>;
   exchange(): OutgoingExchange;
   /** Closes now; what is under way fails. */
   close(): void;
@@ -36,6 +38,7 @@ export function upstreamConnection(
 /** HTTP/1: one request at a time. */
 class Exclusive implements UpstreamConnection {
   readonly isShared = false;
+  readonly ready = Promise.resolve();
   readonly server: ServerConnection;
   readonly #http: Http1Connection;
 
@@ -72,6 +75,10 @@ class Shared implements UpstreamConnection {
     this.#http = http;
     this.server = server;
     void http.done.then(() => onOver(this));
+  }
+
+  get ready(): Promise<void> {
+    return this.#http.ready;
   }
 
   get capacity(): number {

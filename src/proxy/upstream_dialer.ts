@@ -2,7 +2,7 @@
  * Making a connection to an origin: hooks, TCP, the check for loops, TLS.
  * @module
  */
-import { WeirError } from "../errors.ts";
+import { messageOf, WeirError } from "../errors.ts";
 import { type ClientConnection, newId, type ServerConnection } from "../flow/connection.ts";
 import { authorityOf } from "../flow/request.ts";
 import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
@@ -29,6 +29,7 @@ export interface Dialled {
 
 export class UpstreamDialer {
   readonly #init: DialerInit;
+  readonly #closed = new AbortController();
 
   constructor(init: DialerInit) {
     this.#init = init;
@@ -43,20 +44,36 @@ export class UpstreamDialer {
     clientConn: ClientConnection,
     alpn: readonly string[],
   ): Promise<Dialled> {
+    const { hooks, options, trusted } = this.#init;
+    const { signal } = this.#closed;
     const server = new ServerConn(destination);
+    const ca = destination.scheme === "http" ? [] : await trusted();
     const conn = await this.#connect(destination, server, clientConn);
     if (destination.scheme === "http") return { conn, server };
-    const { options, trusted } = this.#init;
-    const secure = await clientHandshake(conn, {
-      servername: destination.sni ?? destination.host,
-      alpn,
-      verify: !options.ssl_insecure,
-      ca: await trusted(),
-      host: authorityOf(destination.host, destination.port, "https"),
-      timeout: options.connect_timeout * 1000,
-    });
-    server.tls = secure.tls;
-    return { conn: secure, server };
+    const close = () => conn.close();
+    signal.addEventListener("abort", close);
+    try {
+      const secure = await clientHandshake(conn, {
+        servername: destination.sni ?? destination.host,
+        alpn,
+        verify: !options.ssl_insecure,
+        ca,
+        host: authorityOf(destination.host, destination.port, "https"),
+        timeout: options.connect_timeout * 1000,
+      });
+      server.tls = secure.tls;
+      return { conn: secure, server };
+    } catch (error) {
+      await hooks.trigger("server_disconnected", { server, clientConn, error: messageOf(error) });
+      throw signal.aborted ? stoppingError() : error;
+    } finally {
+      signal.removeEventListener("abort", close);
+    }
+  }
+
+  /** Gives up on connections that are being made, and makes no more. */
+  close(): void {
+    this.#closed.abort(stoppingError());
   }
 
   async #connect(destination: Destination, server: ServerConn, clientConn: ClientConnection): Promise<Conn> {
@@ -73,6 +90,7 @@ export class UpstreamDialer {
     const conn = await dial(destination.host, destination.port, {
       side: "server",
       timeout: options.connect_timeout * 1000,
+      signal: this.#closed.signal,
     });
     if (isLoop(conn.localAddr, conn.remoteAddr)) {
       conn.close();
@@ -86,6 +104,11 @@ export class UpstreamDialer {
     await hooks.trigger("server_connected", data);
     return conn;
   }
+}
+
+/** weir stops, so there is no use in a connection any more. */
+export function stoppingError(): WeirError {
+  return new WeirError("weir", "shutdown", "weir is stopping.");
 }
 
 class ServerConn implements ServerConnection {

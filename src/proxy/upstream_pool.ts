@@ -4,11 +4,11 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { type ClientConnection, type ServerConnection } from "../flow/connection.ts";
+import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
 import type { HttpFlow } from "../flow/flow.ts";
 import type { OutgoingExchange } from "../flow/wire.ts";
 import { isUnprocessed } from "../http2/mod.ts";
-import { type DialerInit, type Dialled, UpstreamDialer } from "./upstream_dialer.ts";
+import { type DialerInit, type Dialled, stoppingError, UpstreamDialer } from "./upstream_dialer.ts";
 import { type UpstreamConnection, upstreamConnection } from "./upstream_connection.ts";
 import type { Destination } from "./route.ts";
 
@@ -50,13 +50,13 @@ export class UpstreamPool {
   readonly #init: DialerInit;
   readonly #dialer: UpstreamDialer;
   /** Connections that can take a request: idle exclusive ones, and all shared ones. */
-  readonly #open = new Map<string, Pooled[]>();
+  readonly #ready = new Map<string, Pooled[]>();
   readonly #all = new Set<Pooled>();
   /** Which keys lead to shared connections; those not in it have not been seen. */
   readonly #isShared = new Map<string, boolean>();
   /** Connections being made where one may do for all who wait: whether it did. */
   readonly #opening = new Map<string, Promise<boolean>>();
-  #openCount = 0;
+  #readyCount = 0;
   #sweeper: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -66,35 +66,31 @@ export class UpstreamPool {
   }
 
   /**
-   * A place for one request: on a connection that is there unless `fresh`, else on a new one. `upgrade` asks for a
-   * connection that can be turned over to another protocol.
+   * A place for one request: at once on a connection that is there unless `fresh`, else on a new one. `upgrade` asks for
+   * a connection that can be turned over to another protocol.
    * @throws {WeirError} when the origin cannot be reached or trusted, or a `server_connect` hook refuses it.
    */
-  async acquire(
+  acquire(
     destination: Destination,
     flow: HttpFlow,
     options: { fresh: boolean; upgrade: boolean },
-  ): Promise<Acquired> {
+  ): Acquired | Promise<Acquired> {
     const alpn = options.upgrade ? HTTP1 : this.#alpn();
     const key = keyOf(destination, alpn, flow);
-    const open = () => this.#openOne(key, destination, flow.clientConn, alpn, (pooled) => this.#lend(pooled));
-    for (let { fresh } = options;; fresh = false) {
-      const pooled = fresh ? undefined : this.#take(key);
-      if (pooled !== undefined) return this.#lend(pooled);
-      // A connection that another request is having made may have room for this one, too.
-      const opening = this.#opening.get(key);
-      if (opening === undefined || !await opening) return await open();
-    }
+    const pooled = options.fresh ? undefined : this.#take(key);
+    return pooled !== undefined ? this.#lend(pooled) : this.#open(key, destination, flow.clientConn, alpn);
   }
 
   /** Connects over TLS ahead of the first request, to see what the origin shows; the connection waits for requests. */
   async preconnect(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls> {
     const alpn = this.#alpn();
     const key = keyOf(destination, alpn, null);
+    // Browsers open several tunnels at once.
+    const there = await this.#opening.get(key) ? this.#take(key) : undefined;
+    if (there !== undefined) return shown(there);
     return await this.#openOne(key, destination, clientConn, alpn, (pooled) => {
-      const { tls } = pooled.http.server;
       if (!pooled.http.isShared) this.#putBack(pooled);
-      return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
+      return shown(pooled);
     });
   }
 
@@ -107,6 +103,7 @@ export class UpstreamPool {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#sweeper);
+    this.#dialer.close();
     for (const pooled of [...this.#all]) this.#drop(pooled);
   }
 
@@ -136,6 +133,20 @@ export class UpstreamPool {
     };
   }
 
+  async #open(
+    key: string,
+    destination: Destination,
+    clientConn: ClientConnection,
+    alpn: readonly string[],
+  ): Promise<Acquired> {
+    // A connection that another request is having made may have room for this one, too.
+    for (let opening; (opening = this.#opening.get(key)) !== undefined && await opening;) {
+      const pooled = this.#take(key);
+      if (pooled !== undefined) return this.#lend(pooled);
+    }
+    return await this.#openOne(key, destination, clientConn, alpn, (pooled) => this.#lend(pooled));
+  }
+
   /**
    * Makes a connection; others who want the same origin wait for it until it is known whether it can be shared. `use`
    * has it before they do.
@@ -147,24 +158,29 @@ export class UpstreamPool {
     alpn: readonly string[],
     use: (pooled: Pooled) => T,
   ): Promise<T> {
-    const opening = this.#connectHttp(key, destination, clientConn, alpn).then((pooled) => {
-      const used = use(pooled);
-      if (pooled.http.isShared) this.#putBack(pooled);
-      return { pooled, used };
-    });
-    if (destination.scheme === "http" || this.#isShared.get(key) === false || this.#opening.has(key)) {
-      return (await opening).used;
+    const opening = this.#connectHttp(key, destination, clientConn, alpn).then((pooled) => ({
+      pooled,
+      used: use(pooled),
+    }));
+    if (destination.scheme === "http") return (await opening).used;
+    const shared = opening.then(({ pooled }) => this.#share(pooled), () => false);
+    if (this.#isShared.get(key) !== false && !this.#opening.has(key)) {
+      this.#opening.set(key, shared);
+      void shared.then(() => this.#opening.delete(key));
     }
-    const shared = opening.then(({ pooled }) => pooled.http.isShared, () => false);
-    this.#opening.set(key, shared);
-    try {
-      const { pooled, used } = await opening;
-      if (this.#isShared.size >= MAX_KNOWN) this.#isShared.clear();
-      this.#isShared.set(key, pooled.http.isShared);
-      return used;
-    } finally {
-      this.#opening.delete(key);
+    return (await opening).used;
+  }
+
+  /** Lets others have a connection that has room for them, as soon as it is known how much. */
+  async #share(pooled: Pooled): Promise<boolean> {
+    const { isShared, ready } = pooled.http;
+    if (this.#isShared.size >= MAX_KNOWN) this.#isShared.clear();
+    this.#isShared.set(pooled.key, isShared);
+    if (isShared) {
+      await ready;
+      if (this.#all.has(pooled)) this.#putBack(pooled);
     }
+    return isShared;
   }
 
   async #connectHttp(
@@ -176,13 +192,16 @@ export class UpstreamPool {
     const { conn, server } = await this.#dialer.dial(destination, clientConn, alpn);
     const http = upstreamConnection(conn, server, () => this.#over(pooled));
     const pooled: Pooled = { key, http, clientConn, idleSince: performance.now() };
-    if (this.#closed) http.close();
     this.#all.add(pooled);
+    if (this.#closed) {
+      this.#drop(pooled);
+      throw stoppingError();
+    }
     return pooled;
   }
 
   #take(key: string): Pooled | undefined {
-    const list = this.#open.get(key);
+    const list = this.#ready.get(key);
     if (list === undefined) return undefined;
     // The newest first: it is the least likely to have been closed by the origin.
     for (let i = list.length - 1; i >= 0; i--) {
@@ -195,15 +214,14 @@ export class UpstreamPool {
   }
 
   #putBack(pooled: Pooled): void {
-    const list = this.#open.get(pooled.key) ?? [];
+    const list = this.#ready.get(pooled.key) ?? [];
     if (list.includes(pooled)) return;
-    if (list.length >= MAX_IDLE_PER_ORIGIN || this.#openCount >= MAX_IDLE) {
-      if (pooled.http.active === 0) return this.#drop(pooled);
-    }
+    if (list.length >= MAX_IDLE_PER_ORIGIN && pooled.http.active === 0) return this.#drop(pooled);
+    if (this.#readyCount >= MAX_IDLE) this.#dropOldest();
     pooled.idleSince = performance.now();
     list.push(pooled);
-    this.#openCount++;
-    this.#open.set(pooled.key, list);
+    this.#readyCount++;
+    this.#ready.set(pooled.key, list);
     if (!this.#closed) this.#sweeper ??= setTimeout(() => this.#sweep(), IDLE_MS);
   }
 
@@ -224,7 +242,7 @@ export class UpstreamPool {
 
   /** True when it was known until now. */
   #forget(pooled: Pooled): boolean {
-    const list = this.#open.get(pooled.key);
+    const list = this.#ready.get(pooled.key);
     const at = list?.indexOf(pooled) ?? -1;
     if (at >= 0) this.#remove(list!, at, pooled.key);
     return this.#all.delete(pooled);
@@ -232,20 +250,35 @@ export class UpstreamPool {
 
   #remove(list: Pooled[], at: number, key: string): void {
     list.splice(at, 1);
-    this.#openCount--;
-    if (list.length === 0) this.#open.delete(key);
+    this.#readyCount--;
+    if (list.length === 0) this.#ready.delete(key);
+  }
+
+  /** Makes room: the connection that nobody has used for longest is the least likely to be missed. */
+  #dropOldest(): void {
+    let oldest: Pooled | undefined;
+    for (const list of this.#ready.values()) {
+      for (const pooled of list) {
+        if (pooled.http.active === 0 && pooled.idleSince < (oldest?.idleSince ?? Infinity)) oldest = pooled;
+      }
+    }
+    if (oldest !== undefined) this.#drop(oldest);
   }
 
   #sweep(): void {
     this.#sweeper = undefined;
     const old = performance.now() - IDLE_MS;
-    for (const list of [...this.#open.values()]) {
+    for (const list of [...this.#ready.values()]) {
       for (const pooled of [...list]) {
         if (pooled.http.active === 0 && pooled.idleSince <= old) this.#drop(pooled);
       }
     }
-    if (this.#open.size > 0) this.#sweeper = setTimeout(() => this.#sweep(), IDLE_MS / 2);
+    if (this.#ready.size > 0) this.#sweeper = setTimeout(() => this.#sweep(), IDLE_MS / 2);
   }
+}
+
+function shown({ http: { server: { tls } } }: Pooled): UpstreamTls {
+  return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
 }
 
 const HTTP1: readonly string[] = ["http/1.1"];

@@ -3,6 +3,7 @@
  * @module
  */
 import { concat } from "@std/bytes";
+import { WeirError } from "../errors.ts";
 import type { Response } from "../flow/response.ts";
 import type { Body } from "../streams/body.ts";
 import { bytesBody } from "../streams/bytes_body.ts";
@@ -20,6 +21,13 @@ type Read = ReadableStreamReadResult<Uint8Array>;
 export async function webBody(response: Response): Promise<Body | null> {
   const stream = response.takeWebBody();
   if (stream === null) return null;
+  if (stream.locked) {
+    throw new WeirError(
+      "weir",
+      "addon",
+      "The body of flow.response is used elsewhere: make a new Response for each flow.",
+    );
+  }
   const reader = stream.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -41,7 +49,9 @@ export async function webBody(response: Response): Promise<Body | null> {
   } finally {
     clearTimeout(timer);
   }
-  return bodyOf(resumed(chunks, pending, reader));
+  // It may fail before anybody gets to read on, and then it is no accident of the process.
+  pending.catch(() => {});
+  return bodyOf(resumed(chunks, pending, reader), { what: "The body of flow.response" });
 }
 
 /** The stream again: what was read, the read that was under way, and the rest. */

@@ -119,7 +119,9 @@ export class ChunkHookBody extends PulledBody {
     }
   }
 
+  /** One piece of an iterable; null is nothing there as well. */
   #bytesOf(made: unknown): Uint8Array | null | undefined {
+    if (made === null) return null;
     const bytes = asBytes(made);
     if (bytes === null) return this.#broken(notBytes(WHAT, made));
     return bytes.length === 0 ? null : bytes;

@@ -21,8 +21,8 @@ export type ChunkOutput =
   | null
   | undefined
   | void
-  | Iterable<BytesLike>
-  | AsyncIterable<BytesLike>;
+  | Iterable<BytesLike | null>
+  | AsyncIterable<BytesLike | null>;
 
 /** Called for each chunk, and once more with an empty chunk at the end. */
 export type ChunkHook = (chunk: Uint8Array) => ChunkOutput | PromiseLike<ChunkOutput>;

@@ -110,7 +110,8 @@ Deno.test("a message gives up its content when it is released, but not what a ho
 
 Deno.test("assigning what a hook was given is no change", () => {
   const message = new WebSocketMessage(false, true, new Uint8Array([1]));
-  message.content = message.content;
+  const shown = message.content;
+  message.content = shown;
   assertEquals(message[internals].changed, false);
 });
 

@@ -9,6 +9,7 @@ import { HpackDecoder } from "../../src/http2/hpack/decoder.ts";
 import { HpackEncoder } from "../../src/http2/hpack/encoder.ts";
 import { latin1Decode } from "../../src/http2/hpack/huffman.ts";
 import { settingsPayload } from "../../src/http2/settings.ts";
+import type { MemoryConn } from "../support/memory_conn.ts";
 import type { Body } from "../../src/streams/body.ts";
 
 export { Flag, FrameType };
@@ -50,11 +51,11 @@ export interface FrameConn {
 }
 
 /** The other end. */
-export class FramePeer {
+export class FramePeer<C extends FrameConn = MemoryConn> {
   readonly encoder = new HpackEncoder();
   readonly decoder = new HpackDecoder();
 
-  constructor(readonly conn: FrameConn) {}
+  constructor(readonly conn: C) {}
 
   send(type: number, flags: number, streamId: number, payload?: Uint8Array): Promise<void> {
     return this.conn.write(frameBytes(type, flags, streamId, payload));

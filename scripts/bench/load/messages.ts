@@ -2,7 +2,7 @@
  * Load tasks: WebSocket messages down and up, as many as there is room for.
  * @module
  */
-import { frames, MessageCounter } from "../websocket.ts";
+import { receive, send } from "../flood.ts";
 import { Client } from "./client.ts";
 import type { Target } from "./target.ts";
 
@@ -19,43 +19,27 @@ export interface MessagesResult {
   readonly seconds: number;
 }
 
-const BATCH = 64 * 1024;
 const HANDSHAKE = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /** Counts what a flooding origin gets through for some seconds. */
-export async function messagesDown({ target, size, seconds }: MessagesSpec): Promise<MessagesResult> {
-  const client = await open(target, `/flood/${size}`);
-  const counter = new MessageCounter();
-  const start = performance.now();
-  for (let now = start; now - start < seconds * 1000; now = performance.now()) {
-    const bytes = await client.wire.bytes();
-    if (bytes === null) throw new Error("The connection ended.");
-    counter.feed(bytes);
-  }
-  const taken = (performance.now() - start) / 1000;
-  client.close();
-  return { messages: counter.messages, bytes: counter.payload, seconds: taken };
+export function messagesDown(spec: MessagesSpec): Promise<MessagesResult> {
+  return run(spec, `/flood/${spec.size}`, receive);
 }
 
-/** Floods the origin for some seconds and waits until it has counted everything. */
-export async function messagesUp({ target, size, seconds }: MessagesSpec): Promise<MessagesResult> {
-  const client = await open(target, "/count");
-  const count = Math.max(1, Math.floor(BATCH / size));
-  const block = frames(size, count, true);
-  let messages = 0;
+/** Floods the origin for some seconds. */
+export function messagesUp(spec: MessagesSpec): Promise<MessagesResult> {
+  return run(spec, `/drain/${spec.size}`, send);
+}
+
+async function run(
+  { target, size, seconds }: MessagesSpec,
+  path: string,
+  task: typeof send,
+): Promise<MessagesResult> {
+  const client = await open(target, path);
   const start = performance.now();
-  while (performance.now() - start < seconds * 1000) {
-    await client.wire.write(block);
-    messages += count;
-  }
-  await client.wire.write(frames(1, 1, true));
-  const answer = new MessageCounter();
-  while (answer.messages === 0) {
-    const bytes = await client.wire.bytes();
-    if (bytes === null) throw new Error("The connection ended before everything was counted.");
-    answer.feed(bytes);
-  }
+  const messages = await task(client.wire, size, true, () => performance.now() - start > seconds * 1000);
   const taken = (performance.now() - start) / 1000;
   client.close();
   return { messages, bytes: messages * size, seconds: taken };

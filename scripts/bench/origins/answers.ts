@@ -5,12 +5,13 @@
  *     GET  /length/N     N bytes, with a content-length
  *     GET  /chunked/N    N bytes in chunks of 16 KiB; N is a multiple of 256 KiB
  *     POST /sink         reads the body, answers with its length
- *     GET  /flood/N      WebSocket: messages of N bytes without end
- *     GET  /count        WebSocket: counts messages and tells how many there were when one has a single byte
+ *     GET  /flood/N      WebSocket: messages of N bytes without end, as long as they are answered
+ *     GET  /drain/N      WebSocket: takes messages of N bytes and answers them (see `flood.ts`)
  * @module
  */
 import type { Head, Wire } from "../wire.ts";
-import { acceptKey, frames, MessageCounter, textFrame } from "../websocket.ts";
+import { receive, send } from "../flood.ts";
+import { acceptKey } from "../websocket.ts";
 
 const CHUNK = 16 * 1024;
 /** Written at once; a multiple of {@linkcode CHUNK}. */
@@ -33,7 +34,7 @@ export async function answer(request: Head, wire: Wire): Promise<void> {
   if (name === "chunked") return await sendChunked(wire, size);
   if (name === "sink") return await sink(request, wire);
   if (name === "flood") return await flood(request, wire, size);
-  if (name === "count") return await count(request, wire);
+  if (name === "drain") return await drain(request, wire, size);
   await wire.write("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
 }
 
@@ -55,20 +56,12 @@ async function sink(request: Head, wire: Wire): Promise<void> {
 
 async function flood(request: Head, wire: Wire, size: number): Promise<void> {
   await upgrade(request, wire);
-  const block = frames(size, Math.max(1, Math.floor(BLOCK / size)), false);
-  for (;;) await wire.write(block);
+  await send(wire, size, false, () => false);
 }
 
-async function count(request: Head, wire: Wire): Promise<void> {
+async function drain(request: Head, wire: Wire, size: number): Promise<void> {
   await upgrade(request, wire);
-  const counter = new MessageCounter();
-  for (;;) {
-    const bytes = await wire.bytes();
-    if (bytes === null) throw new Error("The client is gone.");
-    counter.feed(bytes);
-    if (counter.shortest === 1) break;
-  }
-  await wire.write(textFrame(String(counter.messages)));
+  await receive(wire, size, false, () => false);
 }
 
 async function upgrade(request: Head, wire: Wire): Promise<void> {

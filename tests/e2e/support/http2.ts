@@ -10,17 +10,17 @@
  * @module
  */
 import { PREFACE } from "../../../src/http2/frames.ts";
-import { Flag, type Frame, FramePeer, FrameType } from "../../http2/support.ts";
+import { Flag, type Frame, type FrameConn, FramePeer, FrameType, uint32 } from "../../http2/support.ts";
 import { Client } from "./client.ts";
 import { Origin, type OriginOptions } from "./origin.ts";
 import type { TestProxy } from "./proxy.ts";
 import { Events } from "./within.ts";
 import { Cut, type Wire } from "./wire.ts";
 
-export { Flag, FrameType };
+export { Flag, FrameType, uint32 };
 
 /** Frames over a socket. */
-export class WirePeer extends FramePeer {
+export class WirePeer extends FramePeer<FrameConn> {
   constructor(readonly wire: Wire) {
     super({ write: (bytes) => wire.send(bytes), readExactly: (count) => wire.readExactly(count) });
   }
@@ -138,7 +138,7 @@ export function requestTo(
 }
 
 /** Null at the connection's end. */
-async function nextFrame(peer: FramePeer): Promise<Frame | null> {
+async function nextFrame(peer: WirePeer): Promise<Frame | null> {
   try {
     return await peer.read();
   } catch (error) {

@@ -7,6 +7,7 @@ Deno.test("median is the middle value, whatever the order", () => {
   assertEquals(median([4, 1, 3, 2]), 2.5);
   assertEquals(median([10, 9, 100]), 10);
   assertEquals(median([]), NaN);
+  assertEquals(median([NaN, 3, NaN, 1, 2]), 2);
 });
 
 Deno.test("percentile takes the nearest rank", () => {
@@ -48,4 +49,5 @@ Deno.test("medians are taken of each key where it is there", () => {
 Deno.test("ratios are those of rounds that both sides have", () => {
   assertEquals(ratios([10, 20, 30], [5, 40]), [2, 0.5]);
   assertEquals(ratios([10], [5, 40]), [2]);
+  assertEquals(ratios([1, -1, 1], [0, 1, -1]), [NaN, NaN, NaN]);
 });

@@ -25,13 +25,13 @@ Deno.test("a row has the median, those of the details, CPU per request, each rou
   const weir = outcome("weir", [sample(900, 4, 0.1), sample(1000, 6, 0.2), sample(1100, 3, 0.3)]);
   const mitmdump = outcome("mitmdump", [sample(90, 40, 1), sample(125, 40, 1), sample(100, 40, 1)]);
   assertEquals(rows(JOB, [weir, mitmdump]), [
-    ["work", "weir", "1 000 req/s", "p99 4.00 ms", "200 µs/req", "", "p99 ms ≤ 5.00 met"],
+    ["work", "weir", "1 000 req/s", "p99 4.00 ms", "200 µs each", "", "p99 ms ≤ 5.00 met"],
     [
       "",
       "mitmdump",
       "100 req/s",
       "p99 40.0 ms",
-      "1 000 µs/req",
+      "1 000 µs each",
       "**10.0** (10.0, 8.00, 11.0)",
       "≥ 10.0 met",
     ],
