@@ -14,7 +14,10 @@ export interface Outcome {
   failure: string | null;
 }
 
-/** Measures `work` for all `peers`, `rounds` times, after a first time that does not count. */
+/**
+ * Measures `work` for all `peers`, `rounds` times, after a first time that does not count: connections are made, code
+ * is compiled, and a certificate authority is on the disk, as it is for users from their second start on.
+ */
 export async function measure(
   job: Case,
   work: Work,
@@ -28,16 +31,23 @@ export async function measure(
   }));
   await using stack = new AsyncDisposableStack();
   const kept = new Map<Peer, Running>();
-  const first = job.fresh ? 1 : 0;
-  for (let round = first; round <= rounds; round++) {
+  for (let round = 0; round <= rounds; round++) {
     for (const { peer, outcome } of contestants) {
       if (outcome.failure !== null) continue;
       try {
-        if (round === 0) kept.set(peer, stack.use(await peer.start(work, job.setup ?? {})));
+        if (round === 0) {
+          const running = await peer.start(work, job.setup ?? {});
+          if (job.fresh) await running[Symbol.asyncDispose]();
+          else {
+            kept.set(peer, stack.use(running));
+            await job.measure(warmUp(work), running, peer);
+          }
+          continue;
+        }
         const sample = job.fresh
           ? await measureFresh(job, work, peer)
-          : await job.measure(round === 0 ? warmUp(work) : work, kept.get(peer)!, peer);
-        if (round > 0) outcome.samples.push(sample);
+          : await job.measure(work, kept.get(peer)!, peer);
+        outcome.samples.push(sample);
         progress(`${job.name} / ${peer.name}: ${Math.round(sample.value * 100) / 100} ${job.unit}`);
       } catch (error) {
         outcome.failure = lastLine(error);
@@ -53,7 +63,7 @@ async function measureFresh(job: Case, work: Work, peer: Peer): Promise<Sample> 
   return await job.measure(work, running, peer);
 }
 
-/** A fraction of the work: connections are made, code is compiled. */
+/** A fraction of the work. */
 function warmUp(work: Work): Work {
   const { sizes } = work;
   return {

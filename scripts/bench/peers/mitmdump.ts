@@ -24,7 +24,14 @@ export const mitmdump: Peer = {
 
   async start({ folder }: Workshop, setup: Setup): Promise<Running> {
     const home = await Deno.makeTempDir({ dir: folder, prefix: "mitmdump-" });
-    const args = ["-q", "--ssl-insecure", "--listen-host", "127.0.0.1", "--set", `confdir=${home}`];
+    const args = [
+      "-q",
+      "--ssl-insecure",
+      "--listen-host",
+      "127.0.0.1",
+      "--set",
+      `confdir=${folder}/mitmdump-conf`,
+    ];
     if (setup.stream) args.push("--set", "stream_large_bodies=1");
     if (setup.hook !== undefined) {
       await Deno.writeTextFile(`${home}/hook.py`, HOOKS[setup.hook]);

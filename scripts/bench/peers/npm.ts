@@ -73,7 +73,7 @@ function nodeProxy({ name, version, program }: NodeProxy): Peer {
     },
 
     async start({ cache, folder }: Workshop, _setup: Setup): Promise<Running> {
-      const own = await Deno.makeTempDir({ dir: folder, prefix: `${name}-` });
+      const own = `${folder}/${name}-conf`;
       return await startForward("node", (port) => ["main.cjs", String(port), own], {
         cwd: home(cache),
         // Neither has a flag for the origin's self-signed certificate that holds everywhere.

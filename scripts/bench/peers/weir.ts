@@ -26,7 +26,7 @@ export const weir: Peer = {
 
   async start({ folder }: Workshop, setup: Setup): Promise<Running> {
     const home = await Deno.makeTempDir({ dir: folder, prefix: "weir-" });
-    const args = ["-q", "-k", "--set", `confdir=${home}/conf`];
+    const args = ["-q", "-k", "--set", `confdir=${folder}/weir-conf`];
     if (setup.stream) args.push("--set", "stream_large_bodies=1");
     if (setup.hook !== undefined) {
       await Deno.writeTextFile(`${home}/hook.js`, HOOKS[setup.hook]);
