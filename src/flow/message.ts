@@ -211,7 +211,9 @@ export abstract class Message {
 function bytesOf(value: BytesLike | null): Uint8Array {
   const bytes = value === null ? new Uint8Array() : asBytes(value);
   if (bytes === null) {
-    throw new TypeError(`The content of a message is bytes, a string or null; it was given ${nameOf(value)}.`);
+    throw new TypeError(
+      `The content of a message is bytes, a string or null; it was given ${nameOf(value)}.`,
+    );
   }
   return bytes;
 }

@@ -56,17 +56,15 @@ export class BodyPlan {
     if (reason !== null) return this.#stream(body, reason);
     const { over, reason: late } = this.#switchPoint();
     const mustBuffer = this.message[internals].stream === false;
-    let fits = true;
     const collected = await collect(body, {
       switchAt: over,
       onBytes: (count) => {
         this.#booked += count;
-        fits = this.#context.memory.take(count) || mustBuffer;
-        return fits;
+        return this.#context.memory.take(count) || mustBuffer;
       },
     });
     if (collected.kind === "whole") return this.#buffered(collected.bytes, collected.trailers);
-    this.#stream(collected.rest, fits ? late : "memory");
+    this.#stream(collected.rest, collected.held > over ? late : "memory");
   }
 
   /** The body for the other leg; null for none. Call once, after the last hook that may change it. */

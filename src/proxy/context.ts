@@ -20,8 +20,8 @@ export interface ProxyContext {
   readonly options: Options;
   readonly hooks: Dispatcher;
   readonly log: Log;
-  readonly pool: UpstreamPool;
-  readonly certificates: Certificates;
+  readonly pool: Pick<UpstreamPool, "acquire" | "connect">;
+  readonly certificates: Pick<Certificates, "prepare" | "offerFor">;
   readonly memory: MemoryBudget;
   /** Aborted when weir stops: idle connections close, running exchanges finish. */
   readonly stopping: AbortSignal;

@@ -142,7 +142,7 @@ Deno.test("exec: the status is the command's", async () => {
 Deno.test("exec: signals are passed on, and the command decides what they mean", async () => {
   await using dir = await directory();
   for (const [signal, name] of [["SIGTERM", "TERM"], ["SIGINT", "INT"], ["SIGUSR1", "USR1"]] as const) {
-    const script = `trap 'echo ${name}; kill $!; exit 9' ${name}; sleep 60 & echo ready; wait`;
+    const script = `trap 'echo ${name}; kill -KILL $!; exit 9' ${name}; sleep 60 & echo ready; wait`;
     const child = spawn(dir.path, ["--", "sh", "-c", script]);
     let text = "";
     const reader = child.stdout.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>);

@@ -1,0 +1,192 @@
+/**
+ * Both ends of an exchange as fakes that write down what reaches them, so that an exchange is tested as a transcript.
+ * @module
+ */
+import { WeirError } from "../../src/errors.ts";
+import { Headers } from "../../src/flow/headers.ts";
+import type {
+  IncomingExchange,
+  OutgoingExchange,
+  RequestHead,
+  ResponseHead,
+  UpstreamResponse,
+} from "../../src/flow/wire.ts";
+import { type Addon, Dispatcher } from "../../src/hooks/mod.ts";
+import type { Conn } from "../../src/net/conn.ts";
+import type { OptionChanges } from "../../src/options/registry.ts";
+import type { ProxyContext } from "../../src/proxy/context.ts";
+import { MemoryBudget } from "../../src/proxy/memory_budget.ts";
+import type { Acquired } from "../../src/proxy/upstream_pool.ts";
+import type { Body } from "../../src/streams/body.ts";
+import { addonHost, serverConn } from "../support/addon_host.ts";
+import { wholeText } from "../streams/support.ts";
+
+/** A context whose pool gives what `acquire` says. */
+export function proxyContext(
+  acquire: ProxyContext["pool"]["acquire"],
+  addons: readonly Addon[] = [],
+  options: OptionChanges = {},
+): { context: ProxyContext; lines: string[] } {
+  const host = addonHost();
+  const hooks = new Dispatcher(host.ctx);
+  hooks.setAddons(addons.map((addon, i) => ({ name: `addon${i + 1}`, hooks: addon, builtin: false })));
+  // Without listeners the values are there at once.
+  void host.options.update(options);
+  const unused = () => Promise.reject(new Error("This test has no such thing."));
+  const values = host.options.values;
+  const context: ProxyContext = {
+    options: values,
+    hooks,
+    log: host.ctx.log,
+    pool: { acquire, connect: unused },
+    certificates: { prepare: unused, offerFor: unused },
+    memory: new MemoryBudget(() => values.memory_limit),
+    stopping: new AbortController().signal,
+  };
+  return { context, lines: host.lines };
+}
+
+/** A head of a response. */
+export function responseHead(statusCode: number, fields: [string, string][] = []): ResponseHead {
+  return { statusCode, reason: "", httpVersion: "HTTP/1.1", headers: new Headers(fields) };
+}
+
+/** The client's leg. What is written to it goes into `log`: `> 200 body`, `> 100`, `abort killed`. */
+export class FakeIncoming implements IncomingExchange {
+  readonly head: RequestHead;
+  readonly body: Body | null;
+  aborted: WeirError | null = null;
+  /** The connection that `takeOver` gives. */
+  upgraded: Conn | null = null;
+  readonly #log: string[];
+  #gone: ((error: WeirError) => void) | null = null;
+  readonly #cut = Promise.withResolvers<never>();
+
+  constructor(
+    log: string[],
+    given: { method?: string; headers?: [string, string][]; body?: Body | null } = {},
+  ) {
+    this.#log = log;
+    this.#cut.promise.catch(() => {});
+    this.body = given.body ?? null;
+    this.head = {
+      method: given.method ?? "GET",
+      form: "absolute",
+      scheme: "http",
+      host: "a.example",
+      port: 80,
+      path: "/",
+      httpVersion: "HTTP/1.1",
+      headers: new Headers(given.headers ?? [["Host", "a.example"]]),
+    };
+  }
+
+  onGone(listener: (error: WeirError) => void): void {
+    this.#gone = listener;
+  }
+
+  /** The client goes away. */
+  leave(): void {
+    this.#gone?.(new WeirError("client", "closed", "The client has gone."));
+  }
+
+  informational(head: ResponseHead): Promise<void> {
+    this.#log.push(`> ${head.statusCode}`);
+    return Promise.resolve();
+  }
+
+  async respond(head: ResponseHead, body: Body | null): Promise<void> {
+    if (this.aborted) throw this.aborted;
+    const text = body === null ? Promise.resolve("") : wholeText(body);
+    this.#log.push(`> ${head.statusCode} ${(await Promise.race([text, this.#cut.promise])).trim()}`.trim());
+  }
+
+  takeOver(): Conn {
+    return this.upgraded!;
+  }
+
+  passOn(): boolean {
+    return false;
+  }
+
+  abort(error: WeirError): void {
+    if (this.aborted) return;
+    this.aborted = error;
+    this.body?.cancel(error);
+    this.#cut.reject(error);
+    this.#log.push(`abort ${error.code}`);
+  }
+}
+
+/** What a fake origin does with one request: answers, or fails. Its body is read before. */
+export type Origin = (
+  text: string,
+  head: RequestHead,
+  interim: (head: ResponseHead) => Promise<void> | void,
+) => UpstreamResponse | Promise<UpstreamResponse>;
+
+/** The origin's leg. Requests go into the log as `< GET / body`, what becomes of its place as `release` or `discard`. */
+export class FakeOutgoing implements OutgoingExchange {
+  readonly reused: boolean;
+  readonly sent: Promise<void> = Promise.resolve();
+  aborted: WeirError | null = null;
+  readonly #log: string[];
+  readonly #origin: Origin;
+  readonly #cut = Promise.withResolvers<never>();
+
+  constructor(log: string[], origin: Origin, reused: boolean) {
+    this.#log = log;
+    this.#origin = origin;
+    this.reused = reused;
+    this.#cut.promise.catch(() => {});
+  }
+
+  async send(
+    head: RequestHead,
+    body: Body | null,
+    onInformational: (head: ResponseHead) => Promise<void> | void,
+  ): Promise<UpstreamResponse> {
+    const text = body === null ? "" : await Promise.race([wholeText(body), this.#cut.promise]);
+    this.#log.push(`< ${head.method} ${head.path} ${text}`.trim());
+    const answer = Promise.resolve(this.#origin(text, head, onInformational));
+    return await Promise.race([answer, this.#cut.promise]);
+  }
+
+  abort(error: WeirError): void {
+    if (this.aborted) return;
+    this.aborted = error;
+    this.#cut.reject(error);
+    this.#log.push(`upstream abort ${error.code}`);
+  }
+}
+
+/** A place on a connection, for {@linkcode proxyContext}. */
+export function acquired(
+  log: string[],
+  origin: Origin,
+  given: { reused?: boolean; isUnprocessed?: (error: unknown) => boolean } = {},
+): Acquired & { exchange: FakeOutgoing } {
+  let returned = false;
+  const giveBack = (how: string) => {
+    if (!returned) log.push(how);
+    returned = true;
+  };
+  return {
+    exchange: new FakeOutgoing(log, origin, given.reused ?? false),
+    server: serverConn,
+    isUnprocessed: given.isUnprocessed ?? (() => false),
+    release: () => giveBack("release"),
+    discard: () => giveBack("discard"),
+  };
+}
+
+/** The hooks of an exchange, each of which goes into the log. */
+export function recorder(log: string[]): Addon {
+  const addon: Addon = {};
+  for (
+    const name of ["requestheaders", "request", "responseheaders", "response", "complete", "error"] as const
+  ) {
+    addon[name] = () => void log.push(name);
+  }
+  return addon;
+}
