@@ -11,8 +11,11 @@ const MIB = 1024 * 1024;
 const BODY = 256 * MIB;
 /** What weir may grow by while somebody stalls (contract section 4). */
 const GROWTH = 32 * MIB;
-/** What may leave the source: weir's own share of GROWTH, and the kernel's buffers of two loopback connections. */
-const DRAINED = 32 * MIB;
+/**
+ * What may leave the source: weir's own share of GROWTH, and what the kernel takes on two loopback connections, each up
+ * to the largest receive buffer of Linux (net.ipv4.tcp_rmem: 6 MiB, on large machines 32 MiB).
+ */
+const DRAINED = 96 * MIB;
 
 const STREAM = `import type { HttpFlow } from "weir";
 export function requestheaders(flow: HttpFlow) { flow.request.stream = HOOK; }
