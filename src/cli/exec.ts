@@ -33,26 +33,32 @@ export async function runCommand(init: ExecInit): Promise<number> {
   try {
     const env = await commandEnv({ ...init, directory }, Deno.env.toObject());
     const [name, ...args] = init.command;
-    let child: Deno.ChildProcess;
+    let child: Deno.ChildProcess | null = null;
+    // Listening comes first: a signal in the moment of starting would end weir, and leave the command alone.
+    const early: Deno.Signal[] = [];
+    const removeSignals = passSignals((signal) => {
+      if (child === null) early.push(signal);
+      else send(child, signal);
+    }, init.signals);
     try {
-      child = new Deno.Command(name, { args, env, clearEnv: true, stdin: "inherit" }).spawn();
+      const started = child = new Deno.Command(name, { args, env, clearEnv: true, stdin: "inherit" }).spawn();
+      for (const signal of early) send(started, signal);
+      void init.stopping.promise.then(() => send(started, "SIGTERM"));
+      return (await started.status).code;
     } catch (thrown) {
       const isMissing = thrown instanceof Deno.errors.NotFound;
       init.complain(isMissing ? `exec: ${name} is not found` : `exec: ${messageOf(thrown)}`);
       return isMissing ? NOT_FOUND : NOT_RUNNABLE;
+    } finally {
+      removeSignals();
     }
-    const removeSignals = passSignals(child, init.signals);
-    void init.stopping.promise.then(() => send(child, "SIGTERM"));
-    const { code } = await child.status;
-    removeSignals();
-    return code;
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
 }
 
 /** From now on signals are the command's matter. @returns removes the listeners. */
-function passSignals(child: Deno.ChildProcess, source: SignalSource): () => void {
+function passSignals(pass: (signal: Deno.Signal) => void, source: SignalSource): () => void {
   const isWindows = Deno.build.os === "windows";
   // Twice the same would be one too many: for many programs a second Ctrl-C means "at once".
   const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
@@ -60,7 +66,7 @@ function passSignals(child: Deno.ChildProcess, source: SignalSource): () => void
   const forwarded = isWindows ? [] : hasTerminal ? FORWARDED : [...KEYS, ...FORWARDED];
   const listeners: [Deno.Signal, () => void][] = [
     ...ignored.map((signal): [Deno.Signal, () => void] => [signal, () => {}]),
-    ...forwarded.map((signal): [Deno.Signal, () => void] => [signal, () => send(child, signal)]),
+    ...forwarded.map((signal): [Deno.Signal, () => void] => [signal, () => pass(signal)]),
   ];
   for (const [signal, listener] of listeners) source.addSignalListener(signal, listener);
   return () => {

@@ -22,6 +22,16 @@ export function describeLoadError(file: string, thrown: unknown): string {
   return `Addon ${placeOf(thrown) ?? placeInMessage(thrown) ?? file}: ${summaryOf(thrown)}`;
 }
 
+/** `Addon FILE:LINE: what (not awaited by any hook)` for what an addon threw behind its hooks' backs. */
+export function describeStrayError(addon: string, thrown: unknown): string {
+  return `Addon ${placeOf(thrown) ?? addon}: ${summaryOf(thrown)} (not awaited by any hook)`;
+}
+
+/** True when a frame of the stack lies in an addon's file. */
+export function isFromAddon(thrown: unknown): boolean {
+  return placeOf(thrown) !== null;
+}
+
 /** All files that an error names: where the mistake may be put right. */
 export function filesIn(thrown: unknown): string[] {
   return [...new Set(textOf(thrown).match(FILE_URL)?.map(fromFileUrl) ?? [])];
@@ -57,6 +67,10 @@ function messageOf(thrown: unknown): string {
 
 /** Message and frames. A stack begins with the message, but for errors whose message was set later. */
 function textOf(thrown: unknown): string {
-  const stack = thrown instanceof Error ? (thrown.stack ?? "").replace(COLOUR, "") : "";
-  return `${messageOf(thrown)}\n${stack}`;
+  return `${messageOf(thrown)}\n${stackOf(thrown)}`;
+}
+
+/** The frames of an error; "" for what has none. */
+export function stackOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? "").replace(COLOUR, "") : "";
 }

@@ -34,7 +34,7 @@ function collect(value: unknown, into: Addon[]): void {
     throw new WeirError(
       "weir",
       "addon",
-      `the default export is ${typeof value}, not an object, a class or an array`,
+      `the default export is ${value === null ? "null" : typeof value}, not an object, a class or an array`,
     );
   }
 }

@@ -14,6 +14,7 @@ import { describeHookError, describeLoadError, filesIn } from "./describe.ts";
 import { Dispatcher, type LoadedAddon } from "./dispatch.ts";
 import { addonsOf, nearMisses } from "./exports.ts";
 import { filesOf, forgetExcept, hashOf, importModule, nextGeneration } from "./modules.ts";
+import { catchStrayErrors } from "./stray_errors.ts";
 import { FileWatcher } from "./watch.ts";
 
 /** What the manager needs of the option registry. */
@@ -63,6 +64,7 @@ export class AddonManager {
   readonly #options: OptionsHost;
   readonly #slots: Slot[] = [];
   readonly #watcher: FileWatcher;
+  readonly #ignoreStrayErrors: () => void;
   #isRunning = false;
   #closed = false;
   /** The reload that is going on; the next one waits for it. */
@@ -72,6 +74,10 @@ export class AddonManager {
     this.#ctx = ctx;
     this.#options = options;
     this.dispatcher = new Dispatcher(ctx);
+    this.#ignoreStrayErrors = catchStrayErrors({
+      log: (text) => ctx.log.error(text),
+      scripts: () => this.#slots.filter((slot) => slot.path !== null).map((slot) => slot.name),
+    });
     this.#watcher = new FileWatcher(
       () => void (this.#reloading = this.#reloading.then(() => this.#reloadChanged())),
       (directory, error) => ctx.log.warn(`Cannot watch ${directory} for changes of addons: ${error}`),
@@ -131,17 +137,19 @@ export class AddonManager {
   /** Stops watching. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ignoreStrayErrors();
     await this.#watcher.close();
     await this.#reloading;
   }
 
   async #import(slot: Slot, generation: number): Promise<Addon[]> {
-    this.#ctx.log.info(`Loading script ${slot.name}`);
     const path = slot.path!;
     if (hashOf(path) === null) throw new WeirError("weir", "addon", `No such script: ${slot.name}`);
     try {
       const module = await importModule(path, generation);
       const addons = addonsOf(module);
+      // Not before: a script that is missing or broken is told in one line.
+      this.#ctx.log.info(`Loading script ${slot.name}`);
       for (const addon of new Set([module as Addon, ...addons])) {
         for (const [name, hook] of nearMisses(addon)) {
           this.#ctx.log.warn(`Addon ${slot.name}: ${name} is no hook; did you mean ${hook}?`);

@@ -39,6 +39,9 @@ export interface UpstreamTls {
   readonly alpn: string | null;
 }
 
+/** How connections are made. */
+export type Dialer = Pick<UpstreamDialer, "dial" | "close">;
+
 interface Pooled {
   readonly key: string;
   readonly http: UpstreamConnection;
@@ -48,7 +51,7 @@ interface Pooled {
 
 export class UpstreamPool {
   readonly #init: DialerInit;
-  readonly #dialer: UpstreamDialer;
+  readonly #dialer: Dialer;
   /** Connections that can take a request: idle exclusive ones, and all shared ones. */
   readonly #ready = new Map<string, Pooled[]>();
   readonly #all = new Set<Pooled>();
@@ -60,9 +63,9 @@ export class UpstreamPool {
   #sweeper: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(init: DialerInit) {
+  constructor(init: DialerInit, dialer: Dialer = new UpstreamDialer(init)) {
     this.#init = init;
-    this.#dialer = new UpstreamDialer(init);
+    this.#dialer = dialer;
   }
 
   /**

@@ -26,6 +26,7 @@ export function proxyContext(
   acquire: ProxyContext["pool"]["acquire"],
   addons: readonly Addon[] = [],
   options: OptionChanges = {},
+  given: Partial<ProxyContext> = {},
 ): { context: ProxyContext; lines: string[] } {
   const host = addonHost();
   const hooks = new Dispatcher(host.ctx);
@@ -42,6 +43,7 @@ export function proxyContext(
     certificates: { prepare: unused, offerFor: unused },
     memory: new MemoryBudget(() => values.memory_limit),
     stopping: new AbortController().signal,
+    ...given,
   };
   return { context, lines: host.lines };
 }

@@ -170,6 +170,12 @@ Deno.test("empty output is nothing, wherever it comes from", async () => {
     () => undefined,
     () => [],
     () => ["", new Uint8Array(0)],
+    () => [null],
+    async (_chunk) => await Promise.resolve([null, ""]),
+    (_chunk) =>
+      (async function* () {
+        yield null;
+      })(),
     () => Promise.resolve(new Uint8Array(0)),
     async function* (chunks) {
       for await (const _ of chunks) yield new Uint8Array(0);

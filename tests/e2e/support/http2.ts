@@ -13,7 +13,6 @@ import { PREFACE } from "../../../src/http2/frames.ts";
 import { Flag, type Frame, type FrameConn, FramePeer, FrameType, uint32 } from "../../http2/support.ts";
 import { Client } from "./client.ts";
 import { Origin, type OriginOptions } from "./origin.ts";
-import type { TestProxy } from "./proxy.ts";
 import { Events } from "./within.ts";
 import { Cut, type Wire } from "./wire.ts";
 
@@ -86,6 +85,13 @@ export function http2Origin(
   return Http2Origin.listen(script, options);
 }
 
+/** A proxy, and whom clients trust behind it. */
+export interface TrustedProxy {
+  readonly port: number;
+  /** PEM of its CA. */
+  ca(): Promise<string>;
+}
+
 /** A client that speaks HTTP/2 through the proxy. */
 export class Http2Client implements AsyncDisposable {
   readonly peer: WirePeer;
@@ -95,7 +101,7 @@ export class Http2Client implements AsyncDisposable {
 
   /** Through CONNECT and TLS. */
   static async connect(
-    proxy: TestProxy,
+    proxy: TrustedProxy,
     { authority }: { authority: string },
     settings?: [number, number][],
   ): Promise<Http2Client> {
@@ -112,7 +118,7 @@ export class Http2Client implements AsyncDisposable {
   }
 
   /** With prior knowledge, on the listener's own connection. */
-  static async cleartext(proxy: TestProxy, settings?: [number, number][]): Promise<Http2Client> {
+  static async cleartext(proxy: TrustedProxy, settings?: [number, number][]): Promise<Http2Client> {
     return await Http2Client.#start(await Client.connect(proxy), settings);
   }
 

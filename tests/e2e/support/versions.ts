@@ -19,7 +19,7 @@ import { type Conn, dial, listen } from "../../../src/net/mod.ts";
 import type { Body } from "../../../src/streams/body.ts";
 import { clientHandshake, serverHandshake } from "../../../src/tls/mod.ts";
 import { serverCertificate } from "./certs.ts";
-import type { TestProxy } from "./proxy.ts";
+import type { TrustedProxy } from "./http2.ts";
 
 export type Version = Extract<HttpVersion, "HTTP/1.1" | "HTTP/2.0">;
 export const VERSIONS: readonly Version[] = ["HTTP/1.1", "HTTP/2.0"];
@@ -108,7 +108,7 @@ export class VersionClient implements AsyncDisposable {
 
   static async connect(
     version: Version,
-    proxy: TestProxy,
+    proxy: TrustedProxy,
     { authority }: { authority: string },
   ): Promise<VersionClient> {
     const plain = await dial("127.0.0.1", proxy.port, { side: "server" });

@@ -1,0 +1,76 @@
+import { assertEquals, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { newId } from "../../src/flow/connection.ts";
+import { TCP_HISTORY } from "../../src/flow/flow.ts";
+import { internals } from "../../src/flow/message.ts";
+import { Response } from "../../src/flow/response.ts";
+import { httpFlow, tcpFlow } from "../support/addon_host.ts";
+
+Deno.test("an id is unique, and stays", () => {
+  const [one, two] = [httpFlow(), httpFlow()];
+  assertEquals(one.id, one.id);
+  assertNotEquals(one.id, two.id);
+  assertNotEquals(newId(), newId());
+});
+
+Deno.test("flow.response takes a web Response, weir's own, and null", () => {
+  const flow = httpFlow();
+  assertEquals(flow.response, null);
+  flow.response = new globalThis.Response("x", { status: 403 });
+  const { response } = flow;
+  assertEquals([response instanceof Response, response?.statusCode], [true, 403]);
+  flow.response = null;
+  assertEquals(flow.response, null);
+  flow.response = response;
+  assertStrictEquals(flow.response, response);
+});
+
+Deno.test("a web Response that was used already is refused, and what was there stays", async () => {
+  const flow = httpFlow();
+  flow.response = new globalThis.Response(null, { status: 204 });
+  const used = new globalThis.Response("x");
+  await used.text();
+  assertThrows(() => flow.response = used, TypeError);
+  assertEquals(flow.response?.statusCode, 204);
+});
+
+Deno.test("warnings of request and response name the addon whose hook is running", () => {
+  const flow = httpFlow(), lines: string[] = [];
+  const state = flow[internals];
+  flow.request.content = "before there is a log";
+  state.log = { warn: (text) => void lines.push(text) };
+  flow.response = new globalThis.Response("x");
+  state.addon = "mine.ts";
+  flow.request.content = "x";
+  flow.response!.content = "x";
+  flow.request.stream = true;
+  assertEquals(flow.request[internals].streamSetBy, "mine.ts");
+  state.addon = null;
+  flow.request.content = "x";
+  assertEquals(lines.map((line) => line.slice(0, 14)), [
+    "mine.ts: The b",
+    "mine.ts: The b",
+    "The body has n",
+  ]);
+});
+
+Deno.test("kill acts once, on whoever runs the flow", () => {
+  const flow = httpFlow();
+  let kills = 0;
+  flow[internals].kill = () => kills++;
+  flow.kill();
+  flow.kill();
+  assertEquals([kills, flow[internals].killed], [1, true]);
+  tcpFlow().kill();
+});
+
+Deno.test("a TCP flow keeps its newest messages", () => {
+  const flow = tcpFlow();
+  for (let i = 0; i < TCP_HISTORY + 3; i++) {
+    flow.record({ fromClient: true, content: Uint8Array.of(i), timestamp: i });
+  }
+  assertEquals([flow.messages.length, flow.messages[0].timestamp, flow.messages.at(-1)!.timestamp], [
+    TCP_HISTORY,
+    3,
+    TCP_HISTORY + 2,
+  ]);
+});

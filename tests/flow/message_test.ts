@@ -1,0 +1,193 @@
+import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { Headers, type HeadersInit } from "../../src/flow/headers.ts";
+import { internals } from "../../src/flow/message.ts";
+import { Response } from "../../src/flow/response.ts";
+import { StoredBody } from "../../src/streams/store.ts";
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+/** A message with its body, and what it warns of. */
+function message(
+  mode: "pending" | "buffered" | "streamed",
+  given: { headers?: HeadersInit; raw?: Uint8Array; addon?: string } = {},
+): { message: Response; warnings: string[] } {
+  const warnings: string[] = [];
+  const headers = new Headers(given.headers);
+  const message = new Response({ statusCode: 200, reason: "", httpVersion: "HTTP/1.1", headers });
+  const state = message[internals];
+  state.mode = mode;
+  if (mode === "buffered") state.raw = given.raw ?? new Uint8Array();
+  state.flow = { addon: given.addon ?? null, warn: (text) => void warnings.push(text) };
+  return { message, warnings };
+}
+
+function buffered(raw: string | Uint8Array, headers: HeadersInit = {}) {
+  return message("buffered", { headers, raw: typeof raw === "string" ? utf8(raw) : raw });
+}
+
+Deno.test("content, text and size of a buffered body", () => {
+  const { message } = buffered("grün");
+  assertEquals([message.text, message.size], ["grün", 5]);
+  assertStrictEquals(message.content, message.rawContent);
+});
+
+Deno.test("content is decoded, once for the same bytes; rawContent and size are as on the wire", () => {
+  const raw = gzipSync("hello hello hello hello");
+  const { message } = buffered(raw, { "Content-Encoding": "gzip" });
+  assertEquals(message.text, "hello hello hello hello");
+  assertStrictEquals(message.content, message.content);
+  assertEquals([message.rawContent, message.size], [raw, raw.length]);
+});
+
+Deno.test("content that is assigned gets the coding again", () => {
+  const { message } = buffered(gzipSync("old"), { "Content-Encoding": "gzip" });
+  message.content = "new";
+  assertEquals(new TextDecoder().decode(gunzipSync(message.rawContent!)), "new");
+  assertEquals([message.text, message.headers.get("content-encoding")], ["new", "gzip"]);
+  message.rawContent = gzipSync("raw");
+  assertEquals(message.text, "raw");
+});
+
+Deno.test("a coding that cannot be undone: content is raw, with a warning; assigned, it goes plain and says so", () => {
+  const { message, warnings } = buffered("no gzip", { "Content-Encoding": "gzip" });
+  assertEquals(message.text, "no gzip");
+  assertMatch(warnings[0], /^Content-Encoding gzip could not be decoded/);
+  const unknown = buffered("x", { "Content-Encoding": "rot13" }).message;
+  unknown.content = "plain";
+  assertEquals([unknown.text, unknown.headers.has("content-encoding")], ["plain", false]);
+});
+
+Deno.test("an empty body is empty in any coding", () => {
+  const { message, warnings } = buffered("", { "Content-Encoding": "gzip" });
+  assertEquals([message.text, message.content?.length, warnings], ["", 0, []]);
+});
+
+Deno.test("null empties the body; a content-length that is there goes along", () => {
+  const { message } = buffered("abc", { "Content-Length": "3" });
+  message.content = null;
+  assertEquals([message.size, message.headers.get("content-length")], [0, "0"]);
+  message.text = "grün";
+  assertEquals(message.headers.get("content-length"), "5");
+  const without = buffered("abc").message;
+  without.text = "abcd";
+  assertEquals(without.headers.has("content-length"), false);
+});
+
+Deno.test("what is no bytes is refused, and changes nothing", () => {
+  const { message } = buffered("abc", { "Content-Encoding": "gzip" });
+  // deno-lint-ignore no-explicit-any -- what an addon in plain JavaScript may try
+  const wrong: any[] = [5, {}, [1], undefined];
+  for (const value of wrong) {
+    assertThrows(() => message.content = value, TypeError, "content of a message");
+    assertThrows(() => message.rawContent = value, TypeError, "content of a message");
+  }
+  assertEquals([message.rawContent, message.headers.get("content-encoding")], [utf8("abc"), "gzip"]);
+});
+
+const CHARSETS: [contentType: string | null, bytes: number[], string][] = [
+  [null, [0xc3, 0xbc], "ü"],
+  ["text/plain", [0xc3, 0xbc], "ü"],
+  ["text/plain; charset=ISO-8859-1", [0xfc], "ü"],
+  ['text/html; x=y; Charset = "windows-1252"; z', [0x80], "€"],
+  ["text/plain; charset=shift_jis", [0x83, 0x65], "テ"],
+  ["text/plain; charset=no-such", [0xc3, 0xbc], "ü"],
+  ["text/plain", [0xff], "\ufffd"],
+];
+for (const [type, bytes, text] of CHARSETS) {
+  Deno.test(`text of ${type ?? "no type"} is ${text}`, () => {
+    const { message } = buffered(Uint8Array.from(bytes), type === null ? {} : { "Content-Type": type });
+    assertEquals(message.text, text);
+  });
+}
+
+Deno.test("text is written as UTF-8; a content-type that says otherwise is corrected", () => {
+  const { message } = buffered("", { "Content-Type": 'text/html; charset="latin1"; x=y' });
+  message.text = "ü";
+  assertEquals([message.rawContent, message.headers.get("content-type")], [
+    utf8("ü"),
+    "text/html; charset=utf-8; x=y",
+  ]);
+  const right = buffered("", { "Content-Type": "text/html; charset=UTF-8" }).message;
+  right.text = "ü";
+  assertEquals(right.headers.get("content-type"), "text/html; charset=UTF-8");
+});
+
+const IGNORED: ["pending" | "streamed", RegExp][] = [
+  ["pending", /not been read yet.*request or response/],
+  ["streamed", /streamed.*set message\.stream to a function/],
+];
+for (const [mode, warning] of IGNORED) {
+  Deno.test(`content of a ${mode} body is null, and assigning it is ignored with a warning`, () => {
+    const { message: given, warnings } = message(mode, {
+      headers: {
+        "Content-Type": "text/plain; charset=latin1",
+        "Content-Length": "3",
+        "Content-Encoding": "gzip",
+      },
+    });
+    const before = [...given.headers.raw];
+    given.text = "x";
+    given.content = utf8("x");
+    given.rawContent = utf8("x");
+    assertEquals([given.content, given.text, given.rawContent, given.headers.raw], [
+      null,
+      null,
+      null,
+      before,
+    ]);
+    assertEquals(warnings.map((text) => warning.test(text)), [true, true, true]);
+  });
+}
+
+Deno.test("size of a streamed body is what has come so far", () => {
+  const { message: given } = message("streamed");
+  given[internals].received = 42;
+  assertEquals(given.size, 42);
+});
+
+Deno.test("content is the copy that was kept of a streamed body, once it is complete", () => {
+  const { message: given } = message("streamed", { headers: { "Content-Encoding": "gzip" } });
+  using stored = given[internals].stored = new StoredBody();
+  void stored.append(gzipSync("kept"));
+  assertEquals(given.content, null);
+  stored.end(null);
+  assertEquals(given.text, "kept");
+});
+
+Deno.test("stream is remembered with the addon that set it, as long as the body is pending", () => {
+  const { message: given, warnings } = message("pending", { addon: "one.ts" });
+  assertEquals(given.stream, false);
+  const hook = (chunk: Uint8Array) => chunk;
+  given.stream = hook;
+  assertStrictEquals(given.stream, hook);
+  assertEquals(given[internals].streamSetBy, "one.ts");
+  given.stream = false;
+  assertEquals([given[internals].stream, warnings], [false, []]);
+});
+
+Deno.test("stream that is set too late has no effect, and a warning says where it belongs", () => {
+  for (const mode of ["buffered", "streamed"] as const) {
+    const { message: given, warnings } = message(mode);
+    given.stream = mode === "buffered";
+    assertEquals([given.stream, given[internals].stream], [mode === "streamed", undefined]);
+    assertMatch(warnings[0], /too late.*requestheaders or responseheaders/);
+  }
+});
+
+Deno.test("stream refuses what it cannot be, a sync generator with what to write instead", () => {
+  const { message: given } = message("pending");
+  assertThrows(() => given.stream = function* () {}, TypeError, "async function*");
+  // deno-lint-ignore no-explicit-any -- what an addon in plain JavaScript may try
+  assertThrows(() => given.stream = 5 as any, TypeError, "message.stream");
+  assertEquals(given[internals].stream, undefined);
+});
+
+Deno.test("headers can be assigned as anything that makes some", () => {
+  const { message: given } = message("pending");
+  const mine = new Headers([["A", "1"]]);
+  given.headers = mine;
+  assertStrictEquals(given.headers, mine);
+  given.headers = new Headers({ B: "2" });
+  assertEquals(given.headers.raw, ["B", "2"]);
+});

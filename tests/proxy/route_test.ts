@@ -1,0 +1,72 @@
+import { assertEquals } from "@std/assert";
+import { Headers } from "../../src/flow/headers.ts";
+import type { RequestHead } from "../../src/flow/wire.ts";
+import { Route, type Target } from "../../src/proxy/route.ts";
+import { clientConn } from "../support/addon_host.ts";
+
+const ORIGIN: Target = { scheme: "https", host: "origin.example", port: 8443 };
+
+function head(given: Partial<RequestHead> = {}): RequestHead {
+  return {
+    method: "GET",
+    form: "origin",
+    scheme: "",
+    host: "",
+    port: 0,
+    path: "/a",
+    httpVersion: "HTTP/1.1",
+    headers: new Headers([["host", "asked.example"]]),
+    ...given,
+  };
+}
+
+function where({ scheme, host, port }: RequestHead): [string, string, number] {
+  return [scheme, host, port];
+}
+
+const REGULAR: [string, Partial<RequestHead>, [string, string, number]][] = [
+  ["as it says", { scheme: "http", host: "a.example", port: 81 }, ["http", "a.example", 81]],
+  ["https to 443", { scheme: "https", host: "a.example" }, ["https", "a.example", 443]],
+  ["http to 80", { scheme: "http", host: "a.example" }, ["http", "a.example", 80]],
+  ["http where nothing is said", { host: "weir.internal" }, ["http", "weir.internal", 80]],
+];
+for (const [what, given, expected] of REGULAR) {
+  Deno.test(`without a target a request goes where its own says: ${what}`, () => {
+    const route = new Route(clientConn, null);
+    assertEquals([route.hasTarget, where(route.resolve(head(given)))], [false, expected]);
+  });
+}
+
+Deno.test("with a target every request goes there, whatever it says of itself", () => {
+  const route = new Route(clientConn, ORIGIN);
+  assertEquals(route.hasTarget, true);
+  for (const given of [{}, { scheme: "http", host: "elsewhere.example", port: 80 }]) {
+    const resolved = route.resolve(head(given));
+    assertEquals(where(resolved), ["https", "origin.example", 8443]);
+    assertEquals(resolved.headers.get("host"), "asked.example");
+  }
+});
+
+Deno.test("a reverse proxy puts the origin into the Host field, the scheme's own port left out", () => {
+  const hosts = [ORIGIN, { ...ORIGIN, port: 443 }, {
+    ...ORIGIN,
+    scheme: "http" as const,
+    host: "::1",
+    port: 80,
+  }];
+  assertEquals(
+    hosts.map((target) => new Route(clientConn, target, { rewriteHost: true }).resolve(head()).headers.raw),
+    [["host", "origin.example:8443"], ["host", "origin.example"], ["host", "[::1]"]],
+  );
+});
+
+Deno.test("the client's SNI goes to the tunnel's own target alone", () => {
+  const route = new Route(clientConn, ORIGIN, { sni: "name.example" });
+  assertEquals(route.destination("https", "origin.example", 8443), { ...ORIGIN, sni: "name.example" });
+  assertEquals(route.destination("https", "moved.example", 8443).sni, null);
+  assertEquals(route.destination("https", "origin.example", 443).sni, null);
+});
+
+Deno.test("a scheme that is not https is http", () => {
+  assertEquals(new Route(clientConn, null).destination("ftp", "a.example", 21).scheme, "http");
+});
