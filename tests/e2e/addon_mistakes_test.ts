@@ -54,7 +54,7 @@ Deno.test("trailers may be given as an object", async () => {
     response: (flow: HttpFlow) => void (flow.response!.trailers = { "x-sum": "1" }),
   });
   const seen = await exchange(proxy, server.url());
-  assertEquals([seen.text, seen.trailers?.get("x-sum")], ["body", "1"]);
+  assertEquals([seen.text, seen.trailers], ["body", [["x-sum", "1"]]]);
 });
 
 Deno.test("an addon that answers with the response of an earlier flow sends its body again, each time", async () => {
@@ -69,9 +69,10 @@ Deno.test("an addon that answers with the response of an earlier flow sends its 
       kept ??= flow.response;
     },
   });
-  for (const copies of ["1", "1, 1", "1, 1"]) {
+  // The kept one stays as it is.
+  for (const copies of [["1"], ["1", "1"], ["1", "1"]]) {
     const seen = await exchange(proxy, server.url());
-    assertEquals([seen.text, seen.head.get("x-seen")], ["kept", copies]);
+    assertEquals([seen.text, seen.head.all("x-seen")], ["kept", copies]);
   }
   assertEquals(server.requests.length, 1);
 });

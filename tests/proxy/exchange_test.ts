@@ -1,43 +1,23 @@
+/** An exchange from its first hook to its last, as transcripts. @module */
 import { assertEquals, assertMatch } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
 import type { HttpFlow } from "../../src/flow/flow.ts";
-import type { UpstreamResponse } from "../../src/flow/wire.ts";
 import type { Addon } from "../../src/hooks/mod.ts";
-import type { OptionChanges } from "../../src/options/registry.ts";
 import { runExchange } from "../../src/proxy/exchange.ts";
-import { Route } from "../../src/proxy/route.ts";
-import type { Acquired } from "../../src/proxy/upstream_pool.ts";
-import { bytesBody } from "../../src/streams/bytes_body.ts";
-import { clientConn } from "../support/addon_host.ts";
 import { memoryConnPair } from "../support/memory_conn.ts";
-import { bodyOfPieces, TestBody, turn, utf8 } from "../streams/support.ts";
-import { acquired, FakeIncoming, type Origin, proxyContext, recorder, responseHead } from "./support.ts";
-
-const route = new Route(clientConn, null);
-
-function answer(text: string, statusCode = 200): UpstreamResponse {
-  const body = text === "" ? null : bytesBody(utf8(text));
-  return { head: responseHead(statusCode), body, upgraded: null };
-}
-
-const ok: Origin = () => answer("hello");
-
-interface Given {
-  request?: ConstructorParameters<typeof FakeIncoming>[1];
-  origin?: Origin;
-  addons?: readonly Addon[];
-  options?: OptionChanges;
-}
-
-/** Runs one exchange; gives its transcript. */
-async function transcript(given: Given = {}): Promise<string[]> {
-  const log: string[] = [];
-  const place = () => acquired(log, given.origin ?? ok);
-  const { context } = proxyContext(place, [recorder(log), ...given.addons ?? []], given.options);
-  await runExchange(context, new FakeIncoming(log, given.request), route);
-  assertEquals(context.memory.used, 0);
-  return log;
-}
+import { bodyOfPieces, TestBody } from "../streams/support.ts";
+import {
+  acquired,
+  answer,
+  FakeIncoming,
+  ok,
+  type Origin,
+  proxyContext,
+  recorder,
+  responseHead,
+  route,
+  transcript,
+} from "./support.ts";
 
 const MODES: [string, Addon[]][] = [
   ["buffered", []],
@@ -122,114 +102,6 @@ Deno.test("the origin's body is cancelled when an answer takes its place", async
 Deno.test("a response taken away by an addon cuts the client and runs error", async () => {
   const log = await transcript({ addons: [{ response: (flow) => void (flow.response = null) }] });
   assertEquals(log.slice(4), ["response", "upstream abort addon", "abort addon", "error", "release"]);
-});
-
-const KILLS: [string, string[]][] = [
-  ["requestheaders", ["requestheaders", "abort killed", "error"]],
-  ["request", ["requestheaders", "request", "abort killed", "error"]],
-  ["responseheaders", [
-    "< GET /",
-    "responseheaders",
-    "abort killed",
-    "upstream abort killed",
-    "discard",
-    "error",
-  ]],
-  ["response", ["response", "abort killed", "upstream abort killed", "discard", "error"]],
-];
-for (const [hook, expected] of KILLS) {
-  Deno.test(`flow.kill() in ${hook} cuts both sides, and error is the last hook`, async () => {
-    const log = await transcript({ addons: [{ [hook]: (flow: HttpFlow) => flow.kill() }] });
-    assertEquals(log.slice(-expected.length), expected);
-    assertEquals(log.includes("complete"), false);
-  });
-}
-
-Deno.test("flow.kill() while the request body is collected, and while the answer is awaited", async () => {
-  for (const stage of ["body", "answer"]) {
-    const log: string[] = [];
-    let flow!: HttpFlow;
-    const place = () => acquired(log, () => new Promise(() => {}));
-    const { context } = proxyContext(place, [{ requestheaders: (given) => void (flow = given) }]);
-    const body = new TestBody().push("a");
-    const incoming = new FakeIncoming(log, stage === "body" ? { method: "POST", body } : {});
-    const done = runExchange(context, incoming, route);
-    await turn();
-    flow.kill();
-    await done;
-    assertEquals(log.includes("abort killed"), true);
-    assertEquals([flow.error?.cause.code, context.memory.used], ["killed", 0]);
-  }
-});
-
-Deno.test("the client leaves while an addon's own answer is collected: its stream is cancelled", async () => {
-  const log: string[] = [];
-  const cancelled = Promise.withResolvers<void>();
-  const stream = new ReadableStream({
-    start: (controller) => controller.enqueue(utf8("first")),
-    cancel: () => cancelled.resolve(),
-  });
-  const { context } = proxyContext(() => acquired(log, ok), [
-    recorder(log),
-    { request: (flow) => flow.response = new Response(stream) },
-  ]);
-  const incoming = new FakeIncoming(log);
-  const done = runExchange(context, incoming, route);
-  await turn();
-  await turn();
-  assertEquals(log.at(-1), "responseheaders");
-  incoming.leave();
-  await done;
-  await cancelled.promise;
-  assertEquals(log.slice(-2), ["abort closed", "error"]);
-});
-
-Deno.test("an answer that is never sent has its stream cancelled", async () => {
-  const cancelled = Promise.withResolvers<void>();
-  const stream = new ReadableStream({ cancel: () => cancelled.resolve() });
-  const addon: Addon = {
-    request: (flow) => {
-      flow.response = new Response(stream);
-      flow.kill();
-    },
-  };
-  await transcript({ addons: [addon] });
-  await cancelled.promise;
-});
-
-Deno.test("the client leaves while weir connects: nobody waits, and the late connection is freed", async () => {
-  const log: string[] = [];
-  const connecting = Promise.withResolvers<Acquired>();
-  const { context } = proxyContext(() => connecting.promise, [recorder(log)]);
-  const incoming = new FakeIncoming(log);
-  const done = runExchange(context, incoming, route);
-  await turn();
-  incoming.leave();
-  await done;
-  assertEquals(log, ["requestheaders", "request", "abort closed", "error"]);
-  connecting.resolve(acquired(log, ok));
-  await turn();
-  assertEquals(log.slice(4), ["upstream abort closed", "discard"]);
-});
-
-Deno.test("killed in the very moment in which the connection is there: nothing is sent on it", async () => {
-  for (let turns = 0; turns < 8; turns++) {
-    const log: string[] = [];
-    let flow!: HttpFlow;
-    const connecting = Promise.withResolvers<Acquired>();
-    const { context } = proxyContext(() => connecting.promise, [{ request: (given) => void (flow = given) }]);
-    const done = runExchange(context, new FakeIncoming(log), route);
-    await turn();
-    connecting.resolve(acquired(log, () => new Promise(() => {})));
-    for (let i = 0; i < turns; i++) await Promise.resolve();
-    flow.kill();
-    await done;
-    assertEquals(log.filter((line) => line !== "< GET /"), [
-      "abort killed",
-      "upstream abort killed",
-      "discard",
-    ]);
-  }
 });
 
 const lost = () => new WeirError("server", "closed", "The server closed its connection.");

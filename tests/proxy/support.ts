@@ -2,6 +2,7 @@
  * Both ends of an exchange as fakes that write down what reaches them, so that an exchange is tested as a transcript.
  * @module
  */
+import { assertEquals } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
 import { Headers } from "../../src/flow/headers.ts";
 import type {
@@ -14,12 +15,15 @@ import type {
 import { type Addon, Dispatcher } from "../../src/hooks/mod.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import type { OptionChanges } from "../../src/options/registry.ts";
+import { runExchange } from "../../src/proxy/exchange.ts";
+import { Route } from "../../src/proxy/route.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
 import { MemoryBudget } from "../../src/proxy/memory_budget.ts";
 import type { Acquired } from "../../src/proxy/upstream_pool.ts";
 import type { Body } from "../../src/streams/body.ts";
-import { addonHost, serverConn } from "../support/addon_host.ts";
-import { wholeText } from "../streams/support.ts";
+import { bytesBody } from "../../src/streams/bytes_body.ts";
+import { addonHost, clientConn, serverConn } from "../support/addon_host.ts";
+import { utf8, wholeText } from "../streams/support.ts";
 
 /** A context whose pool gives what `acquire` says. */
 export function proxyContext(
@@ -148,6 +152,7 @@ export class FakeOutgoing implements OutgoingExchange {
     body: Body | null,
     onInformational: (head: ResponseHead) => Promise<void> | void,
   ): Promise<UpstreamResponse> {
+    if (this.aborted) this.#log.push("sent after its abort");
     const text = body === null ? "" : await Promise.race([wholeText(body), this.#cut.promise]);
     this.#log.push(`< ${head.method} ${head.path} ${text}`.trim());
     const answer = Promise.resolve(this.#origin(text, head, onInformational));
@@ -191,4 +196,32 @@ export function recorder(log: string[]): Addon {
     addon[name] = () => void log.push(name);
   }
   return addon;
+}
+
+/** Where requests go that say it themselves. */
+export const route = new Route(clientConn, null);
+
+/** What an origin answers. */
+export function answer(text: string, statusCode = 200): UpstreamResponse {
+  const body = text === "" ? null : bytesBody(utf8(text));
+  return { head: responseHead(statusCode), body, upgraded: null };
+}
+
+export const ok: Origin = () => answer("hello");
+
+export interface Given {
+  request?: ConstructorParameters<typeof FakeIncoming>[1];
+  origin?: Origin;
+  addons?: readonly Addon[];
+  options?: OptionChanges;
+}
+
+/** Runs one exchange; gives its transcript. */
+export async function transcript(given: Given = {}): Promise<string[]> {
+  const log: string[] = [];
+  const place = () => acquired(log, given.origin ?? ok);
+  const { context } = proxyContext(place, [recorder(log), ...given.addons ?? []], given.options);
+  await runExchange(context, new FakeIncoming(log, given.request), route);
+  assertEquals(context.memory.used, 0);
+  return log;
 }

@@ -205,6 +205,17 @@ Deno.test("discard closes an exclusive connection; so does release before the re
   assertEquals(fixture.events, ["disconnected", "disconnected"]);
 });
 
+Deno.test("a place is given back once: what its connection does afterwards is somebody else's", async () => {
+  await using fixture = new Fixture();
+  const first = await fixture.acquire();
+  await use(first);
+  const second = await fixture.acquire();
+  first.release();
+  first.discard();
+  await use(second);
+  assertEquals([fixture.dialer.dialled.length, fixture.dialer.closedConns], [1, []]);
+});
+
 Deno.test("a failed exchange leaves nothing in the pool", async () => {
   await using fixture = new Fixture();
   const place = await fixture.acquire();
