@@ -68,8 +68,9 @@ export function parseResponseHead(
 ): Parsed<ResponseHead> {
   const text = latin1(bytes, start, end);
   const line = text.slice(0, fieldsStart - 2);
-  // RFC 9112 §4: the space before an empty reason is often forgotten, and harmless.
-  const match = /^(\S*) ([1-9][0-9][0-9])(?: ([\t -~\x80-\xff]*))?$/.exec(line);
+  // RFC 9112 §4: the space before an empty reason is often forgotten, and harmless. What ends a line is no part of it; other
+  // control characters pass as in field values.
+  const match = /^(\S*) ([1-9][0-9][0-9])(?: (.*))?$/s.exec(line);
   if (match === null) throw malformed("server", `The server sent no valid status line: ${quoted(line)}.`);
   const httpVersion = parseVersion(match[1], "server");
   const raw = parseFields(text, fieldsStart, "server");

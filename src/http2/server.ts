@@ -11,6 +11,7 @@ import type { Body } from "../streams/body.ts";
 import { Code, isPassedOn, resetCode } from "./errors.ts";
 import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
+import { IDLE_TIMEOUT_MS, IdleWatch } from "./idle.ts";
 import { Link } from "./link.ts";
 import { readRequestHead } from "./request_head.ts";
 import { isBodyless, responseFields } from "./response_head.ts";
@@ -30,6 +31,8 @@ export interface ServeHttp2Options {
   signal?: AbortSignal;
   /** How long an incomplete head is waited for (default 30 s). */
   headTimeoutMs?: number;
+  /** How long a connection without streams is kept (default 5 min). */
+  idleTimeoutMs?: number;
 }
 
 /**
@@ -54,14 +57,21 @@ export async function serveHttp2(
   const session = new Session("server", {
     onPending: () => link.onPending(),
     onOver: () => link.onOver(),
+    onChange: () => idle.touch(),
     onStream: (stream) => running.size < MAX_HANDLERS ? new Opening(stream, conn, run) : null,
   });
   const link: Link = new Link(conn, session, options);
+  const idle = new IdleWatch(
+    options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+    () => session.streams.size,
+    () => session.drain(),
+  );
   const shutdown = () => session.drain();
   options.signal?.addEventListener("abort", shutdown);
   const closed = link.run();
   if (options.signal?.aborted) shutdown();
   await closed;
+  idle.stop();
   options.signal?.removeEventListener("abort", shutdown);
   while (running.size > 0) await Promise.all(running);
 }

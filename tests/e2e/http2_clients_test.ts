@@ -6,6 +6,7 @@ import { Http2Client, http2Origin, requestTo } from "./support/http2.ts";
 import { Nginx } from "./support/nginx.ts";
 import { echo, origin, withLength } from "./support/origin.ts";
 import { startProxy, streamAll, type TestProxy } from "./support/proxy.ts";
+import { startWeir } from "./support/weir.ts";
 import { Events } from "./support/within.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -164,6 +165,30 @@ Deno.test("Node's client: 50 uploads at a time, echoed", async () => {
   assertEquals([text(stdout).trim(), text(stderr)], [
     JSON.stringify(Array.from({ length: 50 }, (_, i) => i * 1000)),
     "",
+  ]);
+});
+
+Deno.test("the dumper says the version of each leg", async () => {
+  await using nginx = await Nginx.start({ file: "hello" });
+  await using old = await origin(withLength("hello"), { tls: true });
+  await using weir = await startWeir({ args: ["-k", "--set", "http2_upstream=any"] });
+  const get = (version: string, url: string) => curl(version, "-k", "-x", weir.url, url);
+  const oldUrl = `https://${old.authority}/`;
+  await get("--http2", nginx.url("file"));
+  await get("--http1.1", nginx.url("file"));
+  await get("--http2", oldUrl);
+  await get("--http1.1", oldUrl);
+  await weir.stop();
+  const lines = weir.stdout.list.map((line) => line.replace(/^[\d.:]+: +| *(?=<<)| 5b \d+ms.*$/g, ""));
+  assertEquals(lines, [
+    `GET ${nginx.url("file")} HTTP/2.0`,
+    "<< HTTP/2.0 200 OK",
+    `GET ${nginx.url("file")} HTTP/1.1`,
+    "<< HTTP/2.0 200 OK",
+    `GET ${oldUrl} HTTP/2.0`,
+    "<< HTTP/1.1 200 OK",
+    `GET ${oldUrl}`,
+    "<< 200 OK",
   ]);
 });
 

@@ -108,7 +108,9 @@ const REFUSED_RESPONSES: Record<string, string> = {
   "a status code of four digits": "HTTP/1.1 2000 OK\r\n\r\n",
   "a status code below 100": "HTTP/1.1 099 OK\r\n\r\n",
   "two spaces before the code": "HTTP/1.1  200 OK\r\n\r\n",
-  "a control character in the reason": "HTTP/1.1 200 O\x07K\r\n\r\n",
+  "a NUL in the reason": "HTTP/1.1 200 O\0K\r\n\r\n",
+  "a bare CR in the reason": "HTTP/1.1 200 O\rK\r\n\r\n",
+  "a bare LF in the reason": "HTTP/1.1 200 O\nK\r\n\r\n",
   "an empty status line": "\r\n",
   "what is not HTTP at all": "SSH-2.0-OpenSSH_9.2\r\n\r\n",
   "a header block that is too long": `HTTP/1.1 200 OK\r\n${`A: ${"b".repeat(1000)}\r\n`.repeat(66)}\r\n`,
@@ -116,6 +118,11 @@ const REFUSED_RESPONSES: Record<string, string> = {
 for (const [what, text] of Object.entries(REFUSED_RESPONSES)) {
   Deno.test(`from a server, ${what} is refused with 502`, () => refused(text, 502, responseHead));
 }
+
+Deno.test("a server's reason and fields may have other control characters: they are no part of the framing", () => {
+  const { head: { reason, headers } } = responseHead("HTTP/1.1 200 \x1b[31mOK\x07\r\nA: \x1b[1mb\r\n\r\n");
+  assertEquals([reason, headers.get("a")], ["\x1b[31mOK\x07", "\x1b[1mb"]);
+});
 
 Deno.test("the bounds themselves are allowed", () => {
   const line = `GET /${"a".repeat(MAX_START_LINE - "GET / HTTP/1.1".length)} HTTP/1.1\r\n`;

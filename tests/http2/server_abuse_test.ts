@@ -14,6 +14,7 @@ import {
   pieces,
   POST,
   responseHead,
+  TestBody,
   uint32,
   utf8,
 } from "./support.ts";
@@ -250,3 +251,16 @@ Deno.test("a client that is slow but gets on keeps its connection", () =>
     }
     assertEquals((await peer.lines(10)).at(-1), "HEADERS 19 :status=204 +END");
   }, { headTimeoutMs: 100 }));
+
+Deno.test("a connection without streams is closed after the idle limit, one with a stream is not", () =>
+  withServer(
+    async (x) => {
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await x.respond(responseHead(), TestBody.of(["late"]));
+    },
+    async (peer) => {
+      await peer.request(1);
+      assertEquals(await peer.rest(), ["HEADERS 1 :status=200", "DATA 1 late +END", "GOAWAY 1 NO_ERROR"]);
+    },
+    { idleTimeoutMs: 50 },
+  ));
