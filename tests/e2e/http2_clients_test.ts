@@ -200,7 +200,7 @@ Deno.test(`headless Chromium loads a page with ${RESOURCES} parallel resources f
     files[`r${i}.js`] = `window.sum = (window.sum ?? 0) + ${i};\n//${"x".repeat(i * 500)}`;
   }
   const scripts = Object.keys(files).map((name) => `<script async src="/${name}"></script>`).join("\n");
-  files["page.html"] = `<!doctype html><title>page</title>${scripts}
+  files["page.html"] = `<!doctype html><title>page</title><link rel="icon" href="data:,">${scripts}
 <script>addEventListener("load", () => {
   const entries = performance.getEntriesByType("resource").filter(({ name }) => name.endsWith(".js"));
   fetch("/report?" + [window.sum, entries.length, ...new Set(entries.map((entry) => entry.nextHopProtocol))].join());

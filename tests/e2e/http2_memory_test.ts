@@ -9,11 +9,11 @@ import { Gate, standsStill } from "./support/within.ts";
 
 const MIB = 1024 * 1024;
 /** Enough to pass every window and buffer many times; by hand 1 GiB. */
-const BODY = Number(Deno.env.get("WEIR_TEST_BODY_MIB") ?? 64) * MIB;
+const BODY = Number(Deno.env.get("WEIR_TEST_BODY_MIB") ?? 128) * MIB;
 /** What weir may grow by while somebody stalls (contract section 4). */
 const GROWTH = 32 * MIB;
 /** What garbage may add that V8 has not collected yet while all goes at full speed; a body that is kept is larger. */
-const GARBAGE = 48 * MIB;
+const GARBAGE = 64 * MIB;
 /** What may leave the source over HTTP/2, whose windows are weir's; with HTTP/1 the kernel's buffers come on top. */
 const DRAINED = 8 * MIB;
 
