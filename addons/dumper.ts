@@ -164,7 +164,7 @@ function requestLine(flow: HttpFlow, detail: number): string {
   const colour = method === "GET" ? "green" : method === "DELETE" ? "red" : "magenta";
   const version = saysVersion(flow, httpVersion) ? ` ${httpVersion}` : "";
   return `${clientOf(flow)}: ${style(escapeControl(method), "bold", colour)} ${
-    style(escapeControl(url), "bold")
+    style(readable(url), "bold")
   }${version}`;
 }
 
@@ -176,7 +176,7 @@ function responseLine(flow: HttpFlow, detail: number): string {
   const pad = detail === 1 ? Math.max(0, clientOf(flow).length - 2 - version.length) : 0;
   // HTTP/2 has no reason phrase (RFC 9113 §8.3.2), but people know codes by theirs.
   const reason = flow.response!.reason || (httpVersion === "HTTP/2.0" ? reasonFor(statusCode) : "");
-  const status = [String(statusCode), escapeControl(reason)].filter((part) => part !== "")
+  const status = [String(statusCode), readable(reason)].filter((part) => part !== "")
     .map((part) => style(part, "bold", colour)).join(" ");
   const time = timeText(Date.now() - flow.timestampStart);
   const how = streamedBy === null ? "" : ` (streamed: ${streamedBy})`;
@@ -209,9 +209,18 @@ function messageLines(message: Message, detail: number): string[] {
 }
 
 function headerLines(headers: Headers): string[] {
-  return [...headers].map(([name, value]) =>
-    `    ${style(escapeControl(name), "blue")}: ${escapeControl(value)}`
-  );
+  return [...headers].map(([name, value]) => `    ${style(escapeControl(name), "blue")}: ${readable(value)}`);
+}
+
+/** Heads hold a character per byte (RFC 9110 §5.5), but what is not ASCII in them is mostly UTF-8. */
+function readable(text: string): string {
+  if (!/[\x80-\xff]/.test(text) || /[\u0100-\uffff]/.test(text)) return escapeControl(text);
+  try {
+    const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
+    return escapeControl(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return escapeControl(text);
+  }
 }
 
 function conversationLines(content: Uint8Array, detail: number): string[] {

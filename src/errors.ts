@@ -35,11 +35,14 @@ export type ErrorCode =
   /** A mistake in weir itself. */
   | "internal";
 
-/** An error with a side, a code and a cause; `statusCode` is what the client is told if nothing was sent yet. */
+/** An error with a side, a code and a cause. */
 export class WeirError extends Error {
   override readonly name = "WeirError";
+  /** Who is at fault. */
   readonly side: Side;
+  /** What kind of failure it is, for programs; `message` is for people. */
   readonly code: ErrorCode;
+  /** What the client is told if nothing was sent yet: 400 to 599. */
   readonly statusCode: number;
 
   constructor(

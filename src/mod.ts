@@ -47,6 +47,7 @@ export type {
   AddonOptions,
   CertificateFormat,
   Context,
+  EventHandlers,
   Loader,
   OptionType,
   OptionValue,
@@ -57,11 +58,12 @@ export type { ClientHelloData, EventHooks, LifeHooks, ServerConnectionData } fro
 export type { ErrorCode, Side, WeirError } from "./errors.ts";
 export type { Address, TlsInfo } from "./net/conn.ts";
 export type { ClientConnection, ServerConnection } from "./flow/connection.ts";
-export type { Flow, FlowError, HttpFlow, TcpFlow, TcpMessage } from "./flow/flow.ts";
+export type { BaseFlow, Flow, FlowError, HttpFlow, TcpFlow, TcpMessage } from "./flow/flow.ts";
 export { Headers, type HeadersInit } from "./flow/headers.ts";
 export type { Message, StreamedBy } from "./flow/message.ts";
 export type { Request } from "./flow/request.ts";
-export { reasonFor, type Response } from "./flow/response.ts";
+export type { Response } from "./flow/response.ts";
+export { reasonFor } from "./flow/status.ts";
 export type { WebSocketData, WebSocketMessage } from "./flow/websocket.ts";
 export type { HttpVersion } from "./flow/wire.ts";
 
@@ -71,8 +73,10 @@ export type {
   ChunkOutput,
   CodedMessage,
   GeneratorHook,
+  HookFunction,
   Replacement,
   Replacements,
+  StagePair,
   StreamHook,
   StreamPair,
   StreamValue,

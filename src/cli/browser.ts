@@ -7,7 +7,8 @@
  */
 import { createHash, X509Certificate } from "node:crypto";
 import { WeirError } from "../errors.ts";
-import { settlesWithin } from "../proxy/timing.ts";
+import { settlesWithin } from "../timing.ts";
+import { sendSignal } from "./signals.ts";
 
 /** Names on PATH (Linux, BSD). */
 const COMMANDS = [
@@ -142,8 +143,8 @@ export async function launchBrowser(
   return {
     ended,
     async close() {
-      kill(child, "SIGTERM");
-      if (!await settlesWithin(CLOSE_MS, child.status)) kill(child, "SIGKILL");
+      sendSignal(child, "SIGTERM");
+      if (!await settlesWithin(CLOSE_MS, child.status)) sendSignal(child, "SIGKILL");
       await ended;
     },
   };
@@ -158,13 +159,5 @@ async function removeProfile(profile: string): Promise<void> {
       if (error instanceof Deno.errors.NotFound) return;
       await new Promise((resolve) => setTimeout(resolve, REMOVE_PAUSE));
     }
-  }
-}
-
-function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
-  try {
-    child.kill(signal);
-  } catch {
-    // It has ended already.
   }
 }

@@ -7,7 +7,7 @@
  */
 import { messageOf } from "../errors.ts";
 import { commandEnv } from "./exec_env.ts";
-import type { SignalSource } from "./signals.ts";
+import { listenFor, sendSignal, type SignalHandler, type SignalSource } from "./signals.ts";
 
 /** How a command is run. */
 export interface ExecInit {
@@ -38,12 +38,12 @@ export async function runCommand(init: ExecInit): Promise<number> {
     const early: Deno.Signal[] = [];
     const removeSignals = passSignals((signal) => {
       if (child === null) early.push(signal);
-      else send(child, signal);
+      else sendSignal(child, signal);
     }, init.signals);
     try {
       const started = child = new Deno.Command(name, { args, env, clearEnv: true, stdin: "inherit" }).spawn();
-      for (const signal of early) send(started, signal);
-      void init.stopping.promise.then(() => send(started, "SIGTERM"));
+      for (const signal of early) sendSignal(started, signal);
+      void init.stopping.promise.then(() => sendSignal(started, "SIGTERM"));
       return (await started.status).code;
     } catch (thrown) {
       const isMissing = thrown instanceof Deno.errors.NotFound;
@@ -64,20 +64,8 @@ function passSignals(pass: (signal: Deno.Signal) => void, source: SignalSource):
   const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
   const ignored: readonly Deno.Signal[] = isWindows ? ["SIGINT", "SIGBREAK"] : hasTerminal ? KEYS : [];
   const forwarded = isWindows ? [] : hasTerminal ? FORWARDED : [...KEYS, ...FORWARDED];
-  const listeners: [Deno.Signal, () => void][] = [
-    ...ignored.map((signal): [Deno.Signal, () => void] => [signal, () => {}]),
-    ...forwarded.map((signal): [Deno.Signal, () => void] => [signal, () => pass(signal)]),
-  ];
-  for (const [signal, listener] of listeners) source.addSignalListener(signal, listener);
-  return () => {
-    for (const [signal, listener] of listeners) source.removeSignalListener(signal, listener);
-  };
-}
-
-function send(child: Deno.ChildProcess, signal: Deno.Signal): void {
-  try {
-    child.kill(signal);
-  } catch {
-    // It has ended already.
-  }
+  return listenFor(source, [
+    ...ignored.map((signal): SignalHandler => [signal, () => {}]),
+    ...forwarded.map((signal): SignalHandler => [signal, () => pass(signal)]),
+  ]);
 }

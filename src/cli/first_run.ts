@@ -15,9 +15,10 @@ export function proxyUrlOf(listening: readonly Listening[]): string | null {
   return `http://${hostPort({ ...address, hostname: ANY[address.hostname] ?? address.hostname })}`;
 }
 
-/** True when there is a CA. */
+/** True when there is a CA, weir's or mitmproxy's. */
 export async function hasAuthority(confdir: string): Promise<boolean> {
-  return await Deno.stat(`${confdir}/weir-ca.pem`).then(() => true, () => false);
+  const isThere = (name: string) => Deno.stat(`${confdir}/${name}`).then(() => true, () => false);
+  return await isThere("weir-ca.pem") || await isThere("mitmproxy-ca.pem");
 }
 
 /** What to say of the CA that was just made. */

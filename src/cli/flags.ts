@@ -133,7 +133,7 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
       for (const [name, text] of PRESETS[long]) presets.push({ flag, name, value: text, next: null });
     } else if (long === "--set") {
       const spec = value ?? valueBehind(argv, i++);
-      if (!spec) throw new UsageError("--set needs NAME=VALUE");
+      if (!spec || spec.startsWith("=")) throw new UsageError("--set needs NAME=VALUE");
       const equals = spec.indexOf("=");
       const name = equals < 0 ? spec : spec.slice(0, equals);
       pending.push({ flag, name, value: equals < 0 ? null : spec.slice(equals + 1), next: null });

@@ -142,7 +142,7 @@ async function start(
       browser,
       complain,
       command: around.team ? null : exec?.command ?? null,
-      team: around.team ?? teamOf(options.values.workers, argv, log),
+      team: around.team ?? teamOf(options.values.workers, argv, log, stopping.resolve),
     });
   } catch (error) {
     // What is open must be closed, but the first error is the one to tell.

@@ -1,5 +1,6 @@
 /**
- * Signals that end weir. SIGPIPE needs nothing: Deno ignores it, and a write to a closed pipe is an error like others.
+ * Signals: those that end weir, and those that it passes on. SIGPIPE needs nothing: Deno ignores it, and a write to a
+ * closed pipe is an error like others.
  * @module
  */
 
@@ -33,12 +34,25 @@ export function onStopSignal(
     if (!first()) source.exit(INTERRUPTED);
   };
   // Windows has no SIGTERM to listen for; closing the console window is SIGBREAK or SIGHUP.
-  const listeners: [Deno.Signal, () => void][] = [
-    ["SIGINT", interrupt],
-    [os === "windows" ? "SIGBREAK" : "SIGTERM", first],
-  ];
-  for (const [signal, listener] of listeners) source.addSignalListener(signal, listener);
+  return listenFor(source, [["SIGINT", interrupt], [os === "windows" ? "SIGBREAK" : "SIGTERM", first]]);
+}
+
+/** A signal and what is done at it. */
+export type SignalHandler = readonly [signal: Deno.Signal, handler: () => void];
+
+/** Listens for signals. @returns removes the listeners. */
+export function listenFor(source: SignalSource, handlers: readonly SignalHandler[]): () => void {
+  for (const [signal, handler] of handlers) source.addSignalListener(signal, handler);
   return () => {
-    for (const [signal, listener] of listeners) source.removeSignalListener(signal, listener);
+    for (const [signal, handler] of handlers) source.removeSignalListener(signal, handler);
   };
+}
+
+/** Sends a signal to a process that may have ended already. */
+export function sendSignal(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch {
+    // It has ended.
+  }
 }

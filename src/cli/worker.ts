@@ -37,6 +37,9 @@ const alone: Team = {
   stop: () => Promise.resolve(),
 };
 
+// An addon that calls Deno.exit ends a worker without another word.
+self.addEventListener("unload", () => tell({ kind: "ended", status: Deno.exitCode }));
+
 self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   if (data.kind === "stop") return stop.arrive();
   const { addresses } = data;

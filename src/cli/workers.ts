@@ -33,14 +33,17 @@ interface Running {
   readonly ended: Promise<number>;
 }
 
-/** The first isolate's team: `count` isolates in all, itself among them. */
-export function teamOf(count: number, argv: readonly string[], log: TermLog): Team {
+/**
+ * The first isolate's team: `count` isolates in all, itself among them. `onEnd` is called when one ends that was not
+ * told to: its addon wants weir to end, and the others must not go on without it.
+ */
+export function teamOf(count: number, argv: readonly string[], log: TermLog, onEnd: () => void): Team {
   const others: Running[] = [];
   return {
     async started(listening) {
       const addresses = listening.map(({ address }) => address);
       for (let i = 1; i < count; i++) {
-        others.push(startWorker({ kind: "start", argv, addresses }, i + 1, log));
+        others.push(startWorker({ kind: "start", argv, addresses }, i + 1, log, onEnd));
       }
       await Promise.all(others.map(({ ready }) => ready));
     },
@@ -52,7 +55,7 @@ export function teamOf(count: number, argv: readonly string[], log: TermLog): Te
   };
 }
 
-function startWorker(start: ToWorker, number: number, log: TermLog): Running {
+function startWorker(start: ToWorker, number: number, log: TermLog, onEnd: () => void): Running {
   // Unpacked, all of weir is this one file; as a worker it does what worker.ts does (scripts/compile/entry.ts).
   const module = buildKind() === "unpacked" ? "" : "./worker.ts";
   const worker = new Worker(new URL(module, import.meta.url), {
@@ -69,7 +72,10 @@ function startWorker(start: ToWorker, number: number, log: TermLog): Running {
   };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if (data.kind === "ready") ready.resolve();
-    else over(data.status);
+    else {
+      over(data.status);
+      onEnd();
+    }
   };
   worker.onerror = (event) => {
     event.preventDefault();

@@ -13,7 +13,9 @@ import type { WebSocketData } from "./websocket.ts";
 export interface FlowError {
   /** One sentence: what happened, with what. */
   readonly message: string;
+  /** When, in milliseconds since the epoch. */
   readonly timestamp: number;
+  /** Which side failed, and a code to act on. */
   readonly cause: WeirError;
 }
 
@@ -32,8 +34,10 @@ export class FlowState implements MessageOwner {
   }
 }
 
-abstract class BaseFlow {
+/** What HTTP and TCP flows have in common. */
+export abstract class BaseFlow {
   #id: string | null = null;
+  /** The connection that it came by. */
   readonly clientConn: ClientConnection;
   /** Null before weir has a connection for this flow. */
   serverConn: ServerConnection | null = null;
@@ -67,6 +71,7 @@ abstract class BaseFlow {
 /** One request and its response. */
 export class HttpFlow extends BaseFlow {
   readonly type = "http";
+  /** The request, as it came until an addon changes it. */
   readonly request: Request;
   /** Set when the exchange became a WebSocket connection. */
   websocket: WebSocketData | null = null;
@@ -91,15 +96,20 @@ export class HttpFlow extends BaseFlow {
       const { flow } = value[internals];
       this.#response = flow === null || flow === this[internals] ? value : value.copy();
     } else this.#response = value === null ? null : Response.fromWeb(value);
-    if (this.#response !== null) this.#response[internals].flow = this[internals];
+    if (this.#response === null) return;
+    const state = this.#response[internals];
+    state.flow = this[internals];
+    state.responseSetBy = this[internals].addon;
   }
 }
 
 /** Some bytes of a raw TCP conversation. */
 export interface TcpMessage {
+  /** From the client to the server, or back. */
   readonly fromClient: boolean;
   /** Assign other bytes in `tcp_message` to change what is sent; empty sends nothing. */
   content: Uint8Array;
+  /** When it came, in milliseconds since the epoch. */
   readonly timestamp: number;
 }
 
@@ -119,4 +129,5 @@ export class TcpFlow extends BaseFlow {
   }
 }
 
+/** Any flow; `type` tells which. */
 export type Flow = HttpFlow | TcpFlow;

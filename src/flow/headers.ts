@@ -68,16 +68,21 @@ export class Headers {
     return values;
   }
 
+  /** The values of `set-cookie`, which cannot be joined (RFC 9110 §5.3). */
   getSetCookie(): string[] {
     return this.getAll("set-cookie");
   }
 
+  /** True when there is a field of that name. */
   has(name: string): boolean {
     for (let i = 0; i < this.raw.length; i += 2) if (sameName(this.raw[i], name)) return true;
     return false;
   }
 
-  /** Replaces the first field of that name in its place (its case stays), removes the others; appends when there is none. */
+  /**
+   * Replaces the first field of that name in its place (its case stays), removes the others; appends when there is none.
+   * @throws {TypeError} as the constructor does.
+   */
   set(name: string, value: string): void {
     check(name, value);
     const { raw } = this;
@@ -98,11 +103,13 @@ export class Headers {
     if (!placed) raw.push(name, value);
   }
 
+  /** Adds a field at the end. @throws {TypeError} as the constructor does. */
   append(name: string, value: string): void {
     check(name, value);
     this.raw.push(name, value);
   }
 
+  /** Removes all fields of that name. */
   delete(name: string): void {
     const { raw } = this;
     let write = 0;
@@ -115,6 +122,7 @@ export class Headers {
     raw.length = write;
   }
 
+  /** Names, in their case, and values, in order; one pair for each field line. */
   *entries(): IterableIterator<[string, string]> {
     for (let i = 0; i < this.raw.length; i += 2) yield [this.raw[i], this.raw[i + 1]];
   }
@@ -135,6 +143,7 @@ export class Headers {
     for (const [name, value] of this.entries()) callback.call(thisArg, value, name, this);
   }
 
+  /** A copy that can be changed on its own. */
   clone(): Headers {
     return Headers.fromRaw(this.raw.slice());
   }
@@ -145,8 +154,13 @@ export function sameName(a: string, b: string): boolean {
   return a.length === b.length && (a === b || a.toLowerCase() === b.toLowerCase());
 }
 
+/** True for a token (RFC 9110 §5.6.2): what names of fields, methods and protocols are made of. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
 function check(name: string, value: string): void {
-  if (!TOKEN.test(name)) throw new TypeError(`Header name ${JSON.stringify(name)} is not a token.`);
+  if (!isToken(name)) throw new TypeError(`Header name ${JSON.stringify(name)} is not a token.`);
   if (!VALUE.test(value)) {
     throw new TypeError(`Value of header ${name} has a line break, a NUL or a character beyond Latin-1.`);
   }

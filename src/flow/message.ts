@@ -30,6 +30,8 @@ export interface MessageState {
   stored: StoredBody | null;
   /** Which addon assigned `stream`, for the log. */
   streamSetBy: string | null;
+  /** Which addon assigned the response that this is, for the log. */
+  responseSetBy: string | null;
   /** The flow it belongs to; null before it does. */
   flow: MessageOwner | null;
 }
@@ -73,6 +75,7 @@ export abstract class Message {
     received: 0,
     stored: null,
     streamSetBy: null,
+    responseSetBy: null,
     flow: null,
   };
 
@@ -82,6 +85,7 @@ export abstract class Message {
     this.timestampStart = timestampStart;
   }
 
+  /** Header fields. Assigning replaces all of them. */
   get headers(): Headers {
     return this.#headers;
   }
@@ -90,7 +94,10 @@ export abstract class Message {
     this.#headers = init instanceof Headers ? init : new Headers(init);
   }
 
-  /** Trailer fields (RFC 9110 §6.5), or null. Known once the body is read; set them earlier to send your own. */
+  /**
+   * Trailer fields (RFC 9110 §6.5), or null. Known once the body is read; set them earlier to send your own. A hook that a
+   * body is streamed through may set them as late as at its end.
+   */
   get trailers(): Headers | null {
     return this.#trailers;
   }
@@ -151,6 +158,14 @@ export abstract class Message {
         ? "The body is streamed, so assigning content has no effect; set message.stream to a function to change it."
         : "The body has not been read yet, so assigning content has no effect; do it in request or response.",
     );
+  }
+
+  /**
+   * Reads the copy that `store_streamed_bodies` keeps of a streamed body, from its start; while the body is on its way it
+   * waits for more. Null when there is no copy.
+   */
+  readStored(): ReadableStream<Uint8Array> | null {
+    return this[internals].stored?.readable() ?? null;
   }
 
   /** The body with its content codings taken off (RFC 9110 §8.4), or null when it is streamed or not read yet. */

@@ -2,11 +2,13 @@
  * A request as addons hold it (RFC 9110 §9; mitmproxy `http.Request`).
  * @module
  */
+import { authorityOf, defaultPort } from "./authority.ts";
 import { Message } from "./message.ts";
 import type { RequestHead } from "./wire.ts";
 
 /** A request. `host` and `port` say where it is sent; changing them changes the Host field with it. */
 export class Request extends Message {
+  /** As sent: methods are case-sensitive (RFC 9110 §9.1). */
   method: string;
   /** "http" or "https": whether the connection to the origin is encrypted. */
   scheme: string;
@@ -34,6 +36,7 @@ export class Request extends Message {
     this.#followHost();
   }
 
+  /** 1 to 65535. */
   get port(): number {
     return this.#port;
   }
@@ -70,15 +73,4 @@ export class Request extends Message {
   #followHost(): void {
     if (this.headers.has("host")) this.headers.set("host", this.authority);
   }
-}
-
-/** The port a scheme implies (RFC 9110 §4.2); 0 when it implies none. */
-export function defaultPort(scheme: string): number {
-  return scheme === "https" ? 443 : scheme === "http" ? 80 : 0;
-}
-
-/** Host and port as in a Host field (RFC 9110 §7.2). */
-export function authorityOf(host: string, port: number, scheme: string): string {
-  const name = host.includes(":") ? `[${host}]` : host;
-  return port === defaultPort(scheme) || port === 0 ? name : `${name}:${port}`;
 }

@@ -5,10 +5,12 @@
 import { nameOf } from "../streams/bytes.ts";
 import { Headers } from "./headers.ts";
 import { internals, Message } from "./message.ts";
+import { reasonFor } from "./status.ts";
 import type { ResponseHead } from "./wire.ts";
 
 /** A response: from the origin, or from an addon that assigned a web `Response` to `flow.response`. */
 export class Response extends Message {
+  /** 100 to 999. */
   statusCode: number;
   /** Reason phrase; HTTP/2 has none. */
   reason: string;
@@ -23,8 +25,7 @@ export class Response extends Message {
 
   /**
    * Takes over head and body of the web standard's class.
-   * @throws {TypeError} when it is none, its body was used already, or it is `Response.error()`, which has no status to
-   * send.
+   * @throws {TypeError} when it is none, its body was used already, or it is `Response.error()`, which has no status.
    */
   static fromWeb(web: globalThis.Response): Response {
     if (!isWebResponse(web)) {
@@ -79,63 +80,3 @@ function isWebResponse(value: unknown): value is globalThis.Response {
   return typeof status === "number" && typeof headers?.[Symbol.iterator] === "function" &&
     (body === null || typeof body?.getReader === "function");
 }
-
-/** The usual phrase for a status code (RFC 9110 §15), or "". */
-export function reasonFor(statusCode: number): string {
-  return REASONS[statusCode] ?? "";
-}
-
-const REASONS: Record<number, string> = {
-  100: "Continue",
-  101: "Switching Protocols",
-  103: "Early Hints",
-  200: "OK",
-  201: "Created",
-  202: "Accepted",
-  203: "Non-Authoritative Information",
-  204: "No Content",
-  205: "Reset Content",
-  206: "Partial Content",
-  300: "Multiple Choices",
-  301: "Moved Permanently",
-  302: "Found",
-  303: "See Other",
-  304: "Not Modified",
-  307: "Temporary Redirect",
-  308: "Permanent Redirect",
-  400: "Bad Request",
-  401: "Unauthorized",
-  402: "Payment Required",
-  403: "Forbidden",
-  404: "Not Found",
-  405: "Method Not Allowed",
-  406: "Not Acceptable",
-  407: "Proxy Authentication Required",
-  408: "Request Timeout",
-  409: "Conflict",
-  410: "Gone",
-  411: "Length Required",
-  412: "Precondition Failed",
-  413: "Content Too Large",
-  414: "URI Too Long",
-  415: "Unsupported Media Type",
-  416: "Range Not Satisfiable",
-  417: "Expectation Failed",
-  418: "I'm a teapot",
-  421: "Misdirected Request",
-  422: "Unprocessable Content",
-  425: "Too Early",
-  426: "Upgrade Required",
-  428: "Precondition Required",
-  429: "Too Many Requests",
-  431: "Request Header Fields Too Large",
-  451: "Unavailable For Legal Reasons",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  505: "HTTP Version Not Supported",
-  508: "Loop Detected",
-  511: "Network Authentication Required",
-};

@@ -3,6 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import type { History } from "../options/mod.ts";
 import { BytePool } from "./byte_pool.ts";
 import { internals } from "./message.ts";
 import { shortLivedCopy } from "./short_lived.ts";
@@ -32,6 +33,7 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 export class WebSocketMessage {
   /** Text (UTF-8) or binary. */
   readonly isText: boolean;
+  /** From the client to the server, or back. */
   readonly fromClient: boolean;
   /** An addon made it, with `inject`. */
   readonly injected: boolean;
@@ -152,12 +154,6 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** How much of a conversation is kept (`websocket_history`). */
-export interface WebSocketHistory {
-  readonly messages: number;
-  readonly bytes: number;
-}
-
 /** What `inject` and `close` act on: the relay of the connection. */
 export interface WebSocketControl {
   /** Resolves when the message was sent or dropped; see {@linkcode WebSocketData.inject}. */
@@ -180,14 +176,16 @@ export class WebSocketData {
   closedByClient: boolean | null = null;
   /** RFC 6455 §7.4; 1005: a Close frame without a code, 1006: the connection was lost. Null while it is open. */
   closeCode: number | null = null;
+  /** The text in the Close frame; null while it is open. */
   closeReason: string | null = null;
+  /** When the connection began, in milliseconds since the epoch. */
   readonly timestampStart: number = Date.now();
   /** When the connection ended, or null. */
   timestampEnd: number | null = null;
   /** @ignore */
   readonly [internals]: WebSocketState;
 
-  constructor(history: WebSocketHistory) {
+  constructor(history: History) {
     this[internals] = new WebSocketState(this, history);
   }
 
@@ -227,7 +225,7 @@ export function isCloseCode(code: number): boolean {
 /** What weir keeps on a connection, and does with its history. */
 class WebSocketState {
   readonly #data: WebSocketData;
-  readonly #history: WebSocketHistory;
+  readonly #history: History;
   /** Where the contents of messages come from, and go to when they are released. */
   readonly pool = new BytePool();
   #bytes = 0;
@@ -235,7 +233,7 @@ class WebSocketState {
   /** Called before there was a relay. */
   #early: ((control: WebSocketControl) => void)[] = [];
 
-  constructor(data: WebSocketData, history: WebSocketHistory) {
+  constructor(data: WebSocketData, history: History) {
     this.#data = data;
     this.#history = history;
   }

@@ -32,6 +32,7 @@ export type CertificateFormat = "pem" | "cer" | "p12";
 
 /** The running proxy. */
 export interface ProxyInfo {
+  /** weir's own: "0.1.0". */
   readonly version: string;
   /** Where it listens; empty before `running`. */
   readonly addresses: readonly Address[];

@@ -2,6 +2,7 @@
  * One clear line for what an addon threw: its file and line, the message, the hook.
  * @module
  */
+import { messageOf } from "../errors.ts";
 import { fromFileUrl } from "./generation.ts";
 
 /** A place in a file, as stacks and compilers write it: URL, generation, line, column. */
@@ -47,13 +48,13 @@ function placeOf(thrown: unknown): string | null {
 
 /** The compiler names files that an addon imports without their generation, and in the message only. */
 function placeInMessage(thrown: unknown): string | null {
-  for (const [, url, , line] of messageOf(thrown).matchAll(PLACE)) return `${fromFileUrl(url)}:${line}`;
+  for (const [, url, , line] of plainMessage(thrown).matchAll(PLACE)) return `${fromFileUrl(url)}:${line}`;
   return null;
 }
 
 /** The first line of the message, after the error's name where that says more than "Error". */
 function summaryOf(thrown: unknown): string {
-  const text = messageOf(thrown).split("\n", 1)[0]
+  const text = plainMessage(thrown).split("\n", 1)[0]
     .replace(/\s+at file:\/\/\S+$/, "")
     .replaceAll(/file:\/\/[^\s"']+/g, (url) => fromFileUrl(url));
   if (!(thrown instanceof Error) || /^(|Weir|Option)Error$/.test(thrown.name)) return text;
@@ -61,13 +62,13 @@ function summaryOf(thrown: unknown): string {
   return /^(\w*Error: |Module not found|Import )/.test(text) ? text : `${thrown.name}: ${text}`;
 }
 
-function messageOf(thrown: unknown): string {
-  return (thrown instanceof Error ? thrown.message : String(thrown)).replace(COLOUR, "");
+function plainMessage(thrown: unknown): string {
+  return messageOf(thrown).replace(COLOUR, "");
 }
 
 /** Message and frames. A stack begins with the message, but for errors whose message was set later. */
 function textOf(thrown: unknown): string {
-  return `${messageOf(thrown)}\n${stackOf(thrown)}`;
+  return `${plainMessage(thrown)}\n${stackOf(thrown)}`;
 }
 
 /** The frames of an error; "" for what has none. */

@@ -8,6 +8,7 @@
 import { HttpFlow, TcpFlow } from "../flow/flow.ts";
 import { internals } from "../flow/message.ts";
 import { snapshot } from "../flow/snapshot.ts";
+import { isThenable } from "../streams/iterators.ts";
 import type { Addon, Context } from "./addon.ts";
 import { describeHookError } from "./describe.ts";
 import { EVENT_HOOK_NAMES, type EventHookName, type EventHooks } from "./names.ts";
@@ -138,8 +139,4 @@ function remember(arg: unknown): (() => void) | null {
     return () => void (arg.error = error);
   }
   return null;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

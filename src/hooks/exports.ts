@@ -3,6 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { levenshtein } from "../options/nearest.ts";
 import type { Addon } from "./addon.ts";
 import { HOOK_NAMES, isHookName } from "./names.ts";
 
@@ -70,19 +71,5 @@ function functionNames(addon: object): Set<string> {
 function isNear(name: string, hook: string): boolean {
   const a = name.toLowerCase().replaceAll("_", ""), b = hook.replaceAll("_", "");
   // Short names are near too many words: "log" is no misspelt "load".
-  return a === b || (b.length > 6 && distanceAtMostTwo(a, b));
-}
-
-/** Levenshtein distance, cut off at two. */
-function distanceAtMostTwo(a: string, b: string): boolean {
-  if (Math.abs(a.length - b.length) > 2) return false;
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length] <= 2;
+  return a === b || (b.length > 6 && levenshtein(a, b) <= 2);
 }

@@ -6,7 +6,7 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** The tag at the end of a URL. */
-export const GENERATION = /\?weir=(\d+)/;
+const GENERATION = /\?weir=(\d+)/;
 
 /** The URL of a file in a generation. */
 export function tagged(path: string, generation: number): string {

@@ -8,7 +8,7 @@
  */
 import { resolve } from "node:path";
 import { WeirError } from "../errors.ts";
-import type { Options, OptionType, OptionValue } from "../options/mod.ts";
+import type { OptionRegistry } from "../options/mod.ts";
 import type { Addon, AddonExport, AddonModule, Context, Loader } from "./addon.ts";
 import { describeHookError, describeLoadError, filesIn } from "./describe.ts";
 import { Dispatcher, type LoadedAddon } from "./dispatch.ts";
@@ -16,21 +16,6 @@ import { addonsOf, nearMisses } from "./exports.ts";
 import { filesOf, forgetExcept, hashOf, importModule, nextGeneration } from "./modules.ts";
 import { catchStrayErrors } from "./stray_errors.ts";
 import { FileWatcher } from "./watch.ts";
-
-/** What the manager needs of the option registry. */
-export interface OptionsHost {
-  readonly values: Options;
-  names(): Iterable<string>;
-  /** Throws when the name is another owner's, or the default does not fit. The same owner keeps the value that was set. */
-  addOption(
-    name: string,
-    type: OptionType,
-    defaultValue: OptionValue,
-    help: string,
-    extras: { readonly owner: string },
-  ): void;
-  removeOption(name: string): void;
-}
 
 /** Where addons come from: a file, or something that is already in memory. */
 export type AddonSource =
@@ -61,7 +46,7 @@ interface Slot {
 export class AddonManager {
   readonly dispatcher: Dispatcher;
   readonly #ctx: Context;
-  readonly #options: OptionsHost;
+  readonly #options: OptionRegistry;
   readonly #slots: Slot[] = [];
   readonly #watcher: FileWatcher;
   readonly #ignoreStrayErrors: () => void;
@@ -70,7 +55,7 @@ export class AddonManager {
   /** The reload that is going on; the next one waits for it. */
   #reloading: Promise<void> = Promise.resolve();
 
-  constructor(ctx: Context, options: OptionsHost) {
+  constructor(ctx: Context, options: OptionRegistry) {
     this.#ctx = ctx;
     this.#options = options;
     this.dispatcher = new Dispatcher(ctx);

@@ -6,5 +6,5 @@ export type * from "./addon.ts";
 export { forAddons } from "./addon.ts";
 export * from "./names.ts";
 export { Dispatcher, type LoadedAddon } from "./dispatch.ts";
-export { AddonManager, type AddonSource, type OptionsHost } from "./loader.ts";
+export { AddonManager, type AddonSource } from "./loader.ts";
 export { describeHookError } from "./describe.ts";

@@ -31,25 +31,45 @@ export interface ServerConnectionData {
 
 /** Hooks that follow flows and connections, with the type of their first argument. */
 export interface EventHooks {
+  /** A client asks for a tunnel (CONNECT). Set `flow.response` to refuse it. */
   http_connect: HttpFlow;
+  /** The request's head is here, nothing of its body was read: decide `flow.request.stream` here. */
   requestheaders: HttpFlow;
+  /** The request is about to be forwarded: buffered, `content` is the whole body; streamed, null. */
   request: HttpFlow;
+  /** The response's head is here, nothing of its body was read: decide `flow.response.stream` here. */
   responseheaders: HttpFlow;
+  /** The response is about to be forwarded; `content` as in `request`. */
   response: HttpFlow;
+  /** All bytes were delivered, both ways. Every flow ends with this or with `error`. */
   complete: HttpFlow;
+  /** The exchange was cut: `flow.error` says why. */
   error: HttpFlow;
+  /** The connection became a WebSocket: `flow.websocket` is there. */
   websocket_start: HttpFlow;
+  /** A message is complete; it is the newest of `flow.websocket.messages`. */
   websocket_message: HttpFlow;
+  /** The WebSocket connection has ended: `closeCode` and `closeReason` say how. */
   websocket_end: HttpFlow;
+  /** A connection is passed on as raw bytes from here on. */
   tcp_start: TcpFlow;
+  /** Bytes of a raw connection are about to be forwarded; they are the newest of `flow.messages`. */
   tcp_message: TcpFlow;
+  /** Both directions of a raw connection have ended in order. */
   tcp_end: TcpFlow;
+  /** A raw connection broke: `flow.error` says why. */
   tcp_error: TcpFlow;
+  /** A client has begun a TLS handshake. */
   tls_clienthello: ClientHelloData;
+  /** A client's connection was accepted. */
   client_connected: ClientConnection;
+  /** A client's connection is closed. */
   client_disconnected: ClientConnection;
+  /** weir is about to connect to an origin. */
   server_connect: ServerConnectionData;
+  /** The connection to an origin is there; the TLS handshake, if any, comes next. */
   server_connected: ServerConnectionData;
+  /** The connection to an origin is closed, or its TLS handshake failed. */
   server_disconnected: ServerConnectionData;
 }
 
@@ -96,7 +116,7 @@ const EVENT_HOOKS: Record<EventHookName, true> = {
 const LIFE_HOOKS: Record<LifeHookName, true> = { load: true, configure: true, running: true, done: true };
 
 export const EVENT_HOOK_NAMES = Object.keys(EVENT_HOOKS) as EventHookName[];
-export const LIFE_HOOK_NAMES = Object.keys(LIFE_HOOKS) as LifeHookName[];
+const LIFE_HOOK_NAMES = Object.keys(LIFE_HOOKS) as LifeHookName[];
 export const HOOK_NAMES: readonly HookName[] = [...LIFE_HOOK_NAMES, ...EVENT_HOOK_NAMES];
 
 /** True for the name of a hook. */

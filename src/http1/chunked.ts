@@ -4,9 +4,10 @@
  * @module
  */
 import type { Side } from "../errors.ts";
+import { MAX_FIELD_BLOCK } from "../flow/limits.ts";
 import { latin1, parseFields } from "./fields.ts";
 import { HeadScanner } from "./head_scanner.ts";
-import { malformed, MAX_FIELD_BLOCK, tooLarge } from "./refusal.ts";
+import { malformed, tooLarge } from "./refusal.ts";
 
 /** Extensions of one chunk beyond this are an attack (contract §5). */
 export const MAX_CHUNK_EXTENSION = 4 * 1024;

@@ -22,6 +22,8 @@ export class Http1Connection {
   readonly #conn: Conn;
   readonly #leg: ClientLeg;
   #state: "idle" | "busy" | "closed" = "idle";
+  #upgraded = false;
+  /** Exchanges that ran to their end here. */
   #served = 0;
 
   constructor(conn: Conn) {
@@ -32,7 +34,10 @@ export class Http1Connection {
       output: new Output(conn),
       scanner: new HeadScanner("server", true),
       onOver: (reusable) => this.#over(reusable),
-      onUpgraded: () => this.#unusable(),
+      onUpgraded: () => {
+        this.#upgraded = true;
+        this.#unusable();
+      },
     };
     this.#watch();
   }
@@ -42,9 +47,9 @@ export class Http1Connection {
     return this.#state === "idle";
   }
 
-  /** Exchanges that ran to their end here. */
-  get served(): number {
-    return this.#served;
+  /** The connection is another protocol's now, and whoever took it over closes it. */
+  get upgraded(): boolean {
+    return this.#upgraded;
   }
 
   /** Starts an exchange. One at a time: only while {@linkcode reusable}. */

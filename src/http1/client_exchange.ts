@@ -5,6 +5,7 @@
  */
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
+import { MAX_INTERIM } from "../flow/limits.ts";
 import type { OutgoingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../flow/wire.ts";
 import { WeirError } from "../errors.ts";
 import { bodyOf, type BufferBody } from "./body.ts";
@@ -17,9 +18,6 @@ import type { ReadBuffer } from "./read_buffer.ts";
 import { cut, malformed } from "./refusal.ts";
 import { serialiseRequest } from "./serialise.ts";
 import { writeBody } from "./write_body.ts";
-
-/** Interim responses to one request: generous for progress reports, not for a server that sends nothing else. */
-const MAX_INTERIM = 100;
 
 /** What one exchange uses of its connection. */
 export interface ClientLeg {

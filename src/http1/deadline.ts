@@ -48,14 +48,3 @@ export class Deadline {
     this.#onExpired();
   }
 }
-
-/** Waits for `promise`, which never rejects, at most `milliseconds`; false when the time was over first. */
-export async function settlesWithin(promise: Promise<void>, milliseconds: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), milliseconds));
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

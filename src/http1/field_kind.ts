@@ -2,6 +2,7 @@
  * Which fields this codec has to know (RFC 9110 §7.6.1, RFC 9112 §6): looked up once per field, whole names at a time.
  * @module
  */
+import { isToken } from "../flow/headers.ts";
 
 /** What a field name means to one leg of an HTTP/1 connection. */
 export const FieldKind = {
@@ -49,15 +50,13 @@ const KNOWN = new Map<string, FieldKind>([
 const MAX_REMEMBERED = 1024;
 const remembered = new Map<string, FieldKind>();
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
 /** Kind of a field name in any case. */
 export function fieldKind(name: string): FieldKind {
   return remembered.get(name) ?? classify(name);
 }
 
 function classify(name: string): FieldKind {
-  const kind = TOKEN.test(name) ? KNOWN.get(name.toLowerCase()) ?? FieldKind.endToEnd : FieldKind.invalid;
+  const kind = isToken(name) ? KNOWN.get(name.toLowerCase()) ?? FieldKind.endToEnd : FieldKind.invalid;
   if (remembered.size < MAX_REMEMBERED && name.length <= 64) remembered.set(name, kind);
   return kind;
 }

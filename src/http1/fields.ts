@@ -20,12 +20,6 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
     .latin1Slice.call(bytes, start, end);
 }
 
-/** True when `text` is a token (RFC 9110 §5.6.2). */
-export function isToken(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (TOKEN_BYTE[text.charCodeAt(i)] !== 1) return false;
-  return text.length > 0;
-}
-
 /**
  * Parses field lines up to the empty line. `text` is the head as a string; a scanner has made sure that it ends with
  * an empty line and has no bare CR, bare LF or NUL. Gives name, value, name, value, ….

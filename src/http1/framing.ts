@@ -3,6 +3,7 @@
  * refuses, because two readers who repair differently are a request smuggled.
  * @module
  */
+import { hasNoBody } from "../flow/status.ts";
 import type { HttpVersion } from "../flow/wire.ts";
 import type { Side } from "../errors.ts";
 import type { FieldSummary } from "./field_kind.ts";
@@ -36,11 +37,6 @@ export function responseBodyLength(
   if (hasNoBody(requestMethod, statusCode)) return 0;
   // §6.3 rule 8: neither field, so the end of the connection is the end of the body.
   return declared ?? "close";
-}
-
-/** RFC 9110 §6.4.1: responses that end with their head whatever their fields say. */
-export function hasNoBody(requestMethod: string, statusCode: number): boolean {
-  return statusCode < 200 || statusCode === 204 || statusCode === 304 || requestMethod === "HEAD";
 }
 
 /** RFC 9110 §7.8, §9.3.6: after this head the connection carries something else. */

@@ -2,20 +2,14 @@
  * Request and response heads from bytes (RFC 9112 §3, §4): one way to write each, everything else is refused.
  * @module
  */
-import { Headers } from "../flow/headers.ts";
+import { authorityOf, defaultPort } from "../flow/authority.ts";
+import { Headers, isToken } from "../flow/headers.ts";
 import type { HttpVersion, RequestHead, ResponseHead } from "../flow/wire.ts";
 import type { Side } from "../errors.ts";
 import { FieldKind, fieldKind, FieldSummary } from "./field_kind.ts";
-import { isToken, latin1, parseFields } from "./fields.ts";
+import { latin1, parseFields } from "./fields.ts";
 import { malformed, quoted } from "./refusal.ts";
-import {
-  type Authority,
-  defaultPort,
-  formatAuthority,
-  parseAuthority,
-  parseTarget,
-  type Target,
-} from "./target.ts";
+import { type Authority, parseAuthority, parseTarget, type Target } from "./target.ts";
 
 /** A head and what its fields mean to this leg. */
 export interface Parsed<Head> {
@@ -108,7 +102,7 @@ function checkHost(target: Target, fields: FieldSummary, raw: string[], version:
     target.port = Math.max(host.port, 0);
   } else if (target.form === "absolute" && !agrees(host, target)) {
     const at = raw.findIndex((name, i) => i % 2 === 0 && fieldKind(name) === FieldKind.host);
-    raw[at + 1] = formatAuthority(target.scheme, target.host, target.port);
+    raw[at + 1] = authorityOf(target.host, target.port, target.scheme);
   }
 }
 

@@ -5,8 +5,8 @@
  * @module
  */
 import type { Conn } from "../net/conn.ts";
+import { settlesWithin } from "../timing.ts";
 import type { BufferBody } from "./body.ts";
-import { settlesWithin } from "./deadline.ts";
 import type { ReadBuffer } from "./read_buffer.ts";
 
 /** A client that has the response stops sending soon; after this its socket may be reset. */
@@ -29,7 +29,7 @@ export async function lingeringClose(conn: Conn, buffer: ReadBuffer): Promise<vo
       buffer.start = buffer.end;
       const left = until - performance.now();
       if (buffer.finished || discarded > LINGER_BYTES || left <= 0) break;
-      if (!await settlesWithin(buffer.read(), left)) break;
+      if (!await settlesWithin(left, buffer.read())) break;
     }
   } catch {
     // The client is gone already.
@@ -48,7 +48,7 @@ export async function drain(body: BufferBody): Promise<boolean> {
       if (piece !== undefined) {
         drained += piece.length;
         if (drained > DRAIN_BYTES) return false;
-      } else if (!await settlesWithin(body.fill(), Math.max(1, until - performance.now()))) return false;
+      } else if (!await settlesWithin(Math.max(1, until - performance.now()), body.fill())) return false;
     }
   } catch {
     return false;

@@ -8,6 +8,7 @@
  * @module
  */
 import type { Conn } from "../net/conn.ts";
+import { PassingConn } from "../net/passing.ts";
 import { type Side, WeirError } from "../errors.ts";
 import { borrowBulk, BULK_SIZE, returnBulk } from "./byte_pool.ts";
 
@@ -165,32 +166,18 @@ export class ReadBuffer {
 }
 
 /** A connection whose first bytes come out of a read buffer. */
-class DetachedConn implements Conn {
-  readonly #conn: Conn;
+class DetachedConn extends PassingConn {
   #buffer: ReadBuffer | null;
 
   constructor(conn: Conn, buffer: ReadBuffer) {
-    this.#conn = conn;
+    super(conn);
     this.#buffer = buffer;
     buffer.onRead = null;
   }
 
-  get localAddr() {
-    return this.#conn.localAddr;
-  }
-  get remoteAddr() {
-    return this.#conn.remoteAddr;
-  }
-  get tls() {
-    return this.#conn.tls;
-  }
-  get truncated() {
-    return this.#conn.truncated ?? false;
-  }
-
-  async read(into: Uint8Array): Promise<number | null> {
+  override async read(into: Uint8Array): Promise<number | null> {
     const buffer = this.#buffer;
-    if (buffer === null) return this.#conn.read(into);
+    if (buffer === null) return super.read(into);
     // The read that was under way when the connection was taken over brings its bytes through the buffer.
     if (buffer.length === 0) await buffer.settled();
     if (buffer.length > 0) {
@@ -203,19 +190,6 @@ class DetachedConn implements Conn {
     if (buffer.ended) return null;
     this.#buffer = null;
     buffer.shrink();
-    return this.#conn.read(into);
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#conn.write(bytes);
-  }
-  closeWrite(): Promise<void> {
-    return this.#conn.closeWrite();
-  }
-  close(): void {
-    this.#conn.close();
-  }
-  reset(): void {
-    this.#conn.reset();
+    return super.read(into);
   }
 }

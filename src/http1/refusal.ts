@@ -6,13 +6,6 @@
  */
 import { type Side, WeirError } from "../errors.ts";
 
-/** Request line, status line (contract §5: 414). */
-export const MAX_START_LINE = 16 * 1024;
-/** Header block without the start line (contract §5: 431). */
-export const MAX_FIELD_BLOCK = 64 * 1024;
-/** Fields of one block (contract §5: 431). */
-export const MAX_FIELDS = 200;
-
 /** The peer broke the syntax; clients get 400 unless `statusCode` says otherwise. */
 export function malformed(side: Side, message: string, statusCode?: number): WeirError {
   return new WeirError(side, "protocol", message, side === "client" ? { statusCode } : {});

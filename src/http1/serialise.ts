@@ -4,13 +4,13 @@
  * @module
  */
 import type { Body } from "../streams/body.ts";
+import { authorityOf } from "../flow/authority.ts";
+import { isToken } from "../flow/headers.ts";
+import { hasNoBody, reasonFor } from "../flow/status.ts";
 import type { RequestHead, ResponseHead } from "../flow/wire.ts";
 import { WeirError } from "../errors.ts";
 import { FieldKind, fieldKind, FieldSummary, hasToken } from "./field_kind.ts";
-import { isToken } from "./fields.ts";
-import { becomesTunnel, hasNoBody } from "./framing.ts";
-import { REASONS } from "./reasons.ts";
-import { formatAuthority } from "./target.ts";
+import { becomesTunnel } from "./framing.ts";
 
 /** How the body behind a head is delimited. */
 export type BodyMode = "none" | "length" | "chunked" | "close";
@@ -26,7 +26,7 @@ export interface WireHead {
 /** The request as it goes to an origin: origin-form, HTTP/1.1 (RFC 9112 §3.2.1). */
 export function serialiseRequest(head: RequestHead, body: Body | null): WireHead {
   const { method, headers: { raw } } = head;
-  const target = method === "CONNECT" ? formatAuthority("", head.host, head.port) : head.path;
+  const target = method === "CONNECT" ? authorityOf(head.host, head.port, "") : head.path;
   if (!isToken(method)) throw unsafe(`The method ${JSON.stringify(method)} is not a token`);
   // deno-lint-ignore no-control-regex -- control characters are what it looks for
   if (target === "" || /[\x00-\x20\x7f]/.test(target)) {
@@ -35,10 +35,10 @@ export function serialiseRequest(head: RequestHead, body: Body | null): WireHead
     );
   }
   const fields = new FieldSummary(raw);
-  const mode: BodyMode = body === null ? "none" : body.size === null ? "chunked" : "length";
+  const mode: BodyMode = body === null ? "none" : hasLength(head, body) ? "length" : "chunked";
   const lines = new FieldLines(`${method} ${target} HTTP/1.1\r\n`, fields);
   // RFC 9112 §3.2: an HTTP/1.1 request has Host, also when it came as HTTP/1.0 or as a pseudo-header.
-  if (fields.hosts === 0) lines.add("Host", formatAuthority(head.scheme, head.host, head.port));
+  if (fields.hosts === 0) lines.add("Host", authorityOf(head.host, head.port, head.scheme));
   lines.frame(
     body === null ? (fields.contentLength ?? fields.transferEncoding) === null ? null : 0 : body.size,
     mode,
@@ -67,16 +67,16 @@ export function serialiseResponse(head: ResponseHead, body: Body | null, leg: Re
     throw unsafe(`The status code ${statusCode} does not have three digits`);
   }
   const fields = new FieldSummary(raw);
-  const reason = head.reason === "" && head.httpVersion === "HTTP/2.0"
-    ? REASONS[statusCode] ?? ""
-    : head.reason;
+  const reason = head.reason === "" && head.httpVersion === "HTTP/2.0" ? reasonFor(statusCode) : head.reason;
   const lines = new FieldLines(`HTTP/1.1 ${statusCode} ${reason}\r\n`, fields);
   const tunnel = becomesTunnel(leg.method, statusCode);
   let mode: BodyMode = "none";
   if (tunnel || statusCode < 200 || statusCode === 204) lines.frame(null, mode);
   else if (hasNoBody(leg.method, statusCode)) lines.keepContentLength(body?.size ?? null);
   else {
-    mode = body === null ? "none" : body.size !== null ? "length" : leg.http11 ? "chunked" : "close";
+    if (body === null) mode = "none";
+    else if (leg.http11) mode = hasLength(head, body) ? "length" : "chunked";
+    else mode = body.size !== null ? "length" : "close";
     lines.frame(body === null ? 0 : body.size, mode);
   }
   lines.keepUpgrade = statusCode === 101 || (statusCode === 426 && fields.upgrades);
@@ -86,6 +86,12 @@ export function serialiseResponse(head: ResponseHead, body: Body | null, leg: Re
   const option = !final || persists === leg.http11 ? null : persists ? "keep-alive" : "close";
   lines.addAll(raw, option);
   return lines.end(mode);
+}
+
+/** RFC 9112 §6.3: framing by length has no room for trailers, which HTTP/2 has beside a length and announces in `Trailer`. */
+function hasLength(head: RequestHead | ResponseHead, body: Body): boolean {
+  if (body.size === null || body.trailers !== null) return false;
+  return head.httpVersion !== "HTTP/2.0" || !head.headers.has("trailer");
 }
 
 /** Collects field lines of one head, leaving out and replacing what belongs to the leg. */

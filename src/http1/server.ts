@@ -4,6 +4,8 @@
  * @module
  */
 import type { Conn } from "../net/conn.ts";
+import { HEAD_TIMEOUT, IDLE_TIMEOUT } from "../flow/limits.ts";
+import { reasonFor } from "../flow/status.ts";
 import type { IncomingExchange, RequestHead } from "../flow/wire.ts";
 import { WeirError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
@@ -14,13 +16,8 @@ import { lingeringClose } from "./linger.ts";
 import { Output } from "./output.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { malformed } from "./refusal.ts";
-import { REASONS } from "./reasons.ts";
 import { ServerExchange, type ServerLeg } from "./server_exchange.ts";
 
-/** From a head's first byte to its end (contract §5: 408). */
-export const HEAD_TIMEOUT = 30_000;
-/** A connection without a request; longer than browsers keep theirs, so that closing is usually the client's choice. */
-export const IDLE_TIMEOUT = 300_000;
 /** RFC 9112 §2.2: an empty line before a request is a leftover of old clients; more than these are not. */
 const MAX_EMPTY_LINES = 4;
 
@@ -183,7 +180,7 @@ class ServerConnection implements ServerLeg {
   async #answerRefused(error: WeirError): Promise<void> {
     this.#options.onRefused?.(error);
     const page = new TextEncoder().encode(`${error.message}\n`);
-    const head = `HTTP/1.1 ${error.statusCode} ${REASONS[error.statusCode] ?? "Bad Request"}\r\n` +
+    const head = `HTTP/1.1 ${error.statusCode} ${reasonFor(error.statusCode)}\r\n` +
       `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${page.length}\r\nConnection: close\r\n\r\n`;
     try {
       await this.output.head(head, 5);

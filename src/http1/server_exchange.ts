@@ -2,11 +2,12 @@
  * One request on a client's connection: its head and body, and the response that is written to it.
  *
  * While it runs, the connection is watched for the client's end without reading more than one buffer ahead. A client that
- * ends its half after a whole request may still be reading (half-close); it counts as gone when nothing moves for
- * `HALF_CLOSE_GRACE`.
+ * ends its half after a whole request may still be reading (half-close); unless the system knows better, it counts as gone
+ * when nothing moves for `HALF_CLOSE_GRACE`.
  * @module
  */
 import type { Conn } from "../net/conn.ts";
+import { peerState } from "../net/peer.ts";
 import type { Body } from "../streams/body.ts";
 import type { IncomingExchange, RequestHead, ResponseHead } from "../flow/wire.ts";
 import { WeirError } from "../errors.ts";
@@ -24,9 +25,12 @@ import { writeBody, writeHead } from "./write_body.ts";
 
 /**
  * After the client's FIN, silence of this length means that it is gone. Both are promised: half-close is respected, and
- * upstream is closed within 1 s of the client leaving, so what tells them apart is whether bytes still flow.
+ * upstream is closed within 1 s of the client leaving, so what tells them apart where the system does not is whether
+ * bytes still flow.
  */
 export const HALF_CLOSE_GRACE = 800;
+/** How many times in that grace it is looked at: a client of which the system tells that it is gone need not be waited for. */
+const PEER_CHECKS = 4;
 /** A request body that nobody takes for this long is read ahead by one buffer, to notice that its client is gone. */
 const STALL_CHECK = 400;
 
@@ -62,6 +66,7 @@ export class ServerExchange implements IncomingExchange {
   #rejectRespond: ((error: WeirError) => void) | null = null;
   #bodyRead = false;
   #progress = -1;
+  #quietChecks = 0;
 
   constructor(leg: ServerLeg, parsed: Parsed<RequestHead>, length: BodyLength) {
     const { head, fields } = parsed;
@@ -177,7 +182,7 @@ export class ServerExchange implements IncomingExchange {
 
   /** The watch has expired: looks whether the client is still there. */
   check(): void {
-    const { buffer, output, watch } = this.#leg;
+    const { buffer, conn, output, watch } = this.#leg;
     if (this.#state !== "open" && this.#state !== "responding") return;
     const progress = output.taken + buffer.start;
     if (!buffer.ended) {
@@ -185,9 +190,14 @@ export class ServerExchange implements IncomingExchange {
       if (progress === this.#progress) buffer.readAhead();
       this.#progress = progress;
       watch.set(STALL_CHECK);
-    } else if (progress !== this.#progress) {
-      this.#progress = progress;
-      watch.set(HALF_CLOSE_GRACE);
+      return;
+    }
+    const peer = peerState(conn);
+    const isQuiet = peer !== "open" && progress === this.#progress;
+    this.#progress = progress;
+    this.#quietChecks = isQuiet ? this.#quietChecks + 1 : 0;
+    if (peer !== "gone" && this.#quietChecks < PEER_CHECKS) {
+      watch.set(HALF_CLOSE_GRACE / PEER_CHECKS);
     } else this.#isGone(cut("client", "The client closed its connection before the response was complete."));
   }
 
@@ -210,7 +220,7 @@ export class ServerExchange implements IncomingExchange {
     if (buffer.error !== null) this.#isGone(buffer.error);
     else if (buffer.ended) {
       this.#progress = output.taken + buffer.start;
-      watch.set(HALF_CLOSE_GRACE);
+      watch.set(HALF_CLOSE_GRACE / PEER_CHECKS);
     } else if (this.body === null || this.#bodyRead) buffer.readAhead();
   }
 

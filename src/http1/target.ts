@@ -2,6 +2,7 @@
  * Request targets (RFC 9112 §3.2) and authorities (RFC 3986 §3.2) taken apart.
  * @module
  */
+import { defaultPort } from "../flow/authority.ts";
 import type { RequestHead, TargetForm } from "../flow/wire.ts";
 import { malformed, quoted } from "./refusal.ts";
 
@@ -23,17 +24,6 @@ export function parseAuthority(text: string): Authority | null {
   if (match[3] === undefined || match[3] === "") return { host, port: -1 };
   const port = match[3].length <= 5 ? Number(match[3]) : 0;
   return port >= 1 && port <= 65535 ? { host, port } : null;
-}
-
-/** Writes an authority: brackets around IPv6, no port where it is the scheme's default or unknown. */
-export function formatAuthority(scheme: string, host: string, port: number): string {
-  const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  return port <= 0 || port === defaultPort(scheme) ? name : `${name}:${port}`;
-}
-
-/** 80, 443, or 0 for any other scheme. */
-export function defaultPort(scheme: string): number {
-  return scheme === "http" ? 80 : scheme === "https" ? 443 : 0;
 }
 
 /** What a request target says; `host` is empty when it does not name one. */

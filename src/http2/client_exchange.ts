@@ -3,6 +3,8 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { MAX_INTERIM } from "../flow/limits.ts";
+import { hasNoBody } from "../flow/status.ts";
 import type { OutgoingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../flow/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
@@ -10,14 +12,11 @@ import { Code, resetCode, ResetError } from "./errors.ts";
 import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 import { requestFields } from "./request_head.ts";
-import { isBodyless, readResponseHead } from "./response_head.ts";
+import { readResponseHead } from "./response_head.ts";
 import { sendMessage } from "./send_message.ts";
 import type { Session } from "./session.ts";
 import type { Stream, StreamListener } from "./stream.ts";
 import { StreamConn } from "./stream_conn.ts";
-
-/** Interim responses to one request: a handful is sane, and each costs weir work. */
-const MAX_INTERIM = 100;
 
 export class ClientExchange implements OutgoingExchange, StreamListener {
   readonly reused: boolean;
@@ -111,7 +110,7 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
     stream.headReceived = true;
     const tunnel = this.#method === "CONNECT" && head.statusCode < 300;
     const declared = contentLength(fields);
-    const bodyless = isBodyless(this.#method, head.statusCode);
+    const bodyless = hasNoBody(this.#method, head.statusCode);
     const length = tunnel ? null : bodyless ? 0 : declared;
     if (endStream && length !== null && length > 0) {
       malformed(`No body follows, its content-length says ${length}.`);

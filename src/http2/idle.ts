@@ -4,9 +4,6 @@
  * @module
  */
 
-/** As long as an idle HTTP/1 connection is kept, and longer than browsers keep theirs. */
-export const IDLE_TIMEOUT_MS = 300_000;
-
 /** Watches one connection, until `stop`. */
 export class IdleWatch {
   readonly #timeout: number;

@@ -3,10 +3,12 @@
  * (§5.4.2); any other ends the connection (§5.4.1).
  * @module
  */
+import { concat } from "@std/bytes";
 import { WeirError } from "../errors.ts";
+import { MAX_FIELD_BLOCK } from "../flow/limits.ts";
 import { Code, codeName, ConnectionError, ResetError, StreamError } from "./errors.ts";
 import { Flag, FrameType, readUint32, unpad } from "./frames.ts";
-import { type DecodedFields, HpackDecoder, MAX_HEADER_LIST_SIZE } from "./hpack/decoder.ts";
+import { type DecodedFields, HpackDecoder } from "./hpack/decoder.ts";
 import { HpackError } from "./hpack/error.ts";
 import { latin1Decode } from "./hpack/huffman.ts";
 import type { Session } from "./session.ts";
@@ -14,7 +16,7 @@ import { MAX_CONCURRENT_STREAMS, MAX_WINDOW, readSettings } from "./settings.ts"
 import type { Stream } from "./stream.ts";
 
 /** A compressed block is as a rule smaller than its list; this leaves room for lists that are answered with 431. */
-const MAX_BLOCK_SIZE = 2 * MAX_HEADER_LIST_SIZE;
+const MAX_BLOCK_SIZE = 2 * MAX_FIELD_BLOCK;
 /** CVE-2024-27316 and its like: a block of MAX_BLOCK_SIZE needs 8 frames of full size. */
 const MAX_CONTINUATIONS = 64;
 
@@ -134,13 +136,7 @@ export class Inbound {
     }
     this.#block.push(fragment.slice());
     if ((flags & Flag.END_HEADERS) === 0) return;
-    const block = new Uint8Array(this.#blockSize);
-    let at = 0;
-    for (const part of this.#block) {
-      block.set(part, at);
-      at += part.length;
-    }
-    const streamId = this.#blockStream;
+    const block = concat(this.#block), streamId = this.#blockStream;
     this.#blockStream = 0;
     this.#block = [];
     this.#wholeBlock(streamId, block, this.#blockEndsStream);
@@ -194,9 +190,12 @@ export class Inbound {
   /** §6.4. */
   #rstStream(streamId: number, code: number): void {
     const session = this.#session;
-    session.patience.spend("reset");
     const stream = this.#find(streamId, "RST_STREAM");
+    // A server's NO_ERROR takes one of weir's own streams each time, and says that all is well.
+    const isDone = session.role === "client" && code === Code.NO_ERROR && stream !== null;
+    if (!isDone) session.patience.spend("reset");
     if (stream === null) return;
+    if (isDone) stream.endByReset();
     const unprocessed = session.role === "client" && code === Code.REFUSED_STREAM;
     const who = session.peer === "client" ? "The client" : "The server";
     session.streamLost(

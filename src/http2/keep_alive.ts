@@ -5,9 +5,9 @@
  */
 
 /** Silence on a connection with open streams before it is asked; below the idle time-outs of common middleboxes. */
-export const PING_AFTER_MS = 30_000;
+const PING_AFTER_MS = 30_000;
 /** How long the answer, or anything else, may take. */
-export const PING_TIMEOUT_MS = 20_000;
+const PING_TIMEOUT_MS = 20_000;
 
 export interface KeepAliveOptions {
   pingAfterMs?: number;

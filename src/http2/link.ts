@@ -3,6 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { HEAD_TIMEOUT } from "../flow/limits.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Session } from "./session.ts";
 
@@ -10,8 +11,6 @@ import type { Session } from "./session.ts";
 const GATHER_TURNS = 8;
 /** How long the last frames (GOAWAY) may take, and how long the peer has to close after them. */
 const CLOSE_GRACE_MS = 1000;
-/** Contract §5: an incomplete head is not waited for longer than this. */
-export const HEAD_TIMEOUT_MS = 30_000;
 
 export interface LinkOptions {
   /** Bytes of the peer's that were read before. */
@@ -141,6 +140,6 @@ export class Link {
       session.end(
         new WeirError(session.peer, "timeout", `The ${session.peer} did not complete a head in time.`),
       );
-    }, this.#options.headTimeoutMs ?? HEAD_TIMEOUT_MS);
+    }, this.#options.headTimeoutMs ?? HEAD_TIMEOUT);
   }
 }

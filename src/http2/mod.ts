@@ -8,7 +8,7 @@
  * @module
  */
 export { Http2Connection } from "./client.ts";
-export { isUnprocessed, ResetError } from "./errors.ts";
+export { isReset, isUnprocessed, ResetError } from "./errors.ts";
 export { PREFACE } from "./frames.ts";
 export type { KeepAliveOptions } from "./keep_alive.ts";
 export { type Http2Handler, serveHttp2, type ServeHttp2Options } from "./server.ts";

@@ -2,11 +2,11 @@
  * Request heads (RFC 9113 §8.3.1): pseudo-header fields to a {@linkcode RequestHead} and back.
  * @module
  */
-import { Headers } from "../flow/headers.ts";
+import { authorityOf, defaultPort } from "../flow/authority.ts";
+import { Headers, isToken } from "../flow/headers.ts";
 import type { RequestHead } from "../flow/wire.ts";
 import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Origin-form: nothing that could end an HTTP/1 request line early, and no fragment (RFC 9110 §7.1). */
 // deno-lint-ignore no-control-regex -- they are what is refused
 const PATH = /^\/[^\x00-\x20#\x7f]*$/;
@@ -15,7 +15,7 @@ const PATH = /^\/[^\x00-\x20#\x7f]*$/;
 const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\x7f-\xff"#/:<>?@[\\\]^`{|}]+)(?::([0-9]*))?$/;
 
 /** Host without brackets, and port; 0 when there is none. Null when malformed. */
-export function splitAuthority(authority: string): { host: string; port: number } | null {
+function splitAuthority(authority: string): { host: string; port: number } | null {
   const match = AUTHORITY.exec(authority);
   if (match === null) return null;
   const port = match[2] === undefined || match[2] === "" ? 0 : Number(match[2]);
@@ -63,7 +63,7 @@ export function readRequestHead(fields: readonly string[]): RequestHead {
   }
   const method = pseudo.get(":method"), scheme = pseudo.get(":scheme"), path = pseudo.get(":path");
   const authority = pseudo.get(":authority");
-  if (method === undefined || !TOKEN.test(method)) malformed("The :method is missing or no token.");
+  if (method === undefined || !isToken(method)) malformed("The :method is missing or no token.");
   if (authority === undefined && hostField === null) malformed("There is neither :authority nor host.");
   const target = splitAuthority(authority ?? hostField ?? "");
   if (target === null) malformed(`The authority ${JSON.stringify(authority ?? hostField)} is malformed.`);
@@ -111,10 +111,6 @@ function checkAgreement(target: { host: string; port: number }, hostField: strin
   ) malformed(`The host field ${JSON.stringify(hostField)} does not agree with :authority.`);
 }
 
-function defaultPort(scheme: string): number {
-  return scheme === "https" ? 443 : 80;
-}
-
 /** :authority stands in its place. */
 const NOT_AS_FIELD: ReadonlySet<string> = new Set(["host"]);
 
@@ -125,11 +121,10 @@ const NOT_AS_FIELD: ReadonlySet<string> = new Set(["host"]);
 export function requestFields(head: RequestHead, secure: boolean, length: LengthRule): string[] {
   const fields = [":method", head.method];
   const scheme = head.scheme !== "" ? head.scheme : secure ? "https" : "http";
-  const host = head.host.includes(":") ? `[${head.host}]` : head.host;
   if (head.form === "authority" || head.method === "CONNECT") {
-    fields.push(":authority", `${host}:${head.port}`);
+    fields.push(":authority", authorityOf(head.host, head.port, ""));
   } else {
-    const route = head.port === 0 || head.port === defaultPort(scheme) ? host : `${host}:${head.port}`;
+    const route = authorityOf(head.host, head.port, scheme);
     fields.push(":scheme", scheme, ":authority", head.headers.get("host") ?? route);
     fields.push(":path", head.path === "" ? "/" : head.path);
   }

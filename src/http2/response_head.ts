@@ -28,11 +28,6 @@ export function readResponseHead(fields: readonly string[]): ResponseHead {
   return { statusCode: Number(status), reason: "", httpVersion: "HTTP/2.0", headers: Headers.fromRaw(raw) };
 }
 
-/** Responses that never have a body (RFC 9110 §6.4.1). */
-export function isBodyless(method: string, statusCode: number): boolean {
-  return method === "HEAD" || statusCode === 204 || statusCode === 304;
-}
-
 const NONE: ReadonlySet<string> = new Set();
 
 /** The field list for a response. */

@@ -5,16 +5,18 @@
  */
 import { WeirError } from "../errors.ts";
 import { Headers } from "../flow/headers.ts";
+import { IDLE_TIMEOUT, MAX_START_LINE } from "../flow/limits.ts";
+import { hasNoBody } from "../flow/status.ts";
 import type { IncomingExchange, RequestHead, ResponseHead } from "../flow/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
 import { Code, isPassedOn, resetCode } from "./errors.ts";
 import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
-import { IDLE_TIMEOUT_MS, IdleWatch } from "./idle.ts";
+import { IdleWatch } from "./idle.ts";
 import { Link } from "./link.ts";
 import { readRequestHead } from "./request_head.ts";
-import { isBodyless, responseFields } from "./response_head.ts";
+import { responseFields } from "./response_head.ts";
 import { sendMessage } from "./send_message.ts";
 import { Session } from "./session.ts";
 import { MAX_CONCURRENT_STREAMS } from "./settings.ts";
@@ -62,7 +64,7 @@ export async function serveHttp2(
   });
   const link: Link = new Link(conn, session, options);
   const idle = new IdleWatch(
-    options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+    options.idleTimeoutMs ?? IDLE_TIMEOUT,
     () => session.streams.size,
     () => session.drain(),
   );
@@ -91,8 +93,9 @@ class Opening implements StreamListener {
   onHead(fields: DecodedFields, endStream: boolean): void {
     const stream = this.#stream;
     stream.headReceived = true;
-    if (fields === null) return refuseHead(stream);
+    if (fields === null) return refuseHead(stream, 431);
     const head = readRequestHead(fields);
+    if (head.method.length + head.path.length > MAX_START_LINE) return refuseHead(stream, 414);
     const length = head.method === "CONNECT" ? null : contentLength(fields);
     if (endStream && length !== null && length > 0) {
       malformed(`No body follows, its content-length says ${length}.`);
@@ -108,10 +111,10 @@ class Opening implements StreamListener {
   onLost(): void {}
 }
 
-/** Contract §5: a head over 64 KiB or 200 fields is answered with 431. */
-function refuseHead(stream: Stream): void {
-  const head: ResponseHead = { statusCode: 431, reason: "", httpVersion: "HTTP/2.0", headers: new Headers() };
-  const tooLarge = new WeirError("client", "limit", "The request's head is too large.", { statusCode: 431 });
+/** Contract §5: a head over 64 KiB or 200 fields is answered with 431, a target over 16 KiB with 414. */
+function refuseHead(stream: Stream, statusCode: 414 | 431): void {
+  const head: ResponseHead = { statusCode, reason: "", httpVersion: "HTTP/2.0", headers: new Headers() };
+  const tooLarge = new WeirError("client", "limit", "The request's head is too large.", { statusCode });
   sendMessage(stream, () => responseFields(head, "none"), null)
     .then(() => stream.reset(Code.NO_ERROR, tooLarge))
     // The client has gone in between, and knows.
@@ -177,7 +180,7 @@ class ServerExchange implements IncomingExchange, StreamListener {
       await this.#stream.session.flushed();
     } else {
       let sent = body;
-      if (body !== null && isBodyless(method, head.statusCode)) {
+      if (body !== null && hasNoBody(method, head.statusCode)) {
         body.cancel(
           new WeirError("weir", "closed", `A response ${head.statusCode} to ${method} has no body.`),
         );

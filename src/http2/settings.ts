@@ -4,7 +4,7 @@
  */
 import { Code, ConnectionError } from "./errors.ts";
 import { DEFAULT_TABLE_SIZE } from "./hpack/dynamic_table.ts";
-import { MAX_HEADER_LIST_SIZE } from "./hpack/decoder.ts";
+import { MAX_FIELD_BLOCK } from "../flow/limits.ts";
 import { MAX_FRAME_SIZE, readUint32, writeUint32 } from "./frames.ts";
 
 /** §6.5.2. */
@@ -54,7 +54,7 @@ export function defaultPeerSettings(): PeerSettings {
 export function ownSettings(role: Role): Uint8Array {
   return settingsPayload([
     [Setting.INITIAL_WINDOW_SIZE, STREAM_WINDOW[role]],
-    [Setting.MAX_HEADER_LIST_SIZE, MAX_HEADER_LIST_SIZE],
+    [Setting.MAX_HEADER_LIST_SIZE, MAX_FIELD_BLOCK],
     role === "server" ? [Setting.MAX_CONCURRENT_STREAMS, MAX_CONCURRENT_STREAMS] : [Setting.ENABLE_PUSH, 0],
   ]);
 }

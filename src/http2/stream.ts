@@ -125,6 +125,16 @@ export class Stream {
     this.session.halfDone(this);
   }
 
+  /**
+   * The server reset the stream with NO_ERROR, which §8.1 has for complete responses. Node's servers often send it in the
+   * place of END_STREAM, and clients take it for the end; unless the content-length knows better.
+   */
+  endByReset(): void {
+    if (!this.headReceived || (this.expected !== null && this.#received !== this.expected)) return;
+    this.remoteEnded = true;
+    this.body.end(null);
+  }
+
   /** WINDOW_UPDATE, or the difference that SETTINGS made. False when the window would pass its maximum (§6.9.1). */
   addSendWindow(increment: number, maximum: number): boolean {
     this.sendWindow += increment;

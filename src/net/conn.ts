@@ -8,6 +8,7 @@
 
 /** An address of either end. */
 export interface Address {
+  /** Name or IP address, without brackets. */
   readonly hostname: string;
   readonly port: number;
 }
@@ -20,6 +21,7 @@ export interface TlsInfo {
   readonly alpn: string | null;
   /** "TLSv1.3", … */
   readonly version: string | null;
+  /** By OpenSSL's name: "TLS_AES_256_GCM_SHA384", …; null where it is not known. */
   readonly cipher: string | null;
   /** DER of the peer's certificate; null where the peer showed none. */
   readonly peerCertificate: Uint8Array | null;

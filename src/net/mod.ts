@@ -5,6 +5,7 @@
 export type { Address, Conn, TlsInfo } from "./conn.ts";
 export { dial, DIAL_TIMEOUT, type DialOptions, hostPort, TcpConn } from "./tcp.ts";
 export { listen, type ListenOptions, TcpListener } from "./listen.ts";
-export { peek, PEEK_LIMIT } from "./peek.ts";
-export { prefixed } from "./prefixed.ts";
+export { FirstBytes } from "./first_bytes.ts";
+export { PassingConn } from "./passing.ts";
+export { type PeerState, peerState } from "./peer.ts";
 export { relay, type RelayHook, type RelayResult } from "./relay.ts";

@@ -1,5 +1,5 @@
 /**
- * TCP: connections as {@linkcode Conn}, dialling with a time limit, and listening.
+ * TCP: connections as {@linkcode Conn}, and dialling with a time limit.
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";

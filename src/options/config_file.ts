@@ -15,7 +15,7 @@ export interface ConfigFile {
 }
 
 /** Name of the file in `confdir`. */
-export const CONFIG_FILE = "config.yaml";
+const CONFIG_FILE = "config.yaml";
 
 /**
  * Reads `config.yaml` in `confdir`; null when there is none.

@@ -25,13 +25,3 @@ export function parseHistory(text: string): History {
   }
   return { messages: Number(count), bytes };
 }
-
-/** The condition for the option's value: the complaint, or null. */
-export function historyComplaint(text: string): string | null {
-  try {
-    parseHistory(text);
-    return null;
-  } catch (error) {
-    return (error as SyntaxError).message;
-  }
-}

@@ -16,6 +16,6 @@ export {
   OptionRegistry,
   type Options,
 } from "./registry.ts";
-export { formatSize, parseSize } from "./size.ts";
+export { parseSize } from "./size.ts";
 export { LOG_LEVELS, type OptionDefinition, type OptionName, OPTIONS } from "./table.ts";
 export { expandHome, type OptionType, type OptionValue } from "./values.ts";

@@ -47,16 +47,6 @@ export function parseMode(spec: string): ModeSpec {
   return { spec, mode: parseKind(spec, name, data), ...parsePlace(spec, at < 0 ? null : spec.slice(at + 1)) };
 }
 
-/** The condition for the option's values: the complaint, or null. */
-export function modeComplaint(spec: string): string | null {
-  try {
-    parseMode(spec);
-    return null;
-  } catch (error) {
-    return (error as SyntaxError).message;
-  }
-}
-
 function parseKind(spec: string, name: string, data: string | null): RegularMode | ReverseMode {
   if (name === "regular") {
     if (data !== null) throw new SyntaxError(`${quote(spec)}: regular takes nothing after a colon`);

@@ -19,11 +19,3 @@ export function parseSize(text: string): number | null {
   const bytes = Number(match[1]) * UNITS[match[2].toLowerCase() || "b"];
   return Number.isSafeInteger(bytes) ? bytes : null;
 }
-
-/** Writes a size with the largest unit that divides it, so that {@linkcode parseSize} gives the same number back. */
-export function formatSize(bytes: number): string {
-  for (const unit of ["t", "g", "m", "k"]) {
-    if (bytes > 0 && bytes % UNITS[unit] === 0) return `${bytes / UNITS[unit]}${unit}`;
-  }
-  return String(bytes);
-}

@@ -5,8 +5,8 @@
  * table does not compile. Options of addons (`stream_large_bodies`, …) are registered at run time.
  * @module
  */
-import { historyComplaint } from "./history.ts";
-import { modeComplaint } from "./mode.ts";
+import { parseHistory } from "./history.ts";
+import { parseMode } from "./mode.ts";
 import {
   bool,
   choice,
@@ -17,6 +17,7 @@ import {
   list,
   optional,
   type OptionValue,
+  parsedBy,
   size,
   str,
 } from "./values.ts";
@@ -61,7 +62,7 @@ export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
 // deno-fmt-ignore -- one line per option reads as a table
 export const OPTIONS = {
   ...group("Proxy", {
-    mode: option(list({ condition: modeComplaint }), ["regular"], "What to be: regular, or reverse:http(s)://host[:port]; append @[host:]port to choose where to listen.", { short: "m", metavar: "MODE" }),
+    mode: option(list({ filled: true, condition: parsedBy(parseMode) }), ["regular"], "What to be: regular, or reverse:http(s)://host[:port]; append @[host:]port to choose where to listen.", { short: "m", metavar: "MODE" }),
     listen_host: option(str({ condition: isPresent }), "127.0.0.1", "Address to listen on.", { metavar: "HOST" }),
     listen_port: option(int(0, 65535), 8080, "Port to listen on; 0 takes any free port.", { short: "p", metavar: "PORT" }),
     scripts: option(list({ path: true }), [], "Addon to load: a .ts, .js or .mjs file; loaded again when it changes.", { short: "s", metavar: "FILE" }),
@@ -92,7 +93,7 @@ export const OPTIONS = {
   ...group("WebSocket", {
     stream_websockets: option(bool, false, "Forward each WebSocket frame as it arrives; messages can be seen but not changed."),
     websocket_message_limit: option(size, "64m", "Close WebSocket connections (1009) whose messages are larger than this.", { metavar: "SIZE" }),
-    websocket_history: option(str({ condition: historyComplaint }), "1000/16m", "How many WebSocket messages, and how many bytes of them, a flow keeps.", { metavar: "COUNT/SIZE" }),
+    websocket_history: option(str({ condition: parsedBy(parseHistory) }), "1000/16m", "How many WebSocket messages, and how many bytes of them, a flow keeps.", { metavar: "COUNT/SIZE" }),
   }),
   ...group("Output", {
     flow_detail: option(int(0, 4), 1, "How much of each flow to print: 0 nothing, 1 a line, 2 headers, 3 the start of bodies, 4 all.", { metavar: "LEVEL" }),

@@ -4,6 +4,8 @@
  * A kind throws {@linkcode BadValue} with half a sentence; the registry puts the option's name before it.
  * @module
  */
+import { homedir } from "node:os";
+import { messageOf } from "../errors.ts";
 import { parseSize } from "./size.ts";
 
 /** A value of an option. */
@@ -33,6 +35,8 @@ export type Condition = (text: string) => string | null;
 interface TextRules {
   /** `~` at the start stands for the home directory. */
   readonly path?: boolean;
+  /** A list needs at least one. */
+  readonly filled?: boolean;
   readonly choices?: readonly string[];
   readonly condition?: Condition;
 }
@@ -121,6 +125,7 @@ export function list(rules: TextRules = {}): Kind<readonly string[]> {
     choices: rules.choices ?? null,
     check(value) {
       if (!Array.isArray(value)) throw new BadValue(`${show(value)} is not a list`);
+      if (rules.filled && value.length === 0) throw new BadValue("needs a value");
       return Object.freeze(value.map((item) => checkText(item, rules)));
     },
     read: (texts) => kind.check(texts.slice(texts.findLastIndex((text) => !text) + 1)),
@@ -145,21 +150,34 @@ export function isPresent(text: string): string | null {
   return text === "" ? "needs a value" : null;
 }
 
+/** Condition: `parse` takes the text. What it throws is the complaint. */
+export function parsedBy(parse: (text: string) => unknown): Condition {
+  return (text) => {
+    try {
+      parse(text);
+      return null;
+    } catch (error) {
+      return messageOf(error);
+    }
+  };
+}
+
 /** Condition: the text is a regular expression. */
 export function isPattern(text: string): string | null {
   try {
     new RegExp(text, "i");
     return null;
   } catch (error) {
-    return `${show(text)} is not a regular expression (${(error as Error).message})`;
+    return `${show(text)} is not a regular expression (${messageOf(error)})`;
   }
 }
 
 /** Puts the home directory in the place of a leading `~`. */
 export function expandHome(path: string): string {
   if (path !== "~" && !/^~[/\\]/.test(path)) return path;
-  const home = Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE");
-  return home === undefined ? path : home + path.slice(1);
+  // Services often run without HOME, but the system knows where their user is at home; it may still be nowhere.
+  const home: string | null = Deno.env.get("HOME") || Deno.env.get("USERPROFILE") || homedir();
+  return home ? home + path.slice(1) : path;
 }
 
 function checkText(value: unknown, rules: TextRules): string {

@@ -7,6 +7,7 @@ import { Headers } from "../flow/headers.ts";
 import { internals, type Message, type StreamedBy } from "../flow/message.ts";
 import { describeHookError } from "../hooks/mod.ts";
 import type { Body } from "../streams/body.ts";
+import { EMPTY } from "../streams/bytes.ts";
 import { bytesBody } from "../streams/bytes_body.ts";
 import { collect } from "../streams/collect.ts";
 import { throughHook } from "../streams/hook.ts";
@@ -14,9 +15,8 @@ import { limited } from "../streams/limit.ts";
 import { metered } from "../streams/meter.ts";
 import { StoredBody } from "../streams/store.ts";
 import { teed } from "../streams/tee.ts";
+import { withTrailers } from "../streams/trailed.ts";
 import type { ProxyContext } from "./context.ts";
-
-const EMPTY = new Uint8Array();
 
 /** The body of one message from the moment its head is known until it is handed to the other leg. */
 export class BodyPlan {
@@ -24,6 +24,8 @@ export class BodyPlan {
   readonly #context: ProxyContext;
   /** The source, later what is streamed in its place; null when there is none, or it was read whole. */
   #body: Body | null;
+  /** Only the body's end told its size: no length was declared. */
+  readonly #isOpen: boolean;
   /** How many bytes of this body are booked in the memory budget. */
   #booked = 0;
 
@@ -31,6 +33,7 @@ export class BodyPlan {
     this.message = message;
     this.#context = context;
     this.#body = source;
+    this.#isOpen = source !== null && source.size === null;
   }
 
   /** True when the whole body will be read before it is forwarded, as far as the head tells. */
@@ -69,11 +72,23 @@ export class BodyPlan {
 
   /** The body for the other leg; null for none. Call once, after the last hook that may change it. */
   outgoing(): Body | null {
-    if (this.#body !== null) return this.#body;
+    if (this.#body !== null) return this.#withTrailers(this.#body);
     const { raw } = this.message[internals];
     const { trailers } = this.message;
     if (raw === null || (raw.length === 0 && trailers === null)) return null;
-    return bytesBody(raw, trailers?.raw ?? null);
+    // Whether there is a length stays as it came: nothing is added that was not asked for (contract §5).
+    return bytesBody(raw, trailers?.raw ?? null, this.#isOpen && !this.message.headers.has("content-length"));
+  }
+
+  /** A streamed body ends with the message's trailers, which an addon may have set. */
+  #withTrailers(body: Body): Body {
+    const { message } = this;
+    const { stream } = message[internals];
+    // Without a hook nothing can set them any more, and the length that was declared stays.
+    const isHooked = stream !== undefined && typeof stream !== "boolean";
+    return isHooked || message.trailers !== null
+      ? withTrailers(body, () => message.trailers?.raw ?? null)
+      : body;
   }
 
   /** Gives the memory back that was booked for this body. */

@@ -6,16 +6,18 @@ import { messageOf, WeirError } from "../errors.ts";
 import type { ClientConnection } from "../flow/connection.ts";
 import type { CertificateFormat } from "../hooks/mod.ts";
 import { expandHome, type Options } from "../options/mod.ts";
-import { type Authority, type Leaf, Leaves, loadAuthority } from "../tls/mod.ts";
+import { deadline } from "../timing.ts";
+import { type Authority, certificatesIn, type Leaf, Leaves, loadAuthority } from "../tls/mod.ts";
 import type { Log } from "./context.ts";
 import type { Destination, Target } from "./route.ts";
-import { deadline } from "./timing.ts";
 import type { UpstreamTls } from "./upstream_pool.ts";
 
 /** An origin that answers slower than this is not waited for: the name that the client asked for must do. */
 const LOOK_MS = 5_000;
 /** Origins whose certificate was seen; about as many as there are leaves. */
 const SEEN_MAX = 1024;
+/** Certificates are renewed, and origins learn or forget HTTP/2: nobody has to start weir again for that. */
+const SEEN_MS = 300_000;
 
 /** Connects to an origin and returns what it showed. */
 export type Look = (destination: Destination, clientConn: ClientConnection) => Promise<UpstreamTls>;
@@ -32,19 +34,22 @@ export class Certificates {
   readonly #log: Log;
   readonly #lookAt: Look;
   #authority: Promise<{ authority: Authority; leaves: Leaves }> | null = null;
-  /** What origins have shown, newest last. */
-  readonly #seen = new Map<string, UpstreamTls>();
+  /** What origins have shown and until when it counts, newest last. */
+  readonly #seen = new Map<string, { readonly shown: UpstreamTls; readonly until: number }>();
+  readonly #seenMs: number;
   #trusted: { path: string; pem: string } | null = null;
 
-  constructor(options: Options, log: Log, lookAt: Look) {
+  constructor(options: Options, log: Log, lookAt: Look, { seenMs = SEEN_MS }: { seenMs?: number } = {}) {
     this.#options = options;
     this.#log = log;
     this.#lookAt = lookAt;
+    this.#seenMs = seenMs;
   }
 
-  /** Loads the CA, or makes it on first use. @throws {WeirError} when its files cannot be used. */
+  /** Loads the CA, or makes it on first use, and the further issuers. @throws {WeirError} when files cannot be used. */
   async prepare(): Promise<void> {
     await this.#load();
+    await this.trusted();
   }
 
   /** The CA's certificate for people to install. */
@@ -70,15 +75,15 @@ export class Certificates {
     if (path === null) return [];
     if (this.#trusted?.path !== path) {
       try {
-        this.#trusted = { path, pem: await Deno.readTextFile(expandHome(path)) };
+        const pem = await Deno.readTextFile(expandHome(path));
+        certificatesIn(pem);
+        this.#trusted = { path, pem };
       } catch (error) {
         throw new WeirError(
           "weir",
           "tls",
-          `ssl_verify_upstream_trusted_ca cannot be read: ${messageOf(error)}`,
-          {
-            cause: error,
-          },
+          `option ssl_verify_upstream_trusted_ca: ${path} cannot be used: ${messageOf(error)}`,
+          { cause: error },
         );
       }
     }
@@ -96,18 +101,19 @@ export class Certificates {
     }));
   }
 
-  /** What the origin shows, asked for once; null when it cannot be had. */
+  /** What the origin shows, asked for once in a while; null when it cannot be had. */
   async #look(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls | null> {
     const key = `${destination.host}:${destination.port} ${destination.sni ?? ""}`;
     const known = this.#seen.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined && performance.now() < known.until) return known.shown;
+    this.#seen.delete(key);
     try {
       const shown = await deadline(
         LOOK_MS,
         this.#lookAt(destination, clientConn),
         "the origin did not answer",
       );
-      this.#seen.set(key, shown);
+      this.#seen.set(key, { shown, until: performance.now() + this.#seenMs });
       if (this.#seen.size > SEEN_MAX) this.#seen.delete(this.#seen.keys().next().value!);
       return shown;
     } catch (error) {

@@ -8,23 +8,23 @@ import { messageOf, WeirError } from "../errors.ts";
 import { type ClientConnection as ClientInfo, newId } from "../flow/connection.ts";
 import { HttpFlow } from "../flow/flow.ts";
 import { Headers } from "../flow/headers.ts";
+import { HEAD_TIMEOUT, IDLE_TIMEOUT } from "../flow/limits.ts";
 import { internals } from "../flow/message.ts";
 import { Request } from "../flow/request.ts";
 import type { IncomingExchange } from "../flow/wire.ts";
 import type { ClientHelloData } from "../hooks/mod.ts";
-import { HEAD_TIMEOUT, IDLE_TIMEOUT, serveHttp1 } from "../http1/mod.ts";
+import { serveHttp1 } from "../http1/mod.ts";
 import { serveHttp2 } from "../http2/mod.ts";
-import type { Address, Conn, TlsInfo } from "../net/conn.ts";
+import { type Address, type Conn, FirstBytes, PassingConn, type TlsInfo } from "../net/mod.ts";
+import { settlesWithin } from "../timing.ts";
 import { parseClientHello, serverHandshake } from "../tls/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import { errorPage } from "./error_page.ts";
 import { runExchange } from "./exchange.ts";
-import { FirstBytes } from "./first_bytes.ts";
 import { isAllowed, isIgnored } from "./host_rules.ts";
 import type { ModeSpec } from "../options/mod.ts";
-import { alpnFor, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
+import { alpnFor, type Protocol, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
 import { Route, type Target } from "./route.ts";
-import { settlesWithin } from "./timing.ts";
 import { runTunnel } from "./tunnel.ts";
 import type { Dialled } from "./upstream_dialer.ts";
 import { webBody } from "./web_body.ts";
@@ -33,6 +33,14 @@ import { webBody } from "./web_body.ts";
 const SERVER_SPEAKS_FIRST_MS = 500;
 
 const NO_HELLO = Symbol("not a ClientHello");
+
+/** How long clients may be silent. */
+export interface ClientTimeouts {
+  /** Milliseconds for the first bytes of what they speak (default {@linkcode IDLE_TIMEOUT}). */
+  firstBytesTimeoutMs?: number;
+  /** Milliseconds from the first byte of a ClientHello to its last (default {@linkcode HEAD_TIMEOUT}). */
+  helloTimeoutMs?: number;
+}
 
 /** What is known of the client's connection; `tls` is set once it is decrypted. */
 class ClientConn implements ClientInfo {
@@ -51,12 +59,17 @@ class ClientConn implements ClientInfo {
 }
 
 /** Serves a connection that a listener accepted until it is closed. Never rejects. */
-export async function serveClient(context: ProxyContext, conn: Conn, mode: ModeSpec): Promise<void> {
+export async function serveClient(
+  context: ProxyContext,
+  conn: Conn,
+  mode: ModeSpec,
+  timeouts: ClientTimeouts = {},
+): Promise<void> {
   const { hooks, log } = context;
   const info = new ClientConn(conn, mode);
   try {
     await hooks.trigger("client_connected", info);
-    await new ClientServer(context, info, mode).serve(conn);
+    await new ClientServer(context, info, mode, timeouts).serve(conn);
   } catch (error) {
     log.debug(`${info.address.hostname}:${info.address.port}: ${messageOf(error)}`);
   } finally {
@@ -70,10 +83,12 @@ class ClientServer {
   readonly #info: ClientConn;
   /** Where a reverse proxy sends everything; null in regular mode. */
   readonly #origin: Target | null;
+  readonly #timeouts: ClientTimeouts;
 
-  constructor(context: ProxyContext, info: ClientConn, mode: ModeSpec) {
+  constructor(context: ProxyContext, info: ClientConn, mode: ModeSpec, timeouts: ClientTimeouts) {
     this.#context = context;
     this.#info = info;
+    this.#timeouts = timeouts;
     this.#origin = mode.mode.kind === "reverse" ? mode.mode : null;
   }
 
@@ -86,8 +101,11 @@ class ClientServer {
     );
     if (isTls === null) return;
     if (!isTls) return await this.#serveHttp(first, this.#origin, null);
-    const tls = await this.#intercept(first, this.#origin);
-    if (tls !== null) await this.#serveHttp(new FirstBytes(tls), this.#origin, null);
+    await this.#intercept(
+      first,
+      this.#origin,
+      (tls) => this.#serveHttp(new FirstBytes(tls), this.#origin, null),
+    );
   }
 
   /** Requests, in the version that the connection's first bytes say. */
@@ -132,13 +150,15 @@ class ClientServer {
     flow[internals].kill = () => incoming.abort(new WeirError("weir", "killed", "The flow was killed."));
     await this.#context.hooks.trigger("http_connect", flow);
     if (flow[internals].killed) return;
-    if (flow.response !== null) return await incoming.respond(flow.response, await webBody(flow.response));
+    if (flow.response !== null) {
+      return await incoming.respond(flow.response, await webBody(flow.response, this.#context.log));
+    }
 
     const { host, port } = flow.request;
     const target: Target = { scheme: "http", host, port };
-    if (isIgnored(this.#context.options, [target])) return await this.#connectThrough(target, incoming);
+    if (isIgnored(this.#context.options, [target])) return await this.#connectThrough(target, incoming, flow);
     await accept(incoming);
-    await this.#serveTunnel(incoming.takeOver(), target);
+    await this.#serveTunnel(killable(flow, incoming.takeOver()), target);
   }
 
   /** What comes through a CONNECT: TLS, HTTP, or bytes that weir does not understand. */
@@ -157,7 +177,7 @@ class ClientServer {
 
   async #serveKnown(
     first: FirstBytes,
-    protocol: "tls" | "http" | "raw" | null,
+    protocol: Protocol | null,
     target: Target,
   ): Promise<void> {
     const leftAlone = !isAllowed(this.#context.options, [target]);
@@ -167,19 +187,19 @@ class ClientServer {
       return;
     }
     const secure: Target = { ...target, scheme: "https" };
-    const tls = await this.#intercept(first, secure);
-    if (tls === null) return;
-    const inner = new FirstBytes(tls);
-    const sni = tls.tls?.sni ?? null;
-    const decision = await this.#untilStopped(tls, inner.until(protocolOf));
-    if (decision === "http") await this.#serveHttp(inner, secure, sni);
-    else if (inner.bytes.length > 0) await this.#passThrough(secure, inner.release());
+    await this.#intercept(first, secure, async (tls) => {
+      const inner = new FirstBytes(tls);
+      const sni = tls.tls?.sni ?? null;
+      const decision = await this.#untilStopped(tls, inner.until(protocolOf));
+      if (decision === "http") await this.#serveHttp(inner, secure, sni);
+      else if (inner.bytes.length > 0) await this.#passThrough(secure, inner.release());
+    });
   }
 
   /** Nobody has spoken yet: if the server does first, this is no protocol that weir can look into. */
   async #serveSilent(
     first: FirstBytes,
-    decision: Promise<"tls" | "http" | "raw" | null>,
+    decision: Promise<Protocol | null>,
     target: Target,
   ): Promise<void> {
     const upstream = await this.#dial(target);
@@ -195,17 +215,28 @@ class ClientServer {
   }
 
   /**
-   * Ends TLS with a certificate for the name that the client asked for. Null when the connection was passed through
-   * untouched instead, or the handshake failed.
+   * Ends TLS with a certificate for the name that the client asked for, and has what is in it served. Where the
+   * connection is to be left alone, it is passed through untouched instead.
    */
-  async #intercept(first: FirstBytes, target: Target | null): Promise<Conn | null> {
-    const { hooks, options, certificates, log } = this.#context;
+  async #intercept(
+    first: FirstBytes,
+    target: Target | null,
+    serve: (tls: Conn) => Promise<void>,
+  ): Promise<void> {
+    const { hooks, options, certificates } = this.#context;
     const reading = first.until((bytes) => {
       const result = parseClientHello(bytes);
       return result.kind === "more" ? undefined : result.kind === "no" ? NO_HELLO : result.hello;
     });
-    const hello = await this.#untilStopped(first.conn, reading, HEAD_TIMEOUT);
-    if (hello === null || hello === NO_HELLO) return null;
+    const hello = await this.#untilStopped(
+      first.conn,
+      reading,
+      this.#timeouts.helloTimeoutMs ?? HEAD_TIMEOUT,
+    );
+    if (hello === null) return;
+    if (hello === NO_HELLO) {
+      return this.#warnOfTls(target?.host, "it began a TLS record in which there is no ClientHello");
+    }
     const data: ClientHelloData = {
       sni: hello.sni,
       alpn: hello.alpn,
@@ -217,29 +248,39 @@ class ClientServer {
     if (target !== null) {
       const names = [target, { ...target, host: hello.sni ?? target.host }];
       if (data.ignore || isIgnored(options, names) || !isAllowed(options, names)) {
-        await this.#passThrough({ ...target, scheme: "http" }, first.release());
-        return null;
+        return await this.#passThrough({ ...target, scheme: "http" }, first.release());
       }
     }
+    let carrier: Carrier | null = null;
+    let tls: Conn;
     try {
       const { leaf, upstreamAlpn } = await certificates.offerFor(target, hello.sni, this.#info);
       const preferred = target !== null && (options.http2_upstream === "any" || upstreamAlpn === "h2");
-      const conn = await serverHandshake(first.release(), {
+      carrier = new Carrier(first.release());
+      tls = await serverHandshake(carrier, {
         secureContext: leaf.context,
         pem: leaf,
         alpn: alpnFor(hello.alpn, { enabled: options.http2, preferred }),
       });
-      this.#info.tls = conn.tls;
-      return conn;
     } catch (error) {
-      const { address } = this.#info;
-      log.warn(
-        `${address.hostname}:${address.port}: TLS with the client failed (${
-          hello.sni ?? target?.host ?? "no name"
-        }): ${messageOf(error)}`,
-      );
-      return null;
+      this.#warnOfTls(hello.sni ?? target?.host, messageOf(error));
+      return await carrier?.closed;
     }
+    this.#info.tls = tls.tls;
+    try {
+      await serve(tls);
+    } finally {
+      tls.close();
+      // Whoever gave the connection closes it next, and what the session has yet to send would be lost.
+      await carrier.closed;
+    }
+  }
+
+  #warnOfTls(host: string | undefined, reason: string): void {
+    const { hostname, port } = this.#info.address;
+    this.#context.log.warn(
+      `${hostname}:${port}: TLS with the client failed (${host ?? "no name"}): ${reason}`,
+    );
   }
 
   /** Connects to the origin and relays bytes. @throws {WeirError} when it cannot be reached; the log has it. */
@@ -248,7 +289,7 @@ class ClientServer {
   }
 
   /** CONNECT to a host that is left alone: the client is answered when the origin is there, or cannot be reached. */
-  async #connectThrough(target: Target, incoming: IncomingExchange): Promise<void> {
+  async #connectThrough(target: Target, incoming: IncomingExchange, flow: HttpFlow): Promise<void> {
     let upstream: Dialled;
     try {
       upstream = await this.#dial(target);
@@ -262,7 +303,7 @@ class ClientServer {
       await this.#hangUp(upstream);
       throw error;
     }
-    await this.#relay(incoming.takeOver(), upstream);
+    await this.#relay(killable(flow, incoming.takeOver()), upstream);
   }
 
   /** A connection for raw bytes. @throws {WeirError} as the pool does, and says so in the log. */
@@ -295,7 +336,11 @@ class ClientServer {
   }
 
   /** Waits for something on an idle connection; closes it when weir stops meanwhile, or it takes longer than `ms`. */
-  async #untilStopped<T>(conn: Conn, pending: Promise<T>, ms = IDLE_TIMEOUT): Promise<T> {
+  async #untilStopped<T>(
+    conn: Conn,
+    pending: Promise<T>,
+    ms = this.#timeouts.firstBytesTimeoutMs ?? IDLE_TIMEOUT,
+  ): Promise<T> {
     const { stopping } = this.#context;
     const close = () => conn.close();
     if (stopping.aborted) close();
@@ -308,6 +353,32 @@ class ClientServer {
       stopping.removeEventListener("abort", close);
     }
   }
+}
+
+/** The connection below a TLS session, which closes it once all that it had to say is said. */
+class Carrier extends PassingConn {
+  readonly #closed = Promise.withResolvers<void>();
+
+  /** Resolves when the session has closed it; a session that was closed does so soon. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  override close(): void {
+    super.close();
+    this.#closed.resolve();
+  }
+
+  override reset(): void {
+    super.reset();
+    this.#closed.resolve();
+  }
+}
+
+/** What went through a CONNECT ends when its flow is killed; whoever runs it then ends the other side. */
+function killable(flow: HttpFlow, tunnel: Conn): Conn {
+  flow[internals].kill = () => tunnel.reset();
+  return tunnel;
 }
 
 function accept(incoming: IncomingExchange): Promise<void> {

@@ -2,24 +2,19 @@
  * What every part of the proxy works with: options, hooks, log, pool, certificates. Made once by `proxy.ts`.
  * @module
  */
-import type { Dispatcher } from "../hooks/mod.ts";
+import type { AddonLog, Dispatcher } from "../hooks/mod.ts";
 import type { Options } from "../options/mod.ts";
 import type { Certificates } from "./certificates.ts";
 import type { MemoryBudget } from "./memory_budget.ts";
 import type { UpstreamPool } from "./upstream_pool.ts";
 
-/** Where messages for people go. */
-export interface Log {
-  debug(text: string): void;
-  info(text: string): void;
-  warn(text: string): void;
-  error(text: string): void;
-}
+/** Where messages for people go: the same log for addons and for weir itself. */
+export type { AddonLog as Log };
 
 export interface ProxyContext {
   readonly options: Options;
   readonly hooks: Dispatcher;
-  readonly log: Log;
+  readonly log: AddonLog;
   readonly pool: Pick<UpstreamPool, "acquire" | "connect">;
   readonly certificates: Pick<Certificates, "prepare" | "offerFor">;
   readonly memory: MemoryBudget;

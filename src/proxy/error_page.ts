@@ -5,7 +5,7 @@
 import type { WeirError } from "../errors.ts";
 import { escapeControl } from "../flow/escape.ts";
 import { Headers } from "../flow/headers.ts";
-import { reasonFor } from "../flow/response.ts";
+import { reasonFor } from "../flow/status.ts";
 import type { ResponseHead } from "../flow/wire.ts";
 import type { Body } from "../streams/body.ts";
 import { bytesBody } from "../streams/bytes_body.ts";
@@ -21,5 +21,11 @@ export function errorPage(error: WeirError): { head: ResponseHead; body: Body } 
     ["Content-Type", "text/plain; charset=utf-8"],
     ["Content-Length", String(bytes.length)],
   ]);
+  // RFC 6455 §4.4, RFC 9110 §15.5.22: the only upgrade that weir takes part in is to this version.
+  if (statusCode === 426) {
+    headers.append("Sec-WebSocket-Version", "13");
+    headers.append("Upgrade", "websocket");
+    headers.append("Connection", "Upgrade");
+  }
   return { head: { statusCode, reason, httpVersion: "HTTP/1.1", headers }, body: bytesBody(bytes, null) };
 }

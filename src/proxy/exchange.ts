@@ -11,18 +11,21 @@ import { Headers } from "../flow/headers.ts";
 import { internals } from "../flow/message.ts";
 import { Request } from "../flow/request.ts";
 import { Response } from "../flow/response.ts";
+import { hasNoBody } from "../flow/status.ts";
 import type { IncomingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../flow/wire.ts";
 import type { EventHookName } from "../hooks/mod.ts";
 import type { Conn } from "../net/conn.ts";
 import { relay } from "../net/relay.ts";
 import type { Body } from "../streams/body.ts";
+import { ResendableBody } from "../streams/resendable.ts";
+import { checkResponse } from "../websocket/mod.ts";
 import { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";
 import { errorPage } from "./error_page.ts";
 import type { Route } from "./route.ts";
 import type { Acquired } from "./upstream_pool.ts";
 import { webBody } from "./web_body.ts";
-import { checkHandshake, prepareHandshake, runWebSocket } from "./websocket.ts";
+import { prepareHandshake, runWebSocket } from "./websocket.ts";
 
 /** Methods that may be sent again when a pooled connection turns out to be closed (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
@@ -40,6 +43,8 @@ class Exchange {
   readonly #requestPlan: BodyPlan;
   #responsePlan: BodyPlan | null = null;
   #acquired: Acquired | null = null;
+  /** A streamed request's body, while it may have to be sent again. */
+  #resendable: ResendableBody | null = null;
   /** Why the exchange was stopped from outside: killed, client gone. */
   #stopped: WeirError | null = null;
   /** Stops what is waited for or runs beside `incoming` and `#acquired`. */
@@ -52,6 +57,8 @@ class Exchange {
   #isWebSocket = false;
   /** True once a 100 went to the client, or none was asked for. */
   #continued = true;
+  /** weir itself has told the client to go on. */
+  #isContinueSent = false;
 
   constructor(context: ProxyContext, incoming: IncomingExchange, route: Route) {
     this.#context = context;
@@ -75,7 +82,10 @@ class Exchange {
       if (upstream?.upgraded) {
         const server = upstream.upgraded;
         // Whatever goes wrong before it has found its peer, and afterwards: it is nobody else's any more.
-        await this.#switchProtocols(upstream, server).finally(() => server.close());
+        await this.#switchProtocols(upstream, server).finally(() => {
+          server.close();
+          this.#acquired?.release();
+        });
       } else {
         await this.#respond(upstream);
         await this.#finishUpload();
@@ -102,6 +112,7 @@ class Exchange {
     if (this.#incoming.body !== null && /^100-continue$/i.test(headers.get("expect") ?? "")) {
       if (this.#requestPlan.willBuffer) {
         headers.delete("expect");
+        this.#isContinueSent = true;
         await this.#incoming.informational(continueHead());
       } else {
         this.#continued = false;
@@ -115,22 +126,38 @@ class Exchange {
     const { request } = this.#flow;
     if (this.#context.options.via) request.headers.append("Via", `${request.httpVersion.slice(5)} weir`);
     this.#isWebSocket = prepareHandshake(this.#requestHead());
-    const replayable = request[internals].mode === "buffered";
     for (let fresh = false;; fresh = true) {
       const acquired = await this.#acquire(fresh);
       if (this.#stopped) throw this.#stopped;
-      const body = this.#requestPlan.outgoing();
+      const body = this.#requestBody();
       try {
-        return await acquired.exchange.send(this.#requestHead(), body, (head) => this.#informational(head));
+        const response = await acquired.exchange.send(
+          this.#requestHead(),
+          body,
+          (head) => this.#informational(head),
+        );
+        this.#resendable?.settle();
+        return response;
       } catch (error) {
         if (this.#stopped) throw this.#stopped;
         const lost = acquired.exchange.reused && IDEMPOTENT.has(request.method) &&
-          error instanceof WeirError && error.side === "server" && error.code === "closed";
-        if (fresh || !replayable || !(lost || acquired.isUnprocessed(error))) throw error;
+          error instanceof WeirError && error.side === "server" && error.code === "closed" &&
+          !acquired.isReset(error);
+        const isWhole = this.#resendable?.isWhole ?? true;
+        if (fresh || !isWhole || !(lost || acquired.isUnprocessed(error))) throw error;
         this.#acquired = null;
         acquired.release();
       }
     }
+  }
+
+  /** The body for one attempt. What is in memory can be had again; of a stream, what was sent of it must be kept. */
+  #requestBody(): Body | null {
+    if (this.#resendable !== null) return this.#resendable.attempt();
+    const body = this.#requestPlan.outgoing();
+    if (body === null || this.#flow.request[internals].mode !== "streamed") return body;
+    this.#resendable = new ResendableBody(body);
+    return this.#resendable.attempt();
   }
 
   async #acquire(fresh: boolean): Promise<Acquired> {
@@ -173,9 +200,11 @@ class Exchange {
   }
 
   #informational(head: ResponseHead): Promise<void> | void {
-    // weir has sent the 100 itself where it buffered the request.
-    if (head.statusCode === 100 && this.#continued) return;
-    if (head.statusCode === 100) this.#continued = true;
+    if (head.statusCode === 100) {
+      // RFC 9110 §15.2: all but what the proxy asked for itself are passed on, also a 100 that nobody asked for.
+      if (this.#isContinueSent) return;
+      this.#continued = true;
+    }
     return this.#incoming.informational(head);
   }
 
@@ -183,7 +212,7 @@ class Exchange {
     const flow = this.#flow;
     if (upstream !== null) flow.response = new Response(upstream.head);
     const response = flow.response!;
-    const body = upstream === null ? await webBody(response) : upstream.body;
+    const body = upstream === null ? await this.#answerBody(response) : upstream.body;
     this.#responsePlan = new BodyPlan(this.#context, response, body);
     await this.#hook("responseheaders");
     if (this.#isOutdated) await this.#replace();
@@ -209,8 +238,18 @@ class Exchange {
     if (response === null) {
       throw new WeirError("weir", "addon", "An addon set flow.response to null after it was there.");
     }
-    this.#responsePlan = new BodyPlan(this.#context, response, await webBody(response));
+    this.#responsePlan = new BodyPlan(this.#context, response, await this.#answerBody(response));
     if (this.#stopped) throw this.#stopped;
+  }
+
+  /** The body of an addon's answer; a stream that the client may not be sent is no body, so that no hook sees it. */
+  async #answerBody(response: Response): Promise<Body | null> {
+    const body = await webBody(response, this.#context.log);
+    if (body?.size !== null || !hasNoBody(this.#incoming.head.method, response.statusCode)) {
+      return body ?? null;
+    }
+    body.cancel(replacedError());
+    return null;
   }
 
   async #readResponse(): Promise<void> {
@@ -219,7 +258,7 @@ class Exchange {
 
   async #sendResponse(response: Response, body: Body | null): Promise<void> {
     const { statusCode, reason, httpVersion, headers } = response;
-    if (body !== null && !mayHaveBody(this.#incoming.head.method, statusCode)) {
+    if (body !== null && hasNoBody(this.#incoming.head.method, statusCode)) {
       body.cancel(replacedError());
       body = null;
     }
@@ -246,7 +285,7 @@ class Exchange {
   /** After a 101 the connection is no longer HTTP: a WebSocket, or bytes that nobody here understands. */
   async #switchProtocols(upstream: UpstreamResponse, server: Conn): Promise<void> {
     const flow = this.#flow;
-    const agreement = this.#isWebSocket ? checkHandshake(this.#requestHead(), upstream.head) : null;
+    const agreement = this.#isWebSocket ? checkResponse(this.#requestHead(), upstream.head) : null;
     await this.#respond(upstream);
     if (this.#isReplaced || flow.response!.statusCode !== 101) return;
     const client = this.#incoming.takeOver();
@@ -308,8 +347,8 @@ class Exchange {
     const flow = this.#flow;
     this.#requestPlan.release();
     this.#responsePlan?.release();
-    flow.request[internals].stored?.dispose();
-    flow.response?.[internals].stored?.dispose();
+    flow.request[internals].stored?.retire();
+    flow.response?.[internals].stored?.retire();
     // An answer that did not get as far as being sent.
     flow.response?.takeWebBody()?.cancel().catch(() => {});
     this.#acquired?.release();
@@ -325,10 +364,6 @@ class Exchange {
 /** RFC 9110 §7.8: the client asks for another protocol on this connection. */
 function hasUpgrade(headers: Headers): boolean {
   return headers.has("upgrade") && /\bupgrade\b/i.test(headers.get("connection") ?? "");
-}
-
-function mayHaveBody(method: string, statusCode: number): boolean {
-  return method !== "HEAD" && statusCode >= 200 && statusCode !== 204 && statusCode !== 304;
 }
 
 function tooLarge(side: "client" | "server", limit: number): WeirError {

@@ -4,5 +4,4 @@
  * @module
  */
 export { Proxy, type ProxyInit } from "./embed.ts";
-export { type Listening, ProxyServer, type ProxyServerInit } from "./proxy.ts";
 export type { Log } from "./context.ts";

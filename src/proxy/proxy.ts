@@ -6,12 +6,13 @@ import { AddonManager, type AddonSource, type Context, forAddons } from "../hook
 import type { Address, Conn } from "../net/conn.ts";
 import { hostPort, listen, type TcpListener } from "../net/mod.ts";
 import { type ModeSpec, type OptionRegistry, parseMode } from "../options/mod.ts";
+import { settlesWithin } from "../timing.ts";
 import { VERSION } from "../version.ts";
 import { Certificates } from "./certificates.ts";
 import { serveClient } from "./client_connection.ts";
 import type { Log, ProxyContext } from "./context.ts";
+import { leadsTo } from "./loop.ts";
 import { MemoryBudget } from "./memory_budget.ts";
-import { settlesWithin } from "./timing.ts";
 import { UpstreamPool } from "./upstream_pool.ts";
 
 /** After the grace time, for what the end of each exchange sets off: a hook that never ends must not keep weir from it. */
@@ -73,7 +74,7 @@ export class ProxyServer {
       options,
       hooks,
       trusted: () => certificates.trusted(),
-      isLoop: (local, remote) => addresses().some((own) => isSame(own, local, remote)),
+      isLoop: (local, remote) => addresses().some((own) => leadsTo(own, local, remote)),
     });
     this.#context = {
       options,
@@ -112,10 +113,11 @@ export class ProxyServer {
       this.#accepting.push(this.#accept(listener, listening.mode));
       if (this.#init.addresses) continue;
       const { mode, spec } = listening.mode;
+      // The words at its end are the same in every mode: scripts wait for them.
       const what = mode.kind === "regular"
-        ? "HTTP proxy"
-        : `Reverse proxy to ${spec.slice("reverse:".length).split("@")[0]}`;
-      log.info(`${what} listening at ${hostPort(listening.address)}`);
+        ? ""
+        : `Reverse to ${spec.slice("reverse:".length).split("@")[0]}: `;
+      log.info(`${what}HTTP proxy listening at ${hostPort(listening.address)}`);
     }
     await this.#addons.running();
     return this.listening;
@@ -128,11 +130,11 @@ export class ProxyServer {
 
   #listen(mode: ModeSpec, address?: Address): void {
     const { listen_host, listen_port, workers } = this.#context.options;
-    const listener = listen({
-      hostname: address?.hostname ?? mode.listenHost ?? listen_host,
-      port: address?.port ?? mode.listenPort ?? listen_port,
-      reusePort: workers > 1,
-    });
+    const place = address ??
+      { hostname: mode.listenHost ?? listen_host, port: mode.listenPort ?? listen_port };
+    // A shared port could be shared with another weir as well, which would get part of the clients without a word.
+    if (workers > 1 && !address) listen(place).close();
+    const listener = listen({ ...place, reusePort: workers > 1 });
     this.#listeners.push({ listener, listening: { mode, address: listener.addr } });
   }
 
@@ -156,12 +158,4 @@ export class ProxyServer {
     await this.#addons.done();
     await this.#addons.close();
   }
-}
-
-/** True when a connection with these ends leads to the listener at `own`. */
-function isSame(own: Address, local: Address, remote: Address): boolean {
-  if (remote.port !== own.port) return false;
-  // A listener on all addresses is met at any address that is this machine's, and then both ends have it.
-  const everywhere = own.hostname === "0.0.0.0" || own.hostname === "::";
-  return remote.hostname === own.hostname || (everywhere && remote.hostname === local.hostname);
 }

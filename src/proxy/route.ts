@@ -3,7 +3,7 @@
  * @module
  */
 import type { ClientConnection } from "../flow/connection.ts";
-import { authorityOf, defaultPort } from "../flow/request.ts";
+import { authorityOf, defaultPort } from "../flow/authority.ts";
 import type { RequestHead } from "../flow/wire.ts";
 
 /** An origin to connect to. */

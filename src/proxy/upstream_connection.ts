@@ -15,6 +15,8 @@ export interface UpstreamConnection {
   readonly capacity: number;
   /** Requests that are under way. */
   readonly active: number;
+  /** True when it was turned over to another protocol: whoever took it over closes it. */
+  readonly isUpgraded: boolean;
   /** True when one connection carries several requests at a time. */
   readonly isShared: boolean;
   /** Resolves when `capacity` is what the origin says, or the connection is over. Never rejects. */
@@ -52,6 +54,10 @@ class Exclusive implements UpstreamConnection {
     return this.#http.reusable ? 1 : 0;
   }
 
+  get isUpgraded(): boolean {
+    return this.#http.upgraded;
+  }
+
   get active(): number {
     return this.#http.reusable ? 0 : 1;
   }
@@ -67,6 +73,7 @@ class Exclusive implements UpstreamConnection {
 
 /** HTTP/2: many at a time. */
 class Shared implements UpstreamConnection {
+  readonly isUpgraded = false;
   readonly isShared = true;
   readonly server: ServerConnection;
   readonly #http: Http2Connection;

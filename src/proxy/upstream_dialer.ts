@@ -3,8 +3,8 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
+import { authorityOf } from "../flow/authority.ts";
 import { type ClientConnection, newId, type ServerConnection } from "../flow/connection.ts";
-import { authorityOf } from "../flow/request.ts";
 import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
 import { type Address, type Conn, dial, type TlsInfo } from "../net/mod.ts";
 import type { Options } from "../options/mod.ts";
@@ -97,7 +97,9 @@ export class UpstreamDialer {
       throw new WeirError(
         "client",
         "loop",
-        `${destination.host}:${destination.port} is weir itself; the request would come back again and again.`,
+        `${
+          authorityOf(destination.host, destination.port, "")
+        } is weir itself; the request would come back again and again.`,
       );
     }
     server.peerAddress = conn.remoteAddr;

@@ -7,7 +7,7 @@ import { WeirError } from "../errors.ts";
 import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
 import type { HttpFlow } from "../flow/flow.ts";
 import type { OutgoingExchange } from "../flow/wire.ts";
-import { isUnprocessed } from "../http2/mod.ts";
+import { isReset, isUnprocessed } from "../http2/mod.ts";
 import { type DialerInit, type Dialled, stoppingError, UpstreamDialer } from "./upstream_dialer.ts";
 import { type UpstreamConnection, upstreamConnection } from "./upstream_connection.ts";
 import type { Destination } from "./route.ts";
@@ -27,6 +27,8 @@ export interface Acquired {
   readonly server: ServerConnection;
   /** True when the origin is known not to have looked at the request, so that it may be sent again. */
   isUnprocessed(error: unknown): boolean;
+  /** True when the origin ended this one request, and not the connection. */
+  isReset(error: unknown): boolean;
   /** Gives the connection back, or closes it when it cannot serve another request. Idempotent. */
   release(): void;
   /** Closes the connection, unless other requests share it. Idempotent, also with `release`. */
@@ -123,7 +125,8 @@ export class UpstreamPool {
     const giveBack = (keep: boolean) => {
       if (returned) return;
       returned = true;
-      if (pooled.http.isShared) pooled.idleSince = performance.now();
+      if (pooled.http.isUpgraded) this.#disconnected(pooled);
+      else if (pooled.http.isShared) pooled.idleSince = performance.now();
       else if (keep && pooled.http.capacity > 0) this.#putBack(pooled);
       else this.#drop(pooled);
     };
@@ -131,6 +134,7 @@ export class UpstreamPool {
       exchange: pooled.http.exchange(),
       server: pooled.http.server,
       isUnprocessed,
+      isReset,
       release: () => giveBack(true),
       discard: () => giveBack(false),
     };
@@ -228,9 +232,13 @@ export class UpstreamPool {
     if (!this.#closed) this.#sweeper ??= setTimeout(() => this.#sweep(), IDLE_MS);
   }
 
-  /** It has closed itself, or is somebody else's after an upgrade. */
+  /** It has closed itself, or is somebody else's after an upgrade, until that is given back. */
   #over(pooled: Pooled): void {
     this.#forget(pooled);
+    if (!pooled.http.isUpgraded) this.#disconnected(pooled);
+  }
+
+  #disconnected(pooled: Pooled): void {
     const { server } = pooled.http;
     void this.#init.hooks.trigger("server_disconnected", {
       server,

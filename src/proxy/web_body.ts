@@ -4,21 +4,24 @@
  */
 import { concat } from "@std/bytes";
 import { WeirError } from "../errors.ts";
+import { internals } from "../flow/message.ts";
 import type { Response } from "../flow/response.ts";
+import { describeHookError } from "../hooks/mod.ts";
 import type { Body } from "../streams/body.ts";
 import { bytesBody } from "../streams/bytes_body.ts";
 import { bodyOf } from "../streams/convert.ts";
+import type { Log } from "./context.ts";
 
-/** Bodies up to this size are looked at for their end, so that they get a `content-length`. */
+/** Bodies in several chunks are looked at up to this size for their end, so that they get a `content-length`. */
 const LOOK_AHEAD = 1024 * 1024;
 
 type Read = ReadableStreamReadResult<Uint8Array>;
 
 /**
  * Takes the body over. A `Response` made from a string or bytes is all there and gets its length; one whose stream
- * makes weir wait for longer than a turn of the event loop is passed on as it comes.
+ * makes weir wait for longer than a turn of the event loop is passed on as it comes, unless `stream` was set.
  */
-export async function webBody(response: Response): Promise<Body | null> {
+export async function webBody(response: Response, log: Log): Promise<Body | null> {
   const stream = response.takeWebBody();
   if (stream === null) return null;
   if (stream.locked) {
@@ -35,7 +38,7 @@ export async function webBody(response: Response): Promise<Body | null> {
   const later = new Promise<null>((resolve) => timer = setTimeout(resolve, 0, null));
   let pending: Promise<Read> = reader.read();
   try {
-    while (size <= LOOK_AHEAD) {
+    for (;;) {
       const read = await Promise.race([pending, later]);
       if (read === null) break;
       if (read.done) return size === 0 ? null : bytesBody(concat(chunks), null);
@@ -43,6 +46,7 @@ export async function webBody(response: Response): Promise<Body | null> {
       chunks.push(read.value);
       size += read.value.length;
       pending = reader.read();
+      if (size > LOOK_AHEAD && chunks.length > 1) break;
     }
   } catch {
     // The stream failed: whoever reads the body below gets the same error where it belongs.
@@ -51,7 +55,13 @@ export async function webBody(response: Response): Promise<Body | null> {
   }
   // It may fail before anybody gets to read on, and then it is no accident of the process.
   pending.catch(() => {});
-  return bodyOf(resumed(chunks, pending, reader), { what: "The body of flow.response" });
+  response[internals].stream ??= true;
+  const addon = response[internals].responseSetBy ?? "without a name";
+  return bodyOf(resumed(chunks, pending, reader), {
+    what: "The body of flow.response",
+    onError: (error) =>
+      log.error(`${describeHookError(addon, "flow.response", error.cause ?? error)}; the flow is cut`),
+  });
 }
 
 /** The stream again: what was read, the read that was under way, and the rest. */

@@ -5,13 +5,12 @@
 import type { HttpFlow } from "../flow/flow.ts";
 import { internals } from "../flow/message.ts";
 import { WebSocketData, type WebSocketMessage } from "../flow/websocket.ts";
-import type { RequestHead, ResponseHead } from "../flow/wire.ts";
+import type { RequestHead } from "../flow/wire.ts";
 import type { Conn } from "../net/mod.ts";
 import { parseHistory } from "../options/mod.ts";
 import {
   type Agreement,
   checkRequest,
-  checkResponse,
   filterOffer,
   isWebSocketUpgrade,
   relayWebSocket,
@@ -37,11 +36,6 @@ export function prepareHandshake(head: RequestHead): boolean {
     else headers.set("sec-websocket-extensions", known);
   }
   return true;
-}
-
-/** What was agreed on. @throws {WeirError} (a 502) when the server's handshake is broken. */
-export function checkHandshake(request: RequestHead, response: ResponseHead): Agreement {
-  return checkResponse(request, response);
 }
 
 /** Runs the connection to its end. @throws {WeirError} when it did not end by a closing handshake. */

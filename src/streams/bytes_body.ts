@@ -4,15 +4,20 @@
  */
 import type { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
+import { PassingBody } from "./passing.ts";
 
 const RESOLVED = Promise.resolve();
 
 /**
- * A body of known bytes: one piece, or none when empty. `trailers` are name, value, name, value, …; with them the size
- * is left open, as framing by length has no room for trailers (RFC 9112 §6.3).
+ * A body of known bytes: one piece, or none when empty. `trailers` are name, value, name, value, …. Its size is that of
+ * the bytes, or left open, so that it goes out without a length (`isOpen`; also by default when there are trailers).
  */
-export function bytesBody(bytes: Uint8Array, trailers: string[] | null = null): Body {
-  return new BytesBody(bytes, trailers);
+export function bytesBody(
+  bytes: Uint8Array,
+  trailers: string[] | null = null,
+  isOpen = trailers !== null,
+): Body {
+  return new BytesBody(bytes, trailers, isOpen);
 }
 
 class BytesBody implements Body {
@@ -23,8 +28,8 @@ class BytesBody implements Body {
   #bytes: Uint8Array | null;
   #error: WeirError | null = null;
 
-  constructor(bytes: Uint8Array, trailers: string[] | null) {
-    this.size = trailers === null ? bytes.length : null;
+  constructor(bytes: Uint8Array, trailers: string[] | null, isOpen: boolean) {
+    this.size = isOpen ? null : bytes.length;
     this.#bytes = bytes.length === 0 ? null : bytes;
     this.trailers = trailers;
   }
@@ -58,33 +63,20 @@ export function joinedBody(prefix: Iterable<KeptPiece>, rest: Body): Body {
   return new JoinedBody(prefix[Symbol.iterator](), rest);
 }
 
-class JoinedBody implements Body {
+class JoinedBody extends PassingBody {
   #prefix: Iterator<KeptPiece> | null;
-  readonly #rest: Body;
   #chunkLeft = 0;
 
   constructor(prefix: Iterator<KeptPiece>, rest: Body) {
+    super(rest);
     this.#prefix = prefix;
-    this.#rest = rest;
   }
 
-  get size(): number | null {
-    return this.#rest.size;
+  override get chunkLeft(): number {
+    return this.#prefix === null ? this.source.chunkLeft : this.#chunkLeft;
   }
 
-  get chunked(): boolean {
-    return this.#rest.chunked;
-  }
-
-  get chunkLeft(): number {
-    return this.#prefix === null ? this.#rest.chunkLeft : this.#chunkLeft;
-  }
-
-  get trailers(): string[] | null {
-    return this.#rest.trailers;
-  }
-
-  take(): Uint8Array | null | undefined {
+  override take(): Uint8Array | null | undefined {
     if (this.#prefix !== null) {
       const step = this.#prefix.next();
       if (!step.done) {
@@ -93,15 +85,15 @@ class JoinedBody implements Body {
       }
       this.#prefix = null;
     }
-    return this.#rest.take();
+    return this.source.take();
   }
 
-  fill(): Promise<void> {
-    return this.#prefix === null ? this.#rest.fill() : RESOLVED;
+  override fill(): Promise<void> {
+    return this.#prefix === null ? this.source.fill() : RESOLVED;
   }
 
-  cancel(reason: WeirError): void {
+  override cancel(reason: WeirError): void {
     this.#prefix = null;
-    this.#rest.cancel(reason);
+    this.source.cancel(reason);
   }
 }

@@ -10,20 +10,20 @@ import type { Body } from "./body.ts";
 import { asBytes, notBytes, threw } from "./bytes.ts";
 import { closeIterable, closeIterator, isThenable } from "./iterators.ts";
 import { PulledBody } from "./pulled.ts";
-import { HookChunks } from "./split.ts";
+import { type Chunk, HookChunks } from "./split.ts";
 
 const WHAT = "The stream hook";
 
 /** The body that a per-chunk hook makes of another one. */
 export class ChunkHookBody extends PulledBody {
   readonly #source: HookChunks;
-  readonly #hook: (chunk: Uint8Array) => unknown;
+  readonly #hook: (chunk: Chunk) => unknown;
   readonly #onAddonError: (error: WeirError) => void;
   #outputs: Iterator<unknown> | null = null;
   #asyncOutputs: AsyncIterator<unknown> | null = null;
   #last = false;
 
-  constructor(source: Body, hook: (chunk: Uint8Array) => unknown, onAddonError: (error: WeirError) => void) {
+  constructor(source: Body, hook: (chunk: Chunk) => unknown, onAddonError: (error: WeirError) => void) {
     super();
     this.#source = new HookChunks(source);
     this.#hook = hook;
@@ -47,7 +47,7 @@ export class ChunkHookBody extends PulledBody {
 
   /** Hands the next chunk to the hook. Like those below: bytes to send, null for none, undefined when it will call back. */
   #nextChunk(): Uint8Array | null | undefined {
-    let chunk: Uint8Array | null | undefined;
+    let chunk: Chunk | null | undefined;
     try {
       chunk = this.#source.take();
     } catch (thrown) {

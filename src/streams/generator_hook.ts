@@ -8,20 +8,20 @@ import { asBytes, notBytes, threw } from "./bytes.ts";
 import { Discard } from "./discard.ts";
 import { closeIterator, ignore } from "./iterators.ts";
 import { PulledBody } from "./pulled.ts";
-import { HookChunks } from "./split.ts";
+import { type Chunk, HookChunks } from "./split.ts";
 
 const WHAT = "The stream hook";
 
 /** The body that a generator makes of another one. */
 export class GeneratorHookBody extends PulledBody {
   readonly #chunks: ChunkFeed;
-  readonly #hook: (chunks: AsyncIterable<Uint8Array>) => AsyncIterator<unknown>;
+  readonly #hook: (chunks: AsyncIterable<Chunk>) => AsyncIterator<unknown>;
   readonly #onAddonError: (error: WeirError) => void;
   #generator: AsyncIterator<unknown> | null = null;
 
   constructor(
     source: Body,
-    hook: (chunks: AsyncIterable<Uint8Array>) => AsyncIterator<unknown>,
+    hook: (chunks: AsyncIterable<Chunk>) => AsyncIterator<unknown>,
     onAddonError: (error: WeirError) => void,
   ) {
     super();
@@ -79,8 +79,8 @@ export class GeneratorHookBody extends PulledBody {
  * The chunks of a body for a generator, one at a time as it asks for them. Leaving a `for await` loop does not end it: a
  * generator may look at the first chunks in one loop and pass on the others in a second one.
  */
-class ChunkFeed implements AsyncIterableIterator<Uint8Array> {
-  readonly #source: Body;
+class ChunkFeed implements AsyncIterableIterator<Chunk> {
+  readonly #source: HookChunks;
   readonly #onCut: (error: WeirError) => void;
   /** A `fill` that is under way; never rejects. */
   #filling: Promise<void> | null = null;
@@ -99,15 +99,15 @@ class ChunkFeed implements AsyncIterableIterator<Uint8Array> {
     return this.#state === "ended" ? this.#source.trailers : null;
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Chunk> {
     return this;
   }
 
-  next(): Promise<IteratorResult<Uint8Array>> {
+  next(): Promise<IteratorResult<Chunk>> {
     if (this.#filling !== null) return this.#filling.then(() => this.next());
     if (this.#error !== null) return rejected(this.#error);
     if (this.#state !== "open") return Promise.resolve(DONE);
-    let chunk: Uint8Array | null | undefined;
+    let chunk: Chunk | null | undefined;
     try {
       chunk = this.#source.take();
     } catch (thrown) {
@@ -120,8 +120,8 @@ class ChunkFeed implements AsyncIterableIterator<Uint8Array> {
     return chunk === undefined ? this.#wait() : Promise.resolve({ done: false, value: chunk });
   }
 
-  #wait(): Promise<IteratorResult<Uint8Array>> {
-    const chunk = new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+  #wait(): Promise<IteratorResult<Chunk>> {
+    const chunk = new Promise<IteratorResult<Chunk>>((resolve, reject) => {
       this.#refuse = reject;
       this.#filling = this.#source.fill().then(() => {
         this.#filling = this.#refuse = null;
@@ -137,7 +137,7 @@ class ChunkFeed implements AsyncIterableIterator<Uint8Array> {
   }
 
   /** The generator has left a loop; it may begin another. */
-  return(): Promise<IteratorResult<Uint8Array>> {
+  return(): Promise<IteratorResult<Chunk>> {
     return Promise.resolve(DONE);
   }
 

@@ -10,9 +10,9 @@ import type { Body } from "./body.ts";
 import type { BytesLike } from "./bytes.ts";
 import { nameOf } from "./bytes.ts";
 import { ChunkHookBody } from "./chunk_hook.ts";
-import { bodyOf, readableOf } from "./convert.ts";
 import { GeneratorHookBody } from "./generator_hook.ts";
 import { LocalTransformStream } from "./local_transform.ts";
+import type { Chunk } from "./split.ts";
 import { StreamHookBody, type StreamPair } from "./stream_hook.ts";
 
 /** What a per-chunk hook gives for one chunk: bytes, nothing, or several pieces. */
@@ -25,24 +25,30 @@ export type ChunkOutput =
   | AsyncIterable<BytesLike | null>;
 
 /** Called for each chunk, and once more with an empty chunk at the end. */
-export type ChunkHook = (chunk: Uint8Array) => ChunkOutput | PromiseLike<ChunkOutput>;
+export type ChunkHook = (chunk: Chunk) => ChunkOutput | PromiseLike<ChunkOutput>;
 
 /** `async function*`: gets all chunks, yields what is sent. */
-export type GeneratorHook = (chunks: AsyncIterable<Uint8Array>) => AsyncGenerator<BytesLike, void, unknown>;
+export type GeneratorHook = (chunks: AsyncIterable<Chunk>) => AsyncGenerator<BytesLike, void, unknown>;
 
 /**
  * Either of them, as one signature: from a union of two the compiler would infer no parameter type for a function that an addon
  * writes in place. An async generator function gets the iterable of all chunks, any other function one chunk at a time.
  */
 export type HookFunction = (
-  chunks: AsyncIterable<Uint8Array> & Uint8Array,
+  chunks: AsyncIterable<Chunk> & Chunk,
 ) => ChunkOutput | PromiseLike<ChunkOutput>;
 
 /** One way to change a body. */
 export type StreamHook = HookFunction | StreamPair;
 
+/** A stream behind another one in an array: it gets what that one gives, which may be no bytes (TextDecoderStream). */
+export interface StagePair {
+  readonly readable: ReadableStream<unknown>;
+  readonly writable: WritableStream<never>;
+}
+
 /** The values of `message.stream`: buffer, pass on, or pass through one or more hooks in order. */
-export type StreamValue = boolean | StreamHook | readonly StreamHook[];
+export type StreamValue = boolean | StreamHook | readonly (StreamHook | StagePair)[];
 
 /** Options for {@linkcode throughHook}. */
 export interface HookOptions {
@@ -114,8 +120,25 @@ function isPair(value: unknown): value is StreamPair {
 export function throughHook(body: Body, value: StreamValue, options: HookOptions = {}): Body {
   if (typeof value === "boolean") return body;
   const onAddonError = options.onAddonError ?? (() => {});
-  const hooks: readonly StreamHook[] = Array.isArray(value) ? value : [value];
-  return hooks.reduce<Body>((source, hook) => throughOne(source, hook, onAddonError), body);
+  const hooks = Array.isArray(value) ? value : [value];
+  return joined(hooks).reduce<Body>((source, hook) => throughOne(source, hook, onAddonError), body);
+}
+
+/** Neighbouring streams become one pair, so that they hand each other their own values (text, objects). */
+function joined(hooks: readonly StreamHook[]): StreamHook[] {
+  const all: StreamHook[] = [];
+  for (const hook of hooks) {
+    const last = all.at(-1);
+    if (isOwnPair(last) && isOwnPair(hook) && !last.readable.locked && !hook.writable.locked) {
+      all[all.length - 1] = { writable: last.writable, readable: last.readable.pipeThrough(hook) };
+    } else all.push(hook);
+  }
+  return all;
+}
+
+/** A pair whose streams are really used; a LocalTransformStream's are not. */
+function isOwnPair(hook: StreamHook | undefined): hook is StreamPair {
+  return typeof hook === "object" && !(hook instanceof LocalTransformStream);
 }
 
 function throughOne(source: Body, hook: StreamHook, onAddonError: (error: WeirError) => void): Body {
@@ -133,15 +156,4 @@ function throughOne(source: Body, hook: StreamHook, onAddonError: (error: WeirEr
     // The stream was free when it was assigned, and went to another message since.
     return new ChunkHookBody(source, () => Promise.reject(thrown), onAddonError);
   }
-}
-
-/** Any hook as a pair of streams, for whoever pipes web streams rather than bodies. */
-export function hookStream(
-  value: StreamValue,
-  onAddonError?: (error: WeirError) => void,
-): { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> } {
-  checkStreamValue(value);
-  const inlet = new TransformStream<Uint8Array, Uint8Array>();
-  const body = throughHook(bodyOf(inlet.readable), value, { onAddonError });
-  return { readable: readableOf(body, { split: false }), writable: inlet.writable };
 }

@@ -7,17 +7,15 @@
 export function ignore(): void {}
 
 /** True for promises and whatever else can be awaited. */
-export function isThenable(value: object): value is PromiseLike<unknown> {
-  return "then" in value && typeof value.then === "function";
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 /** Runs the `finally` blocks of a generator (closes any iterator) that will not be asked again. */
 export function closeIterator(iterator: Iterator<unknown> | AsyncIterator<unknown> | null): void {
   try {
     const closing: unknown = iterator?.return?.();
-    if (typeof closing === "object" && closing !== null && isThenable(closing)) {
-      closing.then(ignore, ignore);
-    }
+    if (isThenable(closing)) closing.then(ignore, ignore);
   } catch {
     // It has failed to clean up after itself; there is nobody left to tell.
   }

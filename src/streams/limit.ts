@@ -4,6 +4,7 @@
  */
 import type { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
+import { PassingBody } from "./passing.ts";
 
 /**
  * Passes `body` on until more than `max` bytes have come, or at once when its size says so; then it fails with `makeError(n)`,
@@ -13,55 +14,34 @@ export function limited(body: Body, max: number, makeError: (size: number) => We
   return new LimitedBody(body, max, makeError);
 }
 
-class LimitedBody implements Body {
-  readonly #body: Body;
+class LimitedBody extends PassingBody {
   readonly #max: number;
   readonly #makeError: (size: number) => WeirError;
   #passed = 0;
   #error: WeirError | null = null;
 
   constructor(body: Body, max: number, makeError: (size: number) => WeirError) {
-    this.#body = body;
+    super(body);
     this.#max = max;
     this.#makeError = makeError;
   }
 
-  get size(): number | null {
-    return this.#body.size;
-  }
-
-  get chunked(): boolean {
-    return this.#body.chunked;
-  }
-
-  get chunkLeft(): number {
-    return this.#body.chunkLeft;
-  }
-
-  get trailers(): string[] | null {
-    return this.#body.trailers;
-  }
-
-  take(): Uint8Array | null | undefined {
+  override take(): Uint8Array | null | undefined {
     if (this.#error !== null) throw this.#error;
-    const { size } = this.#body;
+    const { size } = this.source;
     if (size !== null && size > this.#max) this.#refuse(size);
-    const piece = this.#body.take();
+    const piece = this.source.take();
     if (piece && (this.#passed += piece.length) > this.#max) this.#refuse(this.#passed);
     return piece;
   }
 
   #refuse(size: number): never {
     this.#error = this.#makeError(size);
-    this.#body.cancel(this.#error);
+    this.source.cancel(this.#error);
     throw this.#error;
   }
 
-  fill(): Promise<void> {
-    return this.#error === null ? this.#body.fill() : Promise.reject(this.#error);
-  }
-
-  cancel(reason: WeirError): void {
-    this.#body.cancel(reason);
+  override fill(): Promise<void> {
+    return this.#error === null ? this.source.fill() : Promise.reject(this.#error);
   }
 }

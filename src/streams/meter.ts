@@ -4,6 +4,7 @@
  */
 import { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
+import { PassingBody } from "./passing.ts";
 
 /**
  * `body`, telling `onBytes` the length of every piece that is taken and `onEnd`, once, how it ended: null for its end, else the
@@ -17,37 +18,20 @@ export function metered(
   return new MeteredBody(body, onBytes, onEnd);
 }
 
-class MeteredBody implements Body {
-  readonly #body: Body;
+class MeteredBody extends PassingBody {
   readonly #onBytes: (count: number) => void;
   #onEnd: ((error: WeirError | null) => void) | null;
 
   constructor(body: Body, onBytes: (count: number) => void, onEnd: (error: WeirError | null) => void) {
-    this.#body = body;
+    super(body);
     this.#onBytes = onBytes;
     this.#onEnd = onEnd;
   }
 
-  get size(): number | null {
-    return this.#body.size;
-  }
-
-  get chunked(): boolean {
-    return this.#body.chunked;
-  }
-
-  get chunkLeft(): number {
-    return this.#body.chunkLeft;
-  }
-
-  get trailers(): string[] | null {
-    return this.#body.trailers;
-  }
-
-  take(): Uint8Array | null | undefined {
+  override take(): Uint8Array | null | undefined {
     let piece: Uint8Array | null | undefined;
     try {
-      piece = this.#body.take();
+      piece = this.source.take();
     } catch (thrown) {
       throw this.#failed(thrown);
     }
@@ -56,16 +40,16 @@ class MeteredBody implements Body {
     return piece;
   }
 
-  async fill(): Promise<void> {
+  override async fill(): Promise<void> {
     try {
-      await this.#body.fill();
+      await this.source.fill();
     } catch (thrown) {
       throw this.#failed(thrown);
     }
   }
 
-  cancel(reason: WeirError): void {
-    this.#body.cancel(reason);
+  override cancel(reason: WeirError): void {
+    this.source.cancel(reason);
     this.#end(reason);
   }
 

@@ -17,7 +17,7 @@ export {
   type GeneratorHook,
   type HookFunction,
   type HookOptions,
-  hookStream,
+  type StagePair,
   type StreamHook,
   type StreamValue,
   throughHook,

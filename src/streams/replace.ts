@@ -23,22 +23,19 @@ import { Patterns, type Replacement, type Replacements, Replacer } from "./repla
  *
  * @throws {TypeError} on an empty pattern, or one that is neither text nor bytes (a regular expression, for instance).
  */
-export function replaceStream(pattern: string | Uint8Array, replacement: Replacement): ReplaceStream;
-export function replaceStream(replacements: Replacements): ReplaceStream;
+export function replaceStream(
+  pattern: string | Uint8Array,
+  replacement: Replacement,
+): TransformStream<Uint8Array, Uint8Array>;
+export function replaceStream(replacements: Replacements): TransformStream<Uint8Array, Uint8Array>;
 export function replaceStream(
   pattern: string | Uint8Array | Replacements,
   replacement?: Replacement,
-): ReplaceStream {
-  if (typeof pattern === "string" || pattern instanceof Uint8Array || pattern instanceof RegExp) {
-    return new ReplaceStream([[pattern as string | Uint8Array, replacement as Replacement]]);
-  }
-  return new ReplaceStream(pattern);
-}
-
-/** The stream that {@linkcode replaceStream} makes. */
-export class ReplaceStream extends LocalTransformStream {
-  constructor(replacements: Replacements) {
-    const replacer = new Replacer(new Patterns(replacements));
-    super((chunk) => chunk.length === 0 ? replacer.end() : replacer.push(chunk));
-  }
+): TransformStream<Uint8Array, Uint8Array> {
+  const isOne = typeof pattern === "string" || pattern instanceof Uint8Array || pattern instanceof RegExp;
+  const replacements: Replacements = isOne
+    ? [[pattern as string | Uint8Array, replacement as Replacement]]
+    : pattern as Replacements;
+  const replacer = new Replacer(new Patterns(replacements));
+  return new LocalTransformStream((chunk) => chunk.length === 0 ? replacer.end() : replacer.push(chunk));
 }

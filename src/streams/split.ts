@@ -8,48 +8,39 @@
  */
 import type { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
+import { PassingBody } from "./passing.ts";
 
 /** Most bytes in a chunk of a body that has no boundaries: what mitmproxy's users are used to. */
-export const HOOK_CHUNK = 4096;
+const HOOK_CHUNK = 4096;
 /** Largest wire chunk that is put together for a hook; of larger ones the pieces are passed on as they arrive. */
-export const WHOLE_CHUNK = 1024 * 1024;
+const WHOLE_CHUNK = 1024 * 1024;
+
+/** What hooks are given: bytes that are not shared with other threads, which is what the web's own classes want. */
+export type Chunk = Uint8Array<ArrayBuffer>;
 
 /** A body whose pieces are as hooks see them, and belong to whoever takes them. */
-export class HookChunks implements Body {
-  readonly #body: Body;
+export class HookChunks extends PassingBody {
   readonly #most: number;
   /** What is left of a piece that is being cut. */
   #uncut: Uint8Array | null = null;
   /** A wire chunk that is being put together, and how much of it is there. */
-  #whole: Uint8Array | null = null;
+  #whole: Chunk | null = null;
   #filled = 0;
   /** Inside a wire chunk that is too large to be put together. */
   #large = false;
   /** What `fill` found. */
-  #ready: Uint8Array | null | undefined = undefined;
+  #ready: Chunk | null | undefined = undefined;
 
   constructor(body: Body) {
-    this.#body = body;
+    super(body);
     this.#most = body.chunked ? WHOLE_CHUNK : HOOK_CHUNK;
   }
 
-  get size(): number | null {
-    return this.#body.size;
-  }
-
-  get chunked(): boolean {
-    return this.#body.chunked;
-  }
-
-  get chunkLeft(): number {
+  override get chunkLeft(): number {
     return 0;
   }
 
-  get trailers(): string[] | null {
-    return this.#body.trailers;
-  }
-
-  take(): Uint8Array | null | undefined {
+  override take(): Chunk | null | undefined {
     const ready = this.#ready;
     if (ready !== undefined) {
       this.#ready = undefined;
@@ -57,9 +48,9 @@ export class HookChunks implements Body {
     }
     if (this.#uncut !== null) return this.#cut(this.#uncut);
     for (;;) {
-      const piece = this.#body.take();
+      const piece = this.source.take();
       if (piece === null || piece === undefined) return piece;
-      const left = this.#body.chunkLeft;
+      const left = this.source.chunkLeft;
       if (this.#whole === null) {
         if (left === 0 || this.#large || piece.length + left > this.#most) {
           this.#large = left > 0;
@@ -78,7 +69,7 @@ export class HookChunks implements Body {
   }
 
   /** Cuts one chunk off; what remains is valid until the next `take` of the body, which comes only after it is used up. */
-  #cut(piece: Uint8Array): Uint8Array {
+  #cut(piece: Uint8Array): Chunk {
     if (piece.length <= this.#most) {
       this.#uncut = null;
       return piece.slice();
@@ -87,16 +78,16 @@ export class HookChunks implements Body {
     return piece.slice(0, this.#most);
   }
 
-  async fill(): Promise<void> {
+  override async fill(): Promise<void> {
     if (this.#uncut !== null || this.#ready !== undefined) return;
-    await this.#body.fill();
-    if (!this.#body.chunked) return;
+    await this.source.fill();
+    if (!this.source.chunked) return;
     // A piece that does not end its wire chunk gives `take` nothing to say yet.
-    while ((this.#ready = this.take()) === undefined) await this.#body.fill();
+    while ((this.#ready = this.take()) === undefined) await this.source.fill();
   }
 
-  cancel(reason: WeirError): void {
+  override cancel(reason: WeirError): void {
     this.#uncut = this.#whole = null;
-    this.#body.cancel(reason);
+    this.source.cancel(reason);
   }
 }

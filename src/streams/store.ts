@@ -1,8 +1,9 @@
 /**
  * A copy of a body that is streamed (`store_streamed_bodies`): in memory while it is small, then in a temporary file.
  *
- * It can be read while the body is still on its way. Files lie in a directory that only the user can enter, and are open only
- * while they are written or read; `dispose` removes them, and so do the garbage collector and the end of the process.
+ * It can be read while the body is still on its way, and afterwards by who kept the flow. Files lie in a directory that only
+ * the user can enter, and are open only while they are written or read; `dispose` removes them, and so do the garbage
+ * collector, newer ones that need the place, and the end of the process.
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
@@ -14,6 +15,12 @@ export const MEMORY_BYTES = 1024 * 1024;
 const WRITE_BYTES = 256 * 1024;
 /** Bytes per read from the file. */
 const READ_BYTES = 256 * 1024;
+
+/** Bytes in files that are kept for flows that have ended: much for who looks back, little of a disk. */
+const RETIRED_BYTES = 1024 * 1024 * 1024;
+
+/** The files' owners whose flows have ended, oldest first; an addon may still hold those flows, or nobody. */
+let retired: { readonly body: WeakRef<StoredBody>; readonly size: number }[] = [];
 
 /** Options of a {@linkcode StoredBody}. */
 export interface StoredBodyOptions {
@@ -49,7 +56,7 @@ export class StoredBody implements Disposable {
 
   /** True when the body ended and all of it is here. */
   get complete(): boolean {
-    return this.#state === "complete";
+    return this.#state === "complete" && !this.#disposed;
   }
 
   /** Why recording ended before the body did; null when it did not. */
@@ -175,6 +182,21 @@ export class StoredBody implements Disposable {
       at += count;
     }
     return bytes;
+  }
+
+  /** Its flow has ended: the copy stays as long as that flow is held, unless its file must make place for newer ones. */
+  retire(limit: number = RETIRED_BYTES): void {
+    this.end(new WeirError("weir", "closed", "The flow ended before the body did."));
+    if (this.#file === null) return;
+    // The files of those that nobody held are gone.
+    retired = retired.filter(({ body }) => body.deref() !== undefined);
+    retired.push({ body: new WeakRef(this), size: this.size });
+    let bytes = retired.reduce((sum, { size }) => sum + size, 0);
+    while (bytes > limit && retired.length > 1) {
+      const oldest = retired.shift()!;
+      bytes -= oldest.size;
+      oldest.body.deref()?.dispose();
+    }
   }
 
   /** Throws the copy away, also while it is being made. */

@@ -8,20 +8,20 @@ import { threw } from "./bytes.ts";
 import { ReaderBody } from "./convert.ts";
 import { Discard } from "./discard.ts";
 import { ignore } from "./iterators.ts";
-import { HookChunks } from "./split.ts";
+import { type Chunk, HookChunks } from "./split.ts";
 
 const WHAT = "The stream hook";
 
 /** What a body can be piped through. */
 export interface StreamPair {
   readonly readable: ReadableStream<unknown>;
-  readonly writable: WritableStream<Uint8Array>;
+  readonly writable: WritableStream<Chunk>;
 }
 
 /** The body that comes out of a pair of streams when another one is written into it. */
 export class StreamHookBody extends ReaderBody {
   readonly #source: HookChunks;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Chunk>;
   #feeding: Promise<void> | null = null;
   #state: "feeding" | "fed" | "discarding" | "stopped" = "feeding";
   #writeError: unknown = null;
@@ -58,7 +58,7 @@ export class StreamHookBody extends ReaderBody {
       } catch (thrown) {
         return this.#refused(thrown);
       }
-      let chunk: Uint8Array | null | undefined;
+      let chunk: Chunk | null | undefined;
       try {
         while (this.#state === "feeding" && (chunk = this.#source.take()) === undefined) {
           await this.#source.fill();

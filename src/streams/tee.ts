@@ -4,6 +4,7 @@
  */
 import { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
+import { PassingBody } from "./passing.ts";
 import type { StoredBody } from "./store.ts";
 
 /**
@@ -14,39 +15,22 @@ export function teed(body: Body, stored: StoredBody): Body {
   return new TeedBody(body, stored);
 }
 
-class TeedBody implements Body {
-  readonly #body: Body;
+class TeedBody extends PassingBody {
   readonly #stored: StoredBody;
   /** The write of the piece that was taken last; never rejects. */
   #writing: Promise<void> | null = null;
 
   constructor(body: Body, stored: StoredBody) {
-    this.#body = body;
+    super(body);
     this.#stored = stored;
   }
 
-  get size(): number | null {
-    return this.#body.size;
-  }
-
-  get chunked(): boolean {
-    return this.#body.chunked;
-  }
-
-  get chunkLeft(): number {
-    return this.#body.chunkLeft;
-  }
-
-  get trailers(): string[] | null {
-    return this.#body.trailers;
-  }
-
-  take(): Uint8Array | null | undefined {
+  override take(): Uint8Array | null | undefined {
     // The piece that is being written is valid only until the source is asked for the next one.
     if (this.#writing !== null) return undefined;
     let piece: Uint8Array | null | undefined;
     try {
-      piece = this.#body.take();
+      piece = this.source.take();
     } catch (thrown) {
       throw this.#failed(thrown);
     }
@@ -62,17 +46,17 @@ class TeedBody implements Body {
     this.#writing = null;
   };
 
-  async fill(): Promise<void> {
+  override async fill(): Promise<void> {
     if (this.#writing !== null) await this.#writing;
     try {
-      await this.#body.fill();
+      await this.source.fill();
     } catch (thrown) {
       throw this.#failed(thrown);
     }
   }
 
-  cancel(reason: WeirError): void {
-    this.#body.cancel(reason);
+  override cancel(reason: WeirError): void {
+    this.source.cancel(reason);
     this.#stored.end(reason);
   }
 

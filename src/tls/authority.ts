@@ -3,7 +3,7 @@
  *
  * Its key is ECDSA P-256: everything that speaks TLS 1.2 accepts it, it signs a leaf about twenty times as fast as
  * RSA 2048, and keeps handshakes small. A CA of mitmproxy's or OpenSSL's, RSA or EC, put in as `weir-ca.pem` is
- * used as it is.
+ * used as it is; so is mitmproxy's under its own name, in a directory without one of weir's.
  * @module
  */
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
@@ -31,11 +31,20 @@ export const DAY = 86_400_000;
 
 /** Loads the CA in `confdir`, or makes it; several processes that do so at once end up with the same one. */
 export async function loadAuthority(confdir: string): Promise<Authority> {
-  const path = `${confdir}/weir-ca.pem`;
-  const pem = await readIfThere(path) ?? await create(confdir, path);
+  const { path, pem } = await find(confdir);
   const authority = await parse(pem, path, `${confdir}/weir-ca-cert.pem`);
   await publish(confdir, authority);
   return authority;
+}
+
+async function find(confdir: string): Promise<{ path: string; pem: string }> {
+  const own = `${confdir}/weir-ca.pem`;
+  // In mitmproxy's own directory its CA counts: clients trust it already.
+  for (const path of [own, `${confdir}/mitmproxy-ca.pem`]) {
+    const pem = await readIfThere(path);
+    if (pem !== null) return { path, pem };
+  }
+  return { path: own, pem: await create(confdir, own) };
 }
 
 async function readIfThere(path: string): Promise<string | null> {

@@ -6,6 +6,7 @@
  * read is free again after it and one buffer serves the whole session.
  * @module
  */
+import { concat } from "@std/bytes";
 import { Duplex } from "node:stream";
 import type { Buffer } from "node:buffer";
 import type { Conn } from "../net/conn.ts";
@@ -92,12 +93,5 @@ const MERGE_BELOW = 16 * 1024;
 
 function merged(chunks: readonly Uint8Array[]): Uint8Array[] {
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  if (total > MERGE_BELOW) return [...chunks];
-  const joined = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, at);
-    at += chunk.length;
-  }
-  return [joined];
+  return total > MERGE_BELOW ? [...chunks] : [concat(chunks)];
 }

@@ -29,7 +29,7 @@ const RECORD_HANDSHAKE = 22;
 const HANDSHAKE_CLIENT_HELLO = 1;
 /** RFC 8446 §5.1. */
 const RECORD_MAX = 16384;
-/** As much as `peek` reads; real ones stay below 4 KiB. */
+/** Within what `FirstBytes` reads; real ones stay below 4 KiB. */
 const HELLO_MAX = 60 * 1024;
 const EXTENSION_SERVER_NAME = 0;
 const EXTENSION_ALPN = 16;

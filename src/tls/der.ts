@@ -2,6 +2,7 @@
  * Writing DER (ITU-T X.690 §8, §10), as much of it as PKCS#12 takes.
  * @module
  */
+import { concat } from "@std/bytes";
 
 /** One element: tag, length, and the contents put together. */
 export function element(tag: number, ...contents: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -12,14 +13,7 @@ export function element(tag: number, ...contents: readonly Uint8Array[]): Uint8A
     for (let rest = length; rest > 0; rest = rest >>> 8) size.unshift(rest & 0xff);
     size.unshift(0x80 | size.length);
   }
-  const bytes = new Uint8Array(1 + size.length + length);
-  bytes.set([tag, ...size]);
-  let at = 1 + size.length;
-  for (const content of contents) {
-    bytes.set(content, at);
-    at += content.length;
-  }
-  return bytes;
+  return concat([Uint8Array.of(tag, ...size), ...contents]);
 }
 
 export const sequence = (...contents: readonly Uint8Array[]) => element(0x30, ...contents);

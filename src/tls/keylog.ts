@@ -15,8 +15,16 @@
 import { isIP } from "node:net";
 import { type Side, WeirError } from "../errors.ts";
 import { socketError } from "../net/errors.ts";
-import { type Address, type Conn, peek, prefixed, relay, TcpConn, type TlsInfo } from "../net/mod.ts";
-import { parseClientHello } from "./client_hello.ts";
+import {
+  type Address,
+  type Conn,
+  FirstBytes,
+  PassingConn,
+  relay,
+  TcpConn,
+  type TlsInfo,
+} from "../net/mod.ts";
+import { type ClientHelloResult, parseClientHello } from "./client_hello.ts";
 import { CLOSE_GRACE } from "./tls_conn.ts";
 import { issuers } from "./trust.ts";
 
@@ -52,14 +60,19 @@ export function keyLogServer(
 ): Promise<Conn> {
   return session(conn, options, async () => {
     const { cert, key } = options;
-    const first = await peek(conn, (bytes) => parseClientHello(bytes).kind !== "more").catch((thrown) => {
+    const first = new FirstBytes(conn);
+    const parsed = await first.until(decidedHello).catch((thrown) => {
       throw failed(thrown, options.side);
     });
-    const parsed = parseClientHello(first);
-    const sni = parsed.kind === "hello" ? parsed.hello.sni : null;
+    const sni = parsed?.kind === "hello" ? parsed.hello.sni : null;
     const [below, above] = await loop(Deno.listenTls({ ...LOOPBACK, cert, key, ...alpnOf(options) }));
-    return { carrier: prefixed(conn, first), below, above, sni };
+    return { carrier: first.release(), below, above, sni };
   });
+}
+
+function decidedHello(bytes: Uint8Array): ClientHelloResult | undefined {
+  const result = parseClientHello(bytes);
+  return result.kind === "more" ? undefined : result;
 }
 
 /** Starts a handshake with a server that is verified. Rejects with what Deno threw; `conn` has been closed then. */
@@ -186,35 +199,13 @@ function peerCertificateOf(conn: Deno.TlsConn): Uint8Array | null {
 }
 
 /** The connection that the session is for, as the relay has it: closed once all that a closed session left is sent. */
-class Wire implements Conn {
-  readonly tls = null;
-  readonly #conn: Conn;
+class Wire extends PassingConn {
   #writeEnded = false;
   #closing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(conn: Conn) {
-    this.#conn = conn;
-  }
-
-  get localAddr(): Address {
-    return this.#conn.localAddr;
-  }
-
-  get remoteAddr(): Address {
-    return this.#conn.remoteAddr;
-  }
-
-  read(into: Uint8Array): Promise<number | null> {
-    return this.#conn.read(into);
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#conn.write(bytes);
-  }
-
-  async closeWrite(): Promise<void> {
-    await this.#conn.closeWrite();
+  override async closeWrite(): Promise<void> {
+    await super.closeWrite();
     this.#writeEnded = true;
     if (this.#closing) this.close();
   }
@@ -227,16 +218,16 @@ class Wire implements Conn {
     else this.#timer = setTimeout(() => this.close(), CLOSE_GRACE);
   }
 
-  close(): void {
+  override close(): void {
     this.#closing = true;
     clearTimeout(this.#timer);
-    this.#conn.close();
+    super.close();
   }
 
-  reset(): void {
+  override reset(): void {
     this.#closing = true;
     clearTimeout(this.#timer);
-    this.#conn.reset();
+    super.reset();
   }
 }
 

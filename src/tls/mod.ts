@@ -15,3 +15,4 @@ export {
 } from "./handshake.ts";
 export { type Leaf, type LeafRequest, Leaves } from "./leaf.ts";
 export { TlsConn } from "./tls_conn.ts";
+export { certificatesIn } from "./trust.ts";

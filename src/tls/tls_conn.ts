@@ -8,6 +8,7 @@
 import type { TLSSocket } from "node:tls";
 import { type Side, WeirError } from "../errors.ts";
 import type { Address, Conn, TlsInfo } from "../net/conn.ts";
+import { settlesWithin } from "../timing.ts";
 import type { CipherStream } from "./cipher_stream.ts";
 
 /** Plaintext handed to node at once; it encrypts a part at a time and copies the rest, so more costs more. */
@@ -153,12 +154,9 @@ export class TlsConn implements Conn {
   /** Closes once close_notify is written, or could not be. */
   async #closeGently(): Promise<void> {
     this.#socket.end();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_GRACE));
     // node writes a microtask later.
     await null;
-    await Promise.race([this.#cipher.flushed().catch(() => {}), late]);
-    clearTimeout(timer);
+    await settlesWithin(CLOSE_GRACE, this.#cipher.flushed());
     this.#conn.close();
     this.#release();
   }

@@ -38,11 +38,11 @@ export function trustNext(ca: readonly string[]): void {
 export function issuers(ca: readonly string[]): string[] {
   originals ??= tls.getCACertificates("default").map(normal);
   system ??= tls.getCACertificates("system").map(normal);
-  return [...new Set([...originals, ...system, ...ca.flatMap(certificates).map(normal)])];
+  return [...new Set([...originals, ...system, ...ca.flatMap(certificatesIn).map(normal)])];
 }
 
 /** The certificates of a PEM text; throws when there is none or one is broken (node would ignore it silently). */
-function certificates(pem: string): string[] {
+export function certificatesIn(pem: string): string[] {
   const found = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   try {
     if (found.length === 0) throw new Error("no certificate in it");

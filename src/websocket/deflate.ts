@@ -6,6 +6,7 @@
  * bounded output buffer at a time: 2 to 3 µs for a message of 1 KiB, and a bomb is noticed after 64 KiB of it.
  * @module
  */
+import { concat } from "@std/bytes";
 import zlib from "node:zlib";
 import type { Side } from "../errors.ts";
 import { CloseCode, WebSocketError } from "./close.ts";
@@ -127,17 +128,12 @@ export class Deflater {
   /** A message, compressed, without its tail (RFC 7692 §7.2.1). */
   deflate(message: Uint8Array): Uint8Array {
     const pieces: Uint8Array[] = [];
-    let size = 0;
-    const complaint = this.#machine.run(message, (piece) => {
-      pieces.push(piece.slice());
-      size += piece.length;
-    });
+    const complaint = this.#machine.run(message, (piece) => pieces.push(piece.slice()));
     if (complaint !== null) throw new Error(`Deflating a message failed: ${complaint}.`);
     if (!this.#takeover) this.#machine.reset();
-    const whole = pieces.length === 1 ? pieces[0] : new Uint8Array(size);
-    if (pieces.length !== 1) pieces.reduce((at, piece) => (whole.set(piece, at), at + piece.length), 0);
+    const whole = pieces.length === 1 ? pieces[0] : concat(pieces);
     // An empty message flushes to nothing but what the last one left; RFC 7692 §7.2.3.6 gives it one zero byte.
-    return message.length === 0 ? new Uint8Array(1) : whole.subarray(0, size - TAIL.length);
+    return message.length === 0 ? new Uint8Array(1) : whole.subarray(0, whole.length - TAIL.length);
   }
 
   close(): void {

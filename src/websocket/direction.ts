@@ -57,6 +57,8 @@ export class Direction {
   /** The frames of one message on the wire; in message mode only an injected one can be in the way. */
   readonly #wire = new Turns();
   #holdsWire = false;
+  /** Message mode: a message in fragments has begun, and holds the turn, so that what is injected waits for its end. */
+  #midMessage = false;
   #hooking = false;
   readonly #control = new Uint8Array(MAX_CONTROL);
   #controlSize = 0;
@@ -105,6 +107,7 @@ export class Direction {
     } finally {
       this.#over = true;
       if (this.#holdsWire) this.#wire.give();
+      if (this.#midMessage) this.#turns.give();
     }
   }
 
@@ -139,8 +142,8 @@ export class Direction {
       return Promise.reject(new WeirError("weir", "limit", text));
     }
     const sent = this.#injectInTurn(message, size);
-    // A hook that awaits this must not wait for its own end.
-    if (!this.#hooking) return sent;
+    // A hook that awaits this must not wait for its own end, nor for a peer that may be waiting for the hook's message.
+    if (!this.#hooking && !this.#midMessage) return sent;
     sent.catch(() => {});
     return Promise.resolve();
   }
@@ -204,7 +207,11 @@ export class Direction {
     this.#skipping = this.#discarding;
     if (this.#skipping) return;
     this.#reader.begin(head);
-    if (!this.#streaming) return;
+    if (!this.#streaming) {
+      if (head.fin || head.opcode === Opcode.continuation) return;
+      this.#midMessage = true;
+      return this.#turns.take();
+    }
     if (head.opcode !== Opcode.continuation) {
       const turn = this.#wire.take();
       if (turn !== undefined) return turn.then(() => this.#forward(head));
@@ -261,23 +268,28 @@ export class Direction {
   /** Message mode: hooks, then sending. */
   #deliver(read: ReadMessage): Promise<void> | undefined {
     const message = this.#messageOf(read);
-    if (this.#options.onMessage !== undefined || !this.#turns.idle) return this.#deliverInTurn(message, read);
+    const turn = this.#midMessage ? undefined : this.#turns.take();
+    this.#midMessage = false;
+    if (this.#options.onMessage !== undefined || turn !== undefined) {
+      return this.#deliverInTurn(message, read, turn);
+    }
     const state = this.#options.data[internals];
     state.record(message);
     const sent = this.#sender.send(message, read);
-    if (sent === undefined) {
-      state.settle(message);
-      return;
-    }
-    this.#turns.take();
-    return sent.finally(() => {
+    const sentOff = () => {
       state.settle(message);
       this.#turns.give();
-    });
+    };
+    if (sent !== undefined) return sent.finally(sentOff);
+    sentOff();
   }
 
-  async #deliverInTurn(message: WebSocketMessage, read: ReadMessage): Promise<void> {
-    await this.#turns.take();
+  async #deliverInTurn(
+    message: WebSocketMessage,
+    read: ReadMessage,
+    turn: Promise<void> | undefined,
+  ): Promise<void> {
+    await turn;
     try {
       await this.#hook(message);
       if (!this.#discarding) await this.#sender.send(message, read);

@@ -6,6 +6,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { isToken } from "../flow/headers.ts";
 
 /** One element of the header: a name, and parameters with a value or null. */
 export interface Extension {
@@ -67,11 +68,6 @@ export function parseExtensions(value: string): Extension[] | null {
     while (eat(","));
   }
   return extensions;
-}
-
-function isToken(text: string): boolean {
-  TOKEN.lastIndex = 0;
-  return TOKEN.exec(text)?.[0] === text;
 }
 
 /** The header's text again. */

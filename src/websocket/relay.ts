@@ -10,6 +10,7 @@ import { type Side, WeirError } from "../errors.ts";
 import { internals } from "../flow/message.ts";
 import type { WebSocketControl, WebSocketData, WebSocketMessage } from "../flow/websocket.ts";
 import type { Conn } from "../net/conn.ts";
+import { settlesWithin } from "../timing.ts";
 import { type Close, CloseCode, WebSocketError } from "./close.ts";
 import { Direction } from "./direction.ts";
 import type { DeflateParams } from "./extensions.ts";
@@ -226,15 +227,12 @@ class Relay implements WebSocketControl {
 
   /** Lets what was written arrive: closing a socket with unread bytes would reset it, last frames and all. */
   async #linger(error: WeirError | null): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, LINGER);
     const settled = Promise.allSettled([
       this.#settle(this.#client, this.#server, true),
       // RFC 6455 §7.1.1: the server closes first, and has the TIME_WAIT.
       this.#settle(this.#server, this.#client, error !== null),
     ]);
-    await Promise.race([promise, settled, this.#stop.promise.catch(() => {})]);
-    clearTimeout(timer);
+    await settlesWithin(LINGER, Promise.race([settled, this.#stop.promise]));
   }
 
   async #settle({ conn, writer, pump }: Leg, feeder: Leg, endFirst: boolean): Promise<void> {

@@ -14,11 +14,6 @@ export class Turns {
     return !this.#held;
   }
 
-  /** How many wait. */
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
   /** Takes a turn: undefined when it is had at once (no promise for the usual case), else resolves when it is. */
   take(): Promise<void> | undefined {
     if (this.#held) return new Promise((resolve) => this.#waiting.push(resolve));

@@ -220,6 +220,17 @@ Deno.test("control characters from the network are never printed", async () => {
   assertStringIncludes(text, "x\\x1b[31my\n    z\\x07");
 });
 
+Deno.test("UTF-8 in a head is printed as the text that it is, and other bytes as Latin-1", async () => {
+  const { text } = await dumped(2, (hooks) => {
+    // "é" and a right-to-left override, a byte per character; a lone 0xe9 is no UTF-8.
+    const headers: [string, string][] = [["X-Utf8", "\xc3\xa9 \xe2\x80\xae"], ["X-Latin1", "caf\xe9"]];
+    hooks.trigger("complete", httpFlow({ path: "/\xc3\xa9", headers }));
+  });
+  assertStringIncludes(text, "/é\n");
+  assertStringIncludes(text, "X-Utf8: é \\u202e\n");
+  assertStringIncludes(text, "X-Latin1: café\n");
+});
+
 Deno.test("TCP and WebSocket messages are printed with their direction", async () => {
   const { text } = await dumped(3, (hooks) => {
     const tcp = tcpFlow();

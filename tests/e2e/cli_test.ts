@@ -1,4 +1,5 @@
 /** Contract section 1, with the real program: options, errors at start, signals, output. @module */
+import { userInfo } from "node:os";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/yaml";
 import { absolute, Client, exchange } from "./support/client.ts";
@@ -42,6 +43,12 @@ const REFUSED: [string, WeirOptions, RegExp[]][] = [
     /big/,
   ]],
   ["a wrong mode", { args: ["-m", "backwards"] }, [/backwards/]],
+  ["no mode at all", { args: ["--set", "mode="] }, [/mode/]],
+  ["--set without a name", { args: ["--set", "=5"] }, [/--set/]],
+  ["a file of issuers that is not there", { args: ["--ssl-verify-upstream-trusted-ca", "/nowhere/ca.pem"] }, [
+    /ssl_verify_upstream_trusted_ca/,
+    /\/nowhere\/ca\.pem/,
+  ]],
   ["a config.yaml that is no YAML", { config: "a: [\n" }, [/config\.yaml/]],
   ["an addon that is not there", { args: ["-s", "/nowhere/addon.ts"] }, [/\/nowhere\/addon\.ts/]],
   ["an addon with a syntax error", { addon: "export function request( {\n" }, [/addon\.ts/]],
@@ -65,6 +72,11 @@ Deno.test("a port in use: one line that names it, exit status 1", async () => {
   const { code, stderr, lines } = await runWeir({ args: ["-p", `${taken.port}`] });
   assertEquals([code, lines.length], [1, 1], stderr);
   assertStringIncludes(stderr, `${taken.port}`);
+});
+
+Deno.test("without HOME, ~ is where the system says that the user is at home", async () => {
+  const { stderr } = await runWeir({ args: ["-s", "~/no_such_addon.ts"], env: { HOME: "" } });
+  assertStringIncludes(stderr, `No such script: ${userInfo().homedir}/no_such_addon.ts`);
 });
 
 Deno.test("defaults < config.yaml < flags and --set; sizes, bools, lists, options of addons", async () => {

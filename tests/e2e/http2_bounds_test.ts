@@ -141,6 +141,20 @@ for (const [name, attack] of ORIGIN_FLOODS) {
   });
 }
 
+Deno.test("a :path over 16 KiB is answered with 414, as a request line is", async () => {
+  await using server = await http2Origin((peer, id) => peer.headers(id, [":status", "200"], Flag.END_STREAM));
+  await using proxy = await startProxy();
+  await using client = await Http2Client.connect(proxy, server);
+  const { peer } = client;
+  for (const [id, length, status] of [[1, 16_384, 414], [3, 16_000, 200]] as const) {
+    const block = peer.encoder.encode(requestTo(server, "GET", `/${"~".repeat(length)}`));
+    await peer.send(FrameType.HEADERS, Flag.END_STREAM, id, block.subarray(0, 10_000));
+    await peer.send(FrameType.CONTINUATION, Flag.END_HEADERS, id, block.subarray(10_000));
+    assertMatch(await peer.line(), new RegExp(`^HEADERS ${id} :status=${status}`));
+  }
+  assertEquals(server.seen.list.length, 1);
+});
+
 Deno.test("a request's head over the limit is answered with 431, a response's is a 502; both connections go on", async () => {
   await using server = await http2Origin((peer, id, request) => {
     const large = request.includes("/large") ? fields(300, 10) : [];

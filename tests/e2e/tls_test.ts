@@ -316,6 +316,18 @@ Deno.test("SSLKEYLOGFILE gets the secrets of both legs", async () => {
   assertEquals(sessions.size, 3);
 });
 
+Deno.test("SSLKEYLOGFILE: a response after which the connection closes arrives whole", async () => {
+  const text = "x".repeat(50_000);
+  await using server = await origin(withLength(text), { tls: true });
+  await keyLogged(TRUST, async (weir) => {
+    for (const last of [["-H", "Connection: close"], ["--http1.0"]]) {
+      const result = await curl("-x", weir.url, "--cacert", weir.caFile, ...last, server.url());
+      assertEquals(result.stderr, "");
+      assert(new TextDecoder().decode(result.stdout) === text);
+    }
+  });
+});
+
 Deno.test("SSLKEYLOGFILE: with ssl_insecure the client's leg alone", async () => {
   await using server = await origin(withLength("secret"), { tls: await serverCertificate(["else.example"]) });
   const sessions = await keyLogged(["-k"], async (weir) => {

@@ -1,12 +1,12 @@
 /** Contract sections 2 and 6: what passes through CONNECT untouched, and what is proxied inside it. @module */
 import { assertEquals, assertMatch } from "@std/assert";
-import type { Addon, TcpFlow } from "weir";
+import type { Addon, HttpFlow, TcpFlow } from "weir";
 import { originCa } from "./support/certs.ts";
-import { Client } from "./support/client.ts";
+import { absolute, Client } from "./support/client.ts";
 import { origin, tcpOrigin, withLength } from "./support/origin.ts";
 import { type Options, recorder, startProxy } from "./support/proxy.ts";
-import { textOf } from "./support/wire.ts";
-import { Events } from "./support/within.ts";
+import { textOf, type Wire } from "./support/wire.ts";
+import { Events, SOON, within } from "./support/within.ts";
 
 /** Notes the `tcp_*` hooks. */
 function tcpRecorder(events: Events, message?: (flow: TcpFlow) => unknown): Addon {
@@ -174,5 +174,66 @@ Deno.test("a TLS tunnel that is passed through is never held up by the other dir
   for (let i = 0; i < 50; i++) {
     await client.send("ping");
     assertEquals(textOf(await client.readExactly(4)), "ping");
+  }
+});
+
+for (const what of ["raw bytes", "TLS that is passed through", "intercepted TLS", "nothing yet"]) {
+  Deno.test(`flow.kill() on a CONNECT that is established cuts both sides: ${what}`, async () => {
+    let connect: HttpFlow | null = null;
+    const arrived = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    const isTls = what.includes("TLS");
+    const serve = async (wire: Wire) => {
+      arrived.resolve();
+      await wire.readToEnd();
+      ended.resolve();
+    };
+    await using server = await (isTls ? origin(serve, { tls: true }) : tcpOrigin(serve));
+    await using proxy = await startProxy(
+      { http_connect: (flow) => void (connect = flow) },
+      what.includes("passed") ? { ignore_hosts: ["localhost"] } : {},
+    );
+    await using client = await Client.connect(proxy);
+    await client.tunnel(server.authority);
+    if (isTls) {
+      await client.startTls("localhost", what.includes("passed") ? await originCa() : await proxy.ca());
+    }
+    if (isTls) await client.send(`GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
+    else if (what === "raw bytes") await client.send("\x00raw");
+    await within(SOON, arrived.promise, "the origin");
+    connect!.kill();
+    await within(SOON, client.readToEnd(), "the client's end");
+    await within(SOON, ended.promise, "the origin's end");
+  });
+}
+
+Deno.test("server_disconnected comes once, when a connection that was upgraded really ends", async () => {
+  for (const how of ["closed", "killed"]) {
+    const events = new Events();
+    let flow: HttpFlow | null = null;
+    await using server = await origin(async (wire) => {
+      await wire.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\n");
+      for (let bytes; (bytes = await wire.readSome()) !== null;) await wire.send(bytes);
+      wire.close();
+    });
+    await using proxy = await startProxy({
+      response: (given) => void (flow = given),
+      server_connected: () => events.push("connected"),
+      server_disconnected: () => events.push("disconnected"),
+      complete: () => events.push("end"),
+      error: () => events.push("end"),
+    });
+    await using client = await Client.connect(proxy);
+    await client.send(absolute(server.url(), { fields: "Connection: Upgrade\r\nUpgrade: echo/1\r\n" }));
+    await client.head();
+    await client.send("ping");
+    assertEquals(textOf(await client.readExactly(4)), "ping");
+    assertEquals(events.list, ["connected"]);
+    if (how === "killed") flow!.kill();
+    else await client.closeWrite();
+    await client.readToEnd();
+    await events.seen("end");
+    await proxy.stop();
+    assertEquals(events.list.toSorted(), ["connected", "disconnected", "end"]);
   }
 });

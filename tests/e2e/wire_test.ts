@@ -231,20 +231,6 @@ Deno.test("Connection: close and HTTP/1.0 end the client's connection; HTTP/1.0 
   }
 });
 
-Deno.test("half-close: a client that has sent its request and its end is still answered", async () => {
-  const closed = new Gate();
-  await using server = await origin(async (wire, request) => {
-    await closed.opened;
-    await untilClose("the answer")(wire, request);
-  });
-  await using proxy = await startProxy();
-  await using client = await Client.connect(proxy);
-  await client.send(absolute(server.url()));
-  await client.closeWrite();
-  closed.open();
-  assertEquals((await client.response()).text, "the answer");
-});
-
 Deno.test("reverse mode takes origin-form and sends to its origin, Host as told", async () => {
   await using server = await origin(echo);
   await using proxy = await startProxy([], { mode: [`reverse:${server.url("")}`] });

@@ -1,7 +1,7 @@
 /** The option `workers`: several isolates on one port. @module */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { absolute, Client } from "./support/client.ts";
-import { startWeir } from "./support/weir.ts";
+import { runWeir, startWeir } from "./support/weir.ts";
 import { within } from "./support/within.ts";
 
 /** Answers with a name of its own for each isolate that it is loaded in. */
@@ -30,3 +30,38 @@ Deno.test("workers=2: two isolates share the port, each with its own addons, and
   assertEquals(weir.stderr.list.filter((line) => line.includes("listening at")).length, 1);
   await weir.stop();
 });
+
+Deno.test("a second weir with workers does not share the port of the first: one line, exit status 1", async () => {
+  await using first = await startWeir({ args: ["--workers", "2"] });
+  const { code, stderr, lines } = await runWeir({ args: ["--workers", "2", "-p", `${first.port}`] });
+  assertEquals([code, lines.length], [1, 1], stderr);
+  assertStringIncludes(stderr, `${first.port}`);
+  await first.stop();
+});
+
+/** Ends weir, one way or the other, when a worker sees the request; the first isolate only answers. */
+const SHUT = `import type { Context, HttpFlow } from "weir";
+const isWorker = typeof WorkerGlobalScope !== "undefined";
+export function request(flow: HttpFlow, ctx: Context) {
+  flow.response = new Response("here");
+  if (!isWorker) return;
+  console.log("in a worker");
+  if (flow.request.path === "/exit") Deno.exit(0);
+  ctx.proxy.shutdown();
+}
+`;
+for (const path of ["/shutdown", "/exit"]) {
+  Deno.test(`an addon that ends weir in a worker ends all of it: ${path}`, async () => {
+    await using weir = await startWeir({ args: ["--workers", "2"], addon: SHUT });
+    const asked = weir.waitForOutput(/in a worker/).then(() => true);
+    const ask = async () => {
+      await using client = await Client.connect(weir);
+      await client.send(absolute(`http://who.example${path}`));
+      await client.response("GET");
+      return false;
+    };
+    // The one that meets the worker may find its connection cut.
+    while (!await Promise.race([asked, ask().catch(() => asked)]));
+    assertEquals(await weir.exit(), 0);
+  });
+}

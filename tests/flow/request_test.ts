@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Headers } from "../../src/flow/headers.ts";
-import { authorityOf, defaultPort, Request } from "../../src/flow/request.ts";
+import { Request } from "../../src/flow/request.ts";
 import type { RequestHead } from "../../src/flow/wire.ts";
 
 function request(given: Partial<RequestHead> = {}): Request {
@@ -68,17 +68,4 @@ Deno.test("host and port take the Host field along, where there is one", () => {
   changed.headers.delete("host");
   changed.host = "c.example";
   assertEquals([changed.headers.has("host"), changed.authority], [false, "c.example:8080"]);
-});
-
-Deno.test("ports that a scheme implies, and authorities without them", () => {
-  assertEquals([defaultPort("http"), defaultPort("https"), defaultPort("")], [80, 443, 0]);
-  assertEquals(
-    [
-      authorityOf("a", 0, ""),
-      authorityOf("a", 80, "http"),
-      authorityOf("a", 80, ""),
-      authorityOf("::1", 1, "http"),
-    ],
-    ["a", "a", "a:80", "[::1]:1"],
-  );
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { reasonFor, Response } from "../../src/flow/response.ts";
+import { Response } from "../../src/flow/response.ts";
+import { reasonFor } from "../../src/flow/status.ts";
 
 Deno.test("a web Response becomes one with status, reason, fields, and its body unread", async () => {
   const web = new globalThis.Response("body", {

@@ -70,6 +70,7 @@ Deno.test("values that code gives are checked, all before any is set", async () 
     ],
     ["mode", "regular", 'option mode: "regular" is not a list'],
     ["mode", ["regular", 1], "option mode: 1 is not text"],
+    ["mode", [], "option mode: needs a value"],
     ["termlog_verbosity", "loud", 'option termlog_verbosity: "loud" is none of error, warn, info, debug'],
     ["listen_prot", 1, "unknown option listen_prot (did you mean listen_port?)"],
     ["constructor", 1, "unknown option constructor"],

@@ -138,6 +138,8 @@ Deno.test("a buffered body is what addons made of it, as often as it is asked fo
   const { plan, message } = planFor(bodyOfPieces(["old"]));
   await plan.settle(tooLarge);
   message.text = "changed";
+  assertEquals(plan.outgoing()!.size, null, "no length was declared");
+  message.headers.set("content-length", "7");
   assertEquals(plan.outgoing()!.size, 7);
   assertEquals([await wholeText(plan.outgoing()!), await wholeText(plan.outgoing()!)], [
     "changed",
@@ -145,6 +147,7 @@ Deno.test("a buffered body is what addons made of it, as often as it is asked fo
   ]);
   message.content = "";
   assertEquals(plan.outgoing(), null);
+  message.headers.delete("content-length");
   message.trailers = new Headers([["X-Sum", "0"]]);
   const out = plan.outgoing()!;
   assertEquals([out.take(), out.size, out.trailers], [null, null, ["X-Sum", "0"]]);
@@ -237,4 +240,45 @@ Deno.test("store_streamed_bodies keeps a copy of what was sent; a buffered body 
   const buffered = planFor(bodyOfPieces(["a"]), { store_streamed_bodies: true });
   await buffered.plan.settle(tooLarge);
   assertEquals(buffered.message[internals].stored, null);
+});
+
+Deno.test("trailers that an addon sets early follow a streamed body, in place of its own", async () => {
+  const body = bodyOfPieces(["a"]);
+  body.size = 1;
+  body.trailers = ["X-Sum", "1"];
+  const { plan, message } = planFor(body, {}, passOn);
+  message.trailers = { "x-mine": "2" };
+  await plan.settle(tooLarge);
+  const out = plan.outgoing()!;
+  // A length leaves no room for trailers.
+  assertEquals([out.size, out.trailers], [null, null]);
+  assertEquals([await wholeText(out), out.trailers], ["a", ["x-mine", "2"]]);
+});
+
+Deno.test("a hook may set the trailers as late as at its body's end", async () => {
+  const { plan, message } = planFor(bodyOfPieces(["a", "b"]), {}, (message) => {
+    message.stream = async function* (chunks) {
+      let count = 0;
+      for await (const chunk of chunks) {
+        count += chunk.length;
+        yield chunk;
+      }
+      message.trailers = { "x-count": `${count}` };
+    };
+  });
+  await plan.settle(tooLarge);
+  const out = plan.outgoing()!;
+  assertEquals([await wholeText(out), out.trailers, message.trailers?.raw], [
+    "ab",
+    ["x-count", "2"],
+    ["x-count", "2"],
+  ]);
+});
+
+Deno.test("a streamed body that nobody touches keeps its declared size", async () => {
+  const body = bodyOfPieces(["a"]);
+  body.size = 1;
+  const { plan } = planFor(body, {}, passOn);
+  await plan.settle(tooLarge);
+  assertEquals(plan.outgoing()!.size, 1);
 });

@@ -4,6 +4,7 @@ import { WeirError } from "../../src/errors.ts";
 import { OptionRegistry } from "../../src/options/mod.ts";
 import { Certificates, type Look } from "../../src/proxy/certificates.ts";
 import type { Target } from "../../src/proxy/route.ts";
+import { Leaves, loadAuthority } from "../../src/tls/mod.ts";
 import { addonHost, clientConn } from "../support/addon_host.ts";
 
 const TARGET: Target = { scheme: "https", host: "a.example", port: 443 };
@@ -12,12 +13,13 @@ const TARGET: Target = { scheme: "https", host: "a.example", port: 443 };
 async function withCertificates(
   look: Look,
   run: (certificates: Certificates, options: OptionRegistry, lines: string[]) => Promise<void>,
+  limits: { seenMs?: number } = {},
 ): Promise<void> {
   const confdir = await Deno.makeTempDir();
   try {
     const host = addonHost();
     await host.options.update({ confdir });
-    await run(new Certificates(host.options.values, host.ctx.log, look), host.options, host.lines);
+    await run(new Certificates(host.options.values, host.ctx.log, look, limits), host.options, host.lines);
   } finally {
     await Deno.remove(confdir, { recursive: true });
   }
@@ -37,6 +39,23 @@ Deno.test("an origin is asked once for what it shows, by its name and the client
     }
     assertEquals(asked, [["a.example", "one.example"], ["a.example", "two.example"]]);
   });
+});
+
+Deno.test("an origin that renews its certificate under other names is asked again after a while", async () => {
+  const confdir = await Deno.makeTempDir();
+  try {
+    const leaves = new Leaves(await loadAuthority(confdir));
+    const der = async (host: string) => new X509Certificate((await leaves.leafFor({ host })).cert).raw;
+    const shown = [await der("old.example"), await der("new.example")];
+    const look: Look = () => Promise.resolve({ certificate: Uint8Array.from(shown.shift()!), alpn: null });
+    await withCertificates(look, async (certificates) => {
+      const names = async () => (await certificates.offerFor(TARGET, null, clientConn)).leaf.names;
+      assertEquals(await names(), ["a.example", "old.example"]);
+      assertEquals(await names(), ["a.example", "new.example"]);
+    }, { seenMs: 0 });
+  } finally {
+    await Deno.remove(confdir, { recursive: true });
+  }
 });
 
 Deno.test("an origin that cannot be asked is asked again; the client's name must do meanwhile", async () => {
@@ -74,6 +93,10 @@ Deno.test("trusted: nothing, the file's text, or an error that names the option"
     await options.update({ ssl_verify_upstream_trusted_ca: path });
     await assertRejects(() => certificates.trusted(), WeirError, "ssl_verify_upstream_trusted_ca");
     await Deno.writeTextFile(path, "PEM");
-    assertEquals(await certificates.trusted(), ["PEM"]);
+    await assertRejects(() => certificates.trusted(), WeirError, "ssl_verify_upstream_trusted_ca");
+    await assertRejects(() => certificates.prepare(), WeirError, "ssl_verify_upstream_trusted_ca");
+    const pem = new TextDecoder().decode(await certificates.file("pem"));
+    await Deno.writeTextFile(path, pem);
+    assertEquals(await certificates.trusted(), [pem]);
   });
 });

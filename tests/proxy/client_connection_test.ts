@@ -3,7 +3,7 @@ import { WeirError } from "../../src/errors.ts";
 import type { Addon } from "../../src/hooks/mod.ts";
 import type { OptionChanges } from "../../src/options/registry.ts";
 import { parseMode } from "../../src/options/mod.ts";
-import { serveClient } from "../../src/proxy/client_connection.ts";
+import { type ClientTimeouts, serveClient } from "../../src/proxy/client_connection.ts";
 import type { Dialled } from "../../src/proxy/upstream_dialer.ts";
 import { bytesBody } from "../../src/streams/bytes_body.ts";
 import { serverConn } from "../support/addon_host.ts";
@@ -19,6 +19,7 @@ interface Given {
   connect?: () => Promise<Dialled>;
   /** weir is stopping already. */
   stopped?: boolean;
+  timeouts?: ClientTimeouts;
 }
 
 /** A client's connection that is served, the origins that were dialled for it, and what happened. */
@@ -63,7 +64,7 @@ class Served implements AsyncDisposable {
     );
     this.lines = lines;
     if (given.stopped) this.stopping.abort();
-    this.done = serveClient(context, this.conn, parseMode(given.mode ?? "regular"));
+    this.done = serveClient(context, this.conn, parseMode(given.mode ?? "regular"), given.timeouts);
   }
 
   #dial(): Dialled {
@@ -258,4 +259,41 @@ Deno.test("bytes that are no request are refused and said in the log", async () 
   await served.client.writeText("GET  HTTP/1.1\r\n\r\n");
   assertMatch(await served.client.readToEnd(), /^HTTP\/1\.1 400 /);
   assertMatch(served.lines[0], /^warn: 127\.0\.0\.1:50001: /);
+});
+
+Deno.test("a client that says nothing is cut after a while: fresh, inside CONNECT, and in the preface of HTTP/2", async () => {
+  for (const begin of ["", "CONNECT", "PRI * HTTP"]) {
+    await using served = new Served({ timeouts: { firstBytesTimeoutMs: 20 } });
+    if (begin === "CONNECT") await served.connect("a.example:443");
+    else if (begin !== "") await served.client.writeText(begin);
+    assertEquals(await served.client.readToEnd(), "");
+    await served.done;
+  }
+});
+
+/** The first bytes of a handshake record with a ClientHello of 256 bytes. */
+const HELLO_START = Uint8Array.of(22, 3, 1, 1, 4, 1, 0, 1, 0, 3, 3);
+
+Deno.test("a ClientHello that does not end is cut after its own, shorter time", async () => {
+  const given = { mode: "reverse:https://o.example", timeouts: { helloTimeoutMs: 20 } };
+  await using served = new Served(given);
+  await served.client.write(HELLO_START);
+  assertEquals(await served.client.readToEnd(), "");
+  await served.done;
+  await using tunnel = new Served({ timeouts: { helloTimeoutMs: 20 } });
+  await tunnel.connect("a.example:443");
+  await tunnel.client.write(HELLO_START);
+  assertEquals(await tunnel.client.readToEnd(), "");
+  await tunnel.done;
+});
+
+Deno.test("a TLS record without a ClientHello closes the connection, and the log says why", async () => {
+  await using served = new Served();
+  await served.connect("a.example:443");
+  await served.client.write(Uint8Array.of(22, 3, 1, 0, 4, 0x67, 0x61, 0x72, 0x62));
+  assertEquals(await served.client.readToEnd(), "");
+  await served.done;
+  assertEquals(served.lines, [
+    "warn: 127.0.0.1:50001: TLS with the client failed (a.example): it began a TLS record in which there is no ClientHello",
+  ]);
 });

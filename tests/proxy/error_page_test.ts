@@ -15,3 +15,12 @@ Deno.test("the page is plain text with its length, the status, and the reason wi
     String(new TextEncoder().encode(text).length),
   ]);
 });
+
+Deno.test("426 says which upgrade would do", () => {
+  const { head } = errorPage(new WeirError("client", "protocol", "Version 8.", { statusCode: 426 }));
+  assertEquals(head.headers.raw.slice(4), [
+    ...["Sec-WebSocket-Version", "13"],
+    ...["Upgrade", "websocket"],
+    ...["Connection", "Upgrade"],
+  ]);
+});

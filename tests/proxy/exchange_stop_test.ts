@@ -55,6 +55,7 @@ Deno.test("the client leaves while an addon's own answer is collected: its strea
   const { context } = proxyContext(() => acquired(log, ok), [
     recorder(log),
     { request: (flow) => flow.response = new Response(stream) },
+    { responseheaders: (flow) => void (flow.response!.stream = false) },
   ]);
   const incoming = new FakeIncoming(log);
   const done = runExchange(context, incoming, route);

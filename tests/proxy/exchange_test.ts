@@ -113,6 +113,7 @@ async function retried(given: {
   error?: WeirError;
   reused?: boolean;
   unprocessed?: boolean;
+  pieces?: string[];
   addons?: Addon[];
 }): Promise<{ log: string[]; fresh: boolean[] }> {
   const log: string[] = [];
@@ -125,7 +126,7 @@ async function retried(given: {
       isUnprocessed: () => given.unprocessed ?? false,
     });
   }, given.addons);
-  const body = given.method === undefined ? null : bodyOfPieces(["bo", "dy"]);
+  const body = given.method === undefined ? null : bodyOfPieces(given.pieces ?? ["bo", "dy"]);
   await runExchange(context, new FakeIncoming(log, { method: given.method, body }), route);
   return { log, fresh };
 }
@@ -142,9 +143,10 @@ const NOT_RETRIED: [string, Parameters<typeof retried>[0]][] = [
   ["when the connection is new", { reused: false, failures: 1 }],
   ["after a time-out", { failures: 1, error: new WeirError("server", "timeout", "Slow.") }],
   ["when weir itself failed", { failures: 1, error: new WeirError("weir", "closed", "Closed here.") }],
-  ["when its body was streamed", {
+  ["when more of its body was streamed than is kept", {
     method: "PUT",
     failures: 1,
+    pieces: ["x".repeat(64 * 1024), "y"],
     addons: [{ requestheaders: (flow) => void (flow.request.stream = true) }],
   }],
 ];
@@ -235,6 +237,19 @@ Deno.test("Expect: 100-continue: the origin's 100 is passed on when the body is 
   assertEquals(log.filter((line) => line.startsWith(">")), ["> 100", "> 200 hello"]);
 });
 
+for (const [mode, addons] of MODES) {
+  Deno.test(`a 100 that nobody asked for is passed on (${mode})`, async () => {
+    const log = await transcript({
+      addons,
+      origin: async (_text, _head, interim) => {
+        await interim(responseHead(100));
+        return answer("hello");
+      },
+    });
+    assertEquals(log.filter((line) => line.startsWith(">")), ["> 100", "> 200 hello"]);
+  });
+}
+
 Deno.test("an origin that reads the body without a 100 is no reason to cut the upload", async () => {
   const log = await transcript({ request: expecting(), addons: MODES[1][1] });
   assertEquals(log.slice(-3), ["> 200 hello", "complete", "release"]);
@@ -298,7 +313,7 @@ Deno.test("after a 101 bytes go both ways until both have ended; kill cuts both"
       await server.closeWrite();
       assertEquals(await client.readToEnd(), "pong");
       await done;
-      assertEquals(log.slice(-3), ["> 101", "complete", "release"]);
+      assertEquals(log.slice(-3), ["> 101", "release", "complete"]);
     }
     for (const conn of [client, clientEnd, server, serverEnd]) conn.close();
   }
@@ -310,21 +325,26 @@ Deno.test("an answer in place of the 101 closes the origin's connection", async 
     origin: () => ({ head: responseHead(101), body: null, upgraded: serverEnd }),
     addons: [{ responseheaders: (flow) => flow.response = new Response("no", { status: 403 }) }],
   });
-  assertEquals(log.slice(4), ["response", "> 403 no", "complete", "release"]);
+  assertEquals(log.slice(4), ["response", "> 403 no", "release", "complete"]);
   assertEquals(serverEnd.closed, true);
   server.close();
 });
 
-Deno.test("a copy of a streamed body can be read in complete and is thrown away afterwards", async () => {
+Deno.test("a copy of a streamed body can be read in complete, and later by who kept the flow", async () => {
   const seen: unknown[] = [];
+  const flows: HttpFlow[] = [];
   await transcript({
     addons: [
       MODES[1][1][0],
-      { complete: (flow) => void seen.push(flow.response!.text, flow.response!.streamedBy) },
+      {
+        complete: (flow) => void seen.push(flow.response!.text, flow.response!.streamedBy, flows.push(flow)),
+      },
     ],
     options: { store_streamed_bodies: true },
   });
-  assertEquals(seen, ["hello", "addon"]);
+  assertEquals(seen, ["hello", "addon", 1]);
+  assertEquals(flows[0].response!.text, "hello");
+  assertEquals(await new globalThis.Response(flows[0].response!.readStored()).text(), "hello");
 });
 
 Deno.test("an addon that keeps the flow does not keep the exchange: kill has nothing to act on", async () => {
@@ -334,4 +354,22 @@ Deno.test("an addon that keeps the flow does not keep the exchange: kill has not
   await runExchange(context, new FakeIncoming(log), route);
   flow.kill();
   assertEquals(log.at(-1), "release");
+});
+
+Deno.test("an answer to HEAD has no body: its stream is cancelled, not streamed, and no hook is called", async () => {
+  const seen: unknown[] = [];
+  const cancelled = Promise.withResolvers<void>();
+  await transcript({
+    request: { method: "HEAD" },
+    addons: [{
+      request: (flow) =>
+        flow.response = new Response(new ReadableStream({ cancel: () => cancelled.resolve() })),
+      responseheaders: (flow) => {
+        flow.response!.stream = () => void seen.push("hook");
+      },
+      complete: (flow) => void seen.push(flow.response!.streamedBy),
+    }],
+  });
+  await cancelled.promise;
+  assertEquals(seen, [null]);
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Addon, type AddonSource } from "../../src/hooks/mod.ts";
-import { ProxyServer } from "../../src/proxy/mod.ts";
+import { ProxyServer } from "../../src/proxy/proxy.ts";
 import { addonHost } from "../support/addon_host.ts";
 
 /** A proxy with one addon, its CA in a directory that is removed at the end. */
@@ -44,7 +44,7 @@ Deno.test("each mode has a listener, and the log has its address", async () => {
   const [one, two] = started.server.listening.map(({ address }) => address.port);
   assertEquals(started.host.lines, [
     `info: HTTP proxy listening at 127.0.0.1:${one}`,
-    `info: Reverse proxy to http://o.example:81 listening at 127.0.0.1:${two}`,
+    `info: Reverse to http://o.example:81: HTTP proxy listening at 127.0.0.1:${two}`,
   ]);
 });
 

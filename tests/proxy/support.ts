@@ -182,6 +182,7 @@ export function acquired(
     exchange: new FakeOutgoing(log, origin, given.reused ?? false),
     server: serverConn,
     isUnprocessed: given.isUnprocessed ?? (() => false),
+    isReset: () => false,
     release: () => giveBack("release"),
     discard: () => giveBack("discard"),
   };

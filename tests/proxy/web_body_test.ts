@@ -1,11 +1,16 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
+import { internals } from "../../src/flow/message.ts";
 import { Response } from "../../src/flow/response.ts";
+import type { Log } from "../../src/proxy/context.ts";
 import { webBody } from "../../src/proxy/web_body.ts";
+import { httpFlow } from "../support/addon_host.ts";
 import { next, pieces, text, turn, utf8, wholeText } from "../streams/support.ts";
 
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
 function bodyFor(init: BodyInit | null) {
-  return webBody(Response.fromWeb(new globalThis.Response(init)));
+  return webBody(Response.fromWeb(new globalThis.Response(init)), SILENT);
 }
 
 /** A stream that is fed by hand. */
@@ -42,7 +47,7 @@ Deno.test("no body, an empty one, and an empty stream are no body", async () => 
 
 Deno.test("the body is taken over once", async () => {
   const response = Response.fromWeb(new globalThis.Response("once"));
-  assertEquals([(await webBody(response))?.size, await webBody(response)], [4, null]);
+  assertEquals([(await webBody(response, SILENT))?.size, await webBody(response, SILENT)], [4, null]);
 });
 
 Deno.test("a stream that makes weir wait is passed on as it comes", async () => {
@@ -122,7 +127,31 @@ Deno.test("cancelling the body cancels the stream", async () => {
 Deno.test("a body that went to another flow meanwhile is the addon's error", async () => {
   const web = new globalThis.Response("canned");
   const [one, two] = [Response.fromWeb(web), Response.fromWeb(web)];
-  assertEquals(await wholeText((await webBody(one))!), "canned");
-  const error = await assertRejects(() => webBody(two), WeirError, "new Response for each flow");
+  assertEquals(await wholeText((await webBody(one, SILENT))!), "canned");
+  const error = await assertRejects(() => webBody(two, SILENT), WeirError, "new Response for each flow");
   assertEquals(error.code, "addon");
+});
+
+Deno.test("a long string is known at once; a stream without an end is streamed, unless an addon wants it buffered", async () => {
+  const long = Response.fromWeb(new globalThis.Response("x".repeat(3 * 1024 * 1024)));
+  assertEquals([(await webBody(long, SILENT))!.size, long.stream], [3 * 1024 * 1024, false]);
+  for (const [set, expected] of [[undefined, true], [false, false]] as const) {
+    const response = Response.fromWeb(new globalThis.Response(source().stream));
+    if (set !== undefined) response.stream = set;
+    const body = (await webBody(response, SILENT))!;
+    assertEquals([body.size, response.stream], [null, expected]);
+    body.cancel(new WeirError("weir", "killed", "Killed."));
+  }
+});
+
+Deno.test("the log names the addon whose answer's stream failed, once, and where", async () => {
+  const errors: string[] = [];
+  const flow = httpFlow();
+  flow[internals].addon = "addon1";
+  const { stream, controller } = source();
+  flow.response = new globalThis.Response(stream);
+  const body = (await webBody(flow.response!, { ...SILENT, error: (text) => errors.push(text) }))!;
+  controller.error("oops");
+  await assertRejects(() => next(body), WeirError, "oops");
+  assertEquals(errors, ["Addon addon1: oops (in flow.response); the flow is cut"]);
 });

@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
 import type { RequestHead } from "../../src/flow/wire.ts";
-import { checkHandshake, prepareHandshake } from "../../src/proxy/websocket.ts";
+import { prepareHandshake } from "../../src/proxy/websocket.ts";
+import { checkResponse } from "../../src/websocket/mod.ts";
 import { request } from "../http1/support.ts";
 import { responseHead } from "./support.ts";
 
@@ -39,5 +40,5 @@ Deno.test("a broken handshake is the fault of whoever broke it", () => {
   head.headers.delete("sec-websocket-key");
   assertEquals(assertThrows(() => prepareHandshake(head), WeirError).side, "client");
   const answer = responseHead(101, [["Upgrade", "websocket"], ["Connection", "Upgrade"]]);
-  assertEquals(assertThrows(() => checkHandshake(handshake(), answer), WeirError).side, "server");
+  assertEquals(assertThrows(() => checkResponse(handshake(), answer), WeirError).side, "server");
 });

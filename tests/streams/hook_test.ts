@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { concat } from "@std/bytes";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
-import { checkStreamValue, hookStream, type StreamValue, throughHook } from "../../src/streams/hook.ts";
+import { checkStreamValue, type StreamValue, throughHook } from "../../src/streams/hook.ts";
 import { bodyOfPieces, next, pieces, TestBody, text, turn, utf8, whole, wholeText } from "./support.ts";
 
 const GONE = new WeirError("client", "closed", "The client has gone.");
@@ -647,6 +647,38 @@ Deno.test("hooks of an array work one after another", async () => {
   assertEquals(await wholeText(body), "<BAR><!>");
 });
 
+Deno.test("streams of an array that follow each other hand on their own values: text, objects", async () => {
+  const shout = new TransformStream<string, { text: string }>({
+    transform: (text, controller) => controller.enqueue({ text: text.toUpperCase() }),
+  });
+  const plain = new TransformStream<{ text: string }, string>({
+    transform: ({ text }, controller) => controller.enqueue(text),
+  });
+  const body = throughHook(bodyOfPieces(["grüß", " dich"]), [
+    new TextDecoderStream(),
+    shout,
+    plain,
+    new TextEncoderStream(),
+    (chunk) => chunk.length === 0 ? "!" : chunk,
+  ]);
+  assertEquals(await wholeText(body), "GRÜSS DICH!");
+});
+
+Deno.test("a failing stream in the middle of an array fails the body, is named, and the source is cancelled", async () => {
+  const failing = new TransformStream({
+    transform() {
+      throw new Error("on purpose");
+    },
+  });
+  const source = new TestBody().push("a");
+  const errors: WeirError[] = [];
+  const value = [new TransformStream(), failing, new TransformStream()];
+  const body = throughHook(source, value, { onAddonError: (error) => errors.push(error) });
+  const error = await assertRejects(() => whole(body), WeirError, "on purpose");
+  assertEquals(errors, [error]);
+  assert(source.cancelled !== null);
+});
+
 Deno.test("checkStreamValue takes every value of the contract", () => {
   for (const value of [true, false, ...Object.values(IDENTITIES).map((make) => make())]) {
     checkStreamValue(value);
@@ -674,17 +706,4 @@ Deno.test("checkStreamValue refuses anything else and says what it was", () => {
     [new Uint8Array(1), "type Uint8Array"],
   ];
   for (const [value, message] of cases) assertThrows(() => checkStreamValue(value), TypeError, message);
-});
-
-Deno.test("hookStream makes a pair of web streams of any hook", async () => {
-  const upper: StreamValue = async function* (chunks) {
-    for await (const chunk of chunks) yield text(chunk).toUpperCase();
-  };
-  for (const value of [upper, [upper, (chunk: Uint8Array) => chunk]]) {
-    const out = ReadableStream.from([utf8("a"), utf8("b")]).pipeThrough(hookStream(value));
-    assertEquals(text(concat(await Array.fromAsync(out))), "AB");
-  }
-  await assertRejects(() =>
-    Array.fromAsync(ReadableStream.from([utf8("a")]).pipeThrough(hookStream(() => ({} as string))))
-  );
 });

@@ -193,3 +193,27 @@ Deno.test("a recorded body is read back as a body", async () => {
   const again = bodyOf(stored.readable(), { size: stored.size });
   assertEquals(concat(await Array.fromAsync(readableOf(again, { split: false }))), pattern(2_000_000));
 });
+
+Deno.test("of those whose flows have ended the oldest files make place for newer ones, and say that they are gone", async () => {
+  const directory = await Deno.makeTempDir();
+  const bodies: StoredBody[] = [];
+  for (let i = 0; i < 3; i++) {
+    const stored = new StoredBody({ directory });
+    await whole(teed(bodyOfPieces([pattern(MEMORY_BYTES, i), pattern(1000, i)]), stored));
+    stored.retire(2 * (MEMORY_BYTES + 1000));
+    bodies.push(stored);
+  }
+  assertEquals(bodies.map(({ complete }) => complete), [false, true, true]);
+  assertEquals([filesIn(directory).length, bodies[2].bytesSync().length], [2, MEMORY_BYTES + 1000]);
+  for (const stored of bodies) stored.dispose();
+  await Deno.remove(directory);
+});
+
+Deno.test("a copy whose flow ends before its body does is no copy of the body", async () => {
+  using stored = new StoredBody();
+  const body = teed(new TestBody().push("a"), stored);
+  body.take();
+  stored.retire();
+  assertEquals(stored.complete, false);
+  await assertRejects(() => new Response(stored.readable()).text(), WeirError, "before the body did");
+});

@@ -145,6 +145,22 @@ for (const [what, make, mark] of KEYS) {
   });
 }
 
+Deno.test("a directory of mitmproxy's: its CA is used where there is none of weir's, and left as it is", async () => {
+  await inDirectory(async (confdir) => {
+    const made = await loadAuthority(confdir);
+    Deno.renameSync(`${confdir}/weir-ca.pem`, `${confdir}/mitmproxy-ca.pem`);
+    const found = await loadAuthority(confdir);
+    assertEquals(found.certificate, made.certificate);
+    assertEquals([...Deno.readDirSync(confdir)].some(({ name }) => name === "weir-ca.pem"), false);
+    await inDirectory(async (other) => {
+      await loadAuthority(other);
+      Deno.copyFileSync(`${other}/weir-ca.pem`, `${confdir}/weir-ca.pem`);
+      const own = await loadAuthority(confdir);
+      assert(own.certificate.toHex() !== made.certificate.toHex());
+    });
+  });
+});
+
 Deno.test("the certificate alone is written again when the CA was exchanged", async () => {
   await inDirectory(async (confdir) => {
     await loadAuthority(confdir);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { type Conn, dial, listen, prefixed, TcpConn } from "../../src/net/mod.ts";
+import { type Conn, dial, listen, TcpConn } from "../../src/net/mod.ts";
 import {
   clientHandshake,
   type ClientHandshakeOptions,
@@ -10,6 +10,7 @@ import {
   serverHandshake,
 } from "../../src/tls/mod.ts";
 import { byteByByte, latin1, memoryConnPair, type Split, whole } from "../support/memory_conn.ts";
+import { prefixed } from "../support/prefixed.ts";
 import { inDirectory, openssl } from "./openssl.ts";
 
 interface Setup {

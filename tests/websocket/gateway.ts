@@ -8,9 +8,9 @@ import { WebSocketData, type WebSocketMessage } from "../../src/flow/websocket.t
 import type { RequestHead, ResponseHead } from "../../src/flow/wire.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { listen } from "../../src/net/listen.ts";
-import { prefixed } from "../../src/net/prefixed.ts";
 import { dial } from "../../src/net/tcp.ts";
 import { checkRequest, checkResponse, filterOffer, relayWebSocket } from "../../src/websocket/mod.ts";
+import { prefixed } from "../support/prefixed.ts";
 
 export interface GatewaySetup {
   stream?: boolean;

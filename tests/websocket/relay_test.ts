@@ -133,6 +133,26 @@ Deno.test("a hook may await an injection into its own direction", async () => {
   await hangUp(test);
 });
 
+Deno.test("message mode: what is injected waits for the end of a message in fragments; whoever awaits it does not", async () => {
+  const test = startRelay({
+    async onMessage(message, data) {
+      if (!message.fromClient && !message.injected) await data.inject(false, "from a hook");
+    },
+  });
+  await test.client.send({ fin: false, opcode: 1, payload: "a" }, { opcode: 9, payload: "ping" });
+  assertEquals(await test.server.brief(), "ping ping");
+  await test.data.inject(false, "mine");
+  await test.server.send({ opcode: 1, payload: "other way" });
+  assertEquals(await test.client.brief(), "text other way");
+  await test.client.send({ opcode: 0, payload: "b" });
+  const seen = [];
+  for (let i = 0; i < 4; i++) seen.push(await test.server.brief());
+  assertEquals(seen, ["text+ a", "cont b", "text mine", "text from a hook"]);
+  // An unfinished message does not hold up the end.
+  await test.client.send({ fin: false, opcode: 1, payload: "never ends" });
+  await hangUp(test);
+});
+
 Deno.test("inject resolves when the message was sent, and refuses a flood", async () => {
   const test = startRelay({ messageLimit: 100_000, conn: { capacity: 1000 } });
   await test.data.inject(false, "small");

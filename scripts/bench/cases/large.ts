@@ -3,25 +3,16 @@
  * @module
  */
 import { load } from "../load/run.ts";
-import type { PeerName, Running } from "../peers/peer.ts";
+import { PEER_NAMES, type PeerName, type Running } from "../peers/peer.ts";
 import { type Case, type Sample, withCpu, type Work } from "./case.ts";
 
-const ALL: readonly PeerName[] = [
-  "weir",
-  "mitmdump",
-  "goproxy",
-  "mockttp",
-  "http-mitm-proxy",
-  "nginx",
-  "no proxy",
-];
 const HOOKABLE: readonly PeerName[] = ["weir", "mitmdump"];
 
 export const LARGE: readonly Case[] = [
   {
     name: "download, content-length",
     unit: "MB/s",
-    peers: ALL,
+    peers: PEER_NAMES,
     setup: { stream: true },
     reach: [{ than: "mitmdump", atLeast: 1.6 }, { than: "goproxy", atLeast: 0.8 }],
     measure: (work, running) => transfer(work, running, "download", "length", false),
@@ -29,7 +20,7 @@ export const LARGE: readonly Case[] = [
   {
     name: "download, 16 KiB chunks",
     unit: "MB/s",
-    peers: ALL,
+    peers: PEER_NAMES,
     setup: { stream: true },
     reach: [{ than: "mitmdump", atLeast: 1.3 }, { than: "goproxy", atLeast: 0.8 }],
     measure: (work, running) => transfer(work, running, "download", "chunked", false),
@@ -37,7 +28,7 @@ export const LARGE: readonly Case[] = [
   {
     name: "download, content-length, TLS intercepted",
     unit: "MB/s",
-    peers: ALL,
+    peers: PEER_NAMES,
     setup: { stream: true },
     reach: [{ than: "mitmdump", atLeast: 1.5 }, { than: "goproxy", atLeast: 1 }],
     measure: (work, running) => transfer(work, running, "download", "length", true),
@@ -45,7 +36,7 @@ export const LARGE: readonly Case[] = [
   {
     name: "download, 16 KiB chunks, TLS intercepted",
     unit: "MB/s",
-    peers: ALL,
+    peers: PEER_NAMES,
     setup: { stream: true },
     reach: [{ than: "mitmdump", atLeast: 1.5 }, { than: "goproxy", atLeast: 1 }],
     measure: (work, running) => transfer(work, running, "download", "chunked", true),
@@ -53,7 +44,7 @@ export const LARGE: readonly Case[] = [
   {
     name: "upload",
     unit: "MB/s",
-    peers: ALL,
+    peers: PEER_NAMES,
     setup: { stream: true },
     reach: [{ than: "mitmdump", atLeast: 1 }],
     measure: (work, running) => transfer(work, running, "upload", "sink", false),
@@ -61,7 +52,7 @@ export const LARGE: readonly Case[] = [
   {
     name: "upload, TLS intercepted",
     unit: "MB/s",
-    peers: ALL,
+    peers: PEER_NAMES,
     setup: { stream: true },
     measure: (work, running) => transfer(work, running, "upload", "sink", true),
   },

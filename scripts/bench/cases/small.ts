@@ -3,26 +3,17 @@
  * @module
  */
 import { get, type GetSpec } from "../load/get_load.ts";
-import type { PeerName, Running } from "../peers/peer.ts";
+import { PEER_NAMES, type Running } from "../peers/peer.ts";
 import { hasOption } from "../peers/weir.ts";
 import { type Case, type Sample, withCpu, type Work } from "./case.ts";
 
 const CONNECTIONS = 32;
-const ALL: readonly PeerName[] = [
-  "weir",
-  "mitmdump",
-  "goproxy",
-  "mockttp",
-  "http-mitm-proxy",
-  "nginx",
-  "no proxy",
-];
 
 export const SMALL: readonly Case[] = [
   {
     name: "GET 1 KiB, 32 connections",
     unit: "req/s",
-    peers: ALL,
+    peers: PEER_NAMES,
     reach: [
       { than: "mitmdump", atLeast: 10 },
       { than: "mockttp", atLeast: 4 },
@@ -42,7 +33,7 @@ export const SMALL: readonly Case[] = [
   {
     name: "GET 1 KiB, 32 connections, TLS intercepted",
     unit: "req/s",
-    peers: ALL,
+    peers: PEER_NAMES,
     reach: [
       { than: "mitmdump", atLeast: 8 },
       { than: "mockttp", atLeast: 2 },

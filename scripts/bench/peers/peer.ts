@@ -5,7 +5,16 @@
 import type { Via } from "../load/target.ts";
 import type { Origins } from "../origins.ts";
 
-export type PeerName = "weir" | "mitmdump" | "goproxy" | "mockttp" | "http-mitm-proxy" | "nginx" | "no proxy";
+export const PEER_NAMES = [
+  "weir",
+  "mitmdump",
+  "goproxy",
+  "mockttp",
+  "http-mitm-proxy",
+  "nginx",
+  "no proxy",
+] as const;
+export type PeerName = (typeof PEER_NAMES)[number];
 
 /** How a case wants it set up. */
 export interface Setup {

@@ -2,16 +2,12 @@
  * Header blocks to field lists (RFC 7541 §3.2, §6).
  * @module
  */
+import { MAX_FIELD_BLOCK, MAX_FIELDS } from "../../flow/limits.ts";
 import { HpackError } from "./error.ts";
 import { DEFAULT_TABLE_SIZE, DynamicTable, ENTRY_OVERHEAD } from "./dynamic_table.ts";
 import { huffmanDecode, latin1Decode } from "./huffman.ts";
 import { Cursor } from "./integer.ts";
 import { STATIC_COUNT, STATIC_TABLE } from "./static_table.ts";
-
-/** Contract §5: header block > 64 KiB. Counted as RFC 9113 §6.5.2 does: names, values and 32 for each field. */
-export const MAX_HEADER_LIST_SIZE = 64 * 1024;
-/** Contract §5: more than 200 fields. Pseudo-header fields do not count. */
-export const MAX_FIELDS = 200;
 
 /** Name, value, name, value, …; null when there were too many for a limit (the decoder's state is then still right). */
 export type DecodedFields = string[] | null;
@@ -51,9 +47,9 @@ export class HpackDecoder {
       // Past a limit the block is still decoded, for the table's sake, but nothing is kept.
       listSize += name.length + value.length + ENTRY_OVERHEAD;
       if (!name.startsWith(":")) regular++;
-      if (listSize <= MAX_HEADER_LIST_SIZE && regular <= MAX_FIELDS) fields.push(name, value);
+      if (listSize <= MAX_FIELD_BLOCK && regular <= MAX_FIELDS) fields.push(name, value);
     }
-    return listSize <= MAX_HEADER_LIST_SIZE && regular <= MAX_FIELDS ? fields : null;
+    return listSize <= MAX_FIELD_BLOCK && regular <= MAX_FIELDS ? fields : null;
   }
 
   #updateSize(size: number): void {

@@ -35,10 +35,6 @@ export class DynamicTable {
     return this.#names.length - this.#start;
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
   get maxSize(): number {
     return this.#maxSize;
   }

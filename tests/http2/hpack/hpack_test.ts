@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { HpackDecoder, MAX_FIELDS, MAX_HEADER_LIST_SIZE } from "../../../src/http2/hpack/decoder.ts";
+import { MAX_FIELD_BLOCK, MAX_FIELDS } from "../../../src/flow/limits.ts";
+import { HpackDecoder } from "../../../src/http2/hpack/decoder.ts";
 import { HpackEncoder } from "../../../src/http2/hpack/encoder.ts";
 import { HpackError } from "../../../src/http2/hpack/error.ts";
 import { huffmanDecode, huffmanEncode, huffmanLength } from "../../../src/http2/hpack/huffman.ts";
@@ -170,8 +171,8 @@ Deno.test("a list over 200 fields or 64 KiB gives null and leaves the table righ
   const many = Array.from({ length: MAX_FIELDS + 1 }, (_, i) => [`x-${i}`, "v"]).flat();
   assertEquals(decoder.decode(encoder.encode(many)), null);
   assertEquals(decoder.decode(encoder.encode(many.slice(0, 2 * MAX_FIELDS))), many.slice(0, 2 * MAX_FIELDS));
-  assertEquals(decoder.decode(encoder.encode(["x-big", "v".repeat(MAX_HEADER_LIST_SIZE)])), null);
-  const edge = ["x-big", "v".repeat(MAX_HEADER_LIST_SIZE - 5 - 32)];
+  assertEquals(decoder.decode(encoder.encode(["x-big", "v".repeat(MAX_FIELD_BLOCK)])), null);
+  const edge = ["x-big", "v".repeat(MAX_FIELD_BLOCK - 5 - 32)];
   assertEquals(decoder.decode(encoder.encode(edge)), edge);
   assertEquals(decoder.decode(encoder.encode(["x-a", "1"])), ["x-a", "1"]);
 });

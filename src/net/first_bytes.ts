@@ -4,13 +4,15 @@
  * A read that was begun cannot be taken back, so whoever uses the connection afterwards gets one that waits for it.
  * @module
  */
-import type { Address, Conn, TlsInfo } from "../net/conn.ts";
+import type { Conn } from "./conn.ts";
+import { PassingConn } from "./passing.ts";
 
 /** Room for a ClientHello or the start of a request line; idle connections hold no more than this. */
 const FIRST_READ = 2048;
 /** A ClientHello with many key shares is some KiB; beyond this nobody is saying hello (RFC 8446 §4: 2^24 in theory). */
 const MOST = 65536;
 
+/** Reads a connection until it is known what it speaks; then {@linkcode FirstBytes.release} hands it on. */
 export class FirstBytes {
   /** The connection without what has come; for use together with `bytes`, after `until` has resolved. */
   readonly conn: Conn;
@@ -71,40 +73,24 @@ export class FirstBytes {
   }
 }
 
-class Resumed implements Conn {
-  readonly #conn: Conn;
+/** Gives the first bytes once more, and then what comes. */
+class Resumed extends PassingConn {
   readonly #take: () => Uint8Array;
   #pending: Promise<void> | null;
   #first: Uint8Array | null = null;
 
   constructor(conn: Conn, take: () => Uint8Array, pending: Promise<void> | null) {
-    this.#conn = conn;
+    super(conn);
     this.#take = take;
     this.#pending = pending;
     // Whether anybody reads or not, a failed read is no accident of the process.
     pending?.catch(() => {});
   }
 
-  get localAddr(): Address {
-    return this.#conn.localAddr;
-  }
-
-  get remoteAddr(): Address {
-    return this.#conn.remoteAddr;
-  }
-
-  get tls(): TlsInfo | null {
-    return this.#conn.tls;
-  }
-
-  get truncated(): boolean {
-    return this.#conn.truncated ?? false;
-  }
-
-  read(into: Uint8Array): Promise<number | null> {
+  override read(into: Uint8Array): Promise<number | null> {
     this.#first ??= this.#take();
     if (this.#first.length > 0) return Promise.resolve(this.#readFirst(into));
-    return this.#pending === null ? this.#conn.read(into) : this.#readPending(into, this.#pending);
+    return this.#pending === null ? super.read(into) : this.#readPending(into, this.#pending);
   }
 
   #readFirst(into: Uint8Array): number {
@@ -120,21 +106,5 @@ class Resumed implements Conn {
     this.#pending = null;
     this.#first = null;
     return await this.read(into);
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#conn.write(bytes);
-  }
-
-  closeWrite(): Promise<void> {
-    return this.#conn.closeWrite();
-  }
-
-  close(): void {
-    this.#conn.close();
-  }
-
-  reset(): void {
-    this.#conn.reset();
   }
 }

@@ -1,10 +1,19 @@
 /**
- * Reason phrases (RFC 9110 §15) for responses that came without one because HTTP/2 has none.
+ * What status codes mean to every HTTP version (RFC 9110 §15).
  * @module
  */
 
-/** Phrase for each status code in use. */
-export const REASONS: Readonly<Record<number, string>> = {
+/** RFC 9110 §6.4.1: responses that end with their head whatever their fields say. */
+export function hasNoBody(requestMethod: string, statusCode: number): boolean {
+  return statusCode < 200 || statusCode === 204 || statusCode === 304 || requestMethod === "HEAD";
+}
+
+/** The usual phrase for a status code, or ""; HTTP/2 has none of its own (RFC 9113 §8.3.2). */
+export function reasonFor(statusCode: number): string {
+  return REASONS[statusCode] ?? "";
+}
+
+const REASONS: Readonly<Record<number, string>> = {
   100: "Continue",
   101: "Switching Protocols",
   103: "Early Hints",
@@ -24,10 +33,12 @@ export const REASONS: Readonly<Record<number, string>> = {
   308: "Permanent Redirect",
   400: "Bad Request",
   401: "Unauthorized",
+  402: "Payment Required",
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   406: "Not Acceptable",
+  407: "Proxy Authentication Required",
   408: "Request Timeout",
   409: "Conflict",
   410: "Gone",
@@ -38,6 +49,7 @@ export const REASONS: Readonly<Record<number, string>> = {
   415: "Unsupported Media Type",
   416: "Range Not Satisfiable",
   417: "Expectation Failed",
+  418: "I'm a teapot",
   421: "Misdirected Request",
   422: "Unprocessable Content",
   425: "Too Early",
@@ -45,10 +57,13 @@ export const REASONS: Readonly<Record<number, string>> = {
   428: "Precondition Required",
   429: "Too Many Requests",
   431: "Request Header Fields Too Large",
+  451: "Unavailable For Legal Reasons",
   500: "Internal Server Error",
   501: "Not Implemented",
   502: "Bad Gateway",
   503: "Service Unavailable",
   504: "Gateway Timeout",
   505: "HTTP Version Not Supported",
+  508: "Loop Detected",
+  511: "Network Authentication Required",
 };

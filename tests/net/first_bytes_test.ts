@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Conn } from "../../src/net/conn.ts";
-import { FirstBytes } from "../../src/proxy/first_bytes.ts";
+import { FirstBytes } from "../../src/net/first_bytes.ts";
 import { byteByByte, latin1, memoryConnPair, whole } from "../support/memory_conn.ts";
 
 Deno.test("a released connection says whether its end was truncated", async () => {

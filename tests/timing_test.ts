@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { deadline, settlesWithin } from "../../src/proxy/timing.ts";
+import { deadline, settlesWithin } from "../src/timing.ts";
 
 const never = new Promise<never>(() => {});
 
