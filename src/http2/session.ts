@@ -20,7 +20,6 @@ import {
   ownSettings,
   type PeerSettings,
   type Role,
-  STREAM_WINDOW,
 } from "./settings.ts";
 import { Stream, type StreamListener } from "./stream.ts";
 
@@ -163,7 +162,7 @@ export class Session {
 
   /** A stream for a request of weir's; it is opened on the wire by its first head. */
   newStream(listener: StreamListener): Stream {
-    return new Stream(this, listener, this.peerSettings.initialWindow, STREAM_WINDOW[this.role]);
+    return new Stream(this, listener, this.peerSettings.initialWindow);
   }
 
   /** A stream that the peer has opened. */

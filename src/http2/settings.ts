@@ -25,10 +25,12 @@ export const MAX_WINDOW = 0x7fffffff;
 /** §5.1.2: streams that a client may have open; 100 is the least that is recommended, and enough for a browser. */
 export const MAX_CONCURRENT_STREAMS = 128;
 /**
- * What one stream may hold that its consumer has not taken, which is the bound on the memory of a stalled stream.
- * From clients, who are near: 256 KiB. From origins, who may be 50 ms away and have the larger bodies: 1 MiB (20 MB/s).
+ * What one stream may hold that its consumer has not taken, which is the bound on the memory of a stalled stream. It begins
+ * small, so that many stalled streams do not drain their sources; each time that half of it was taken it doubles, as TCP's does.
  */
-export const STREAM_WINDOW = { server: 256 * 1024, client: 1024 * 1024 } as const;
+export const STREAM_WINDOW = 128 * 1024;
+/** Where it stops: 20 MB/s from a peer that is 50 ms away. */
+export const MAX_STREAM_WINDOW = 1024 * 1024;
 /**
  * The window of the connection bounds only what is on the wire: its credit goes back when bytes arrive, since every
  * stream's own window bounds what is kept. So no stalled stream can use it up for its siblings.
@@ -53,7 +55,7 @@ export function defaultPeerSettings(): PeerSettings {
 /** The payload of weir's own SETTINGS. */
 export function ownSettings(role: Role): Uint8Array {
   return settingsPayload([
-    [Setting.INITIAL_WINDOW_SIZE, STREAM_WINDOW[role]],
+    [Setting.INITIAL_WINDOW_SIZE, STREAM_WINDOW],
     [Setting.MAX_HEADER_LIST_SIZE, MAX_FIELD_BLOCK],
     role === "server" ? [Setting.MAX_CONCURRENT_STREAMS, MAX_CONCURRENT_STREAMS] : [Setting.ENABLE_PUSH, 0],
   ]);

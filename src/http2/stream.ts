@@ -7,6 +7,7 @@ import { Code, StreamError } from "./errors.ts";
 import { checkTrailers } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 import { ReceiveBody } from "./receive_body.ts";
+import { MAX_STREAM_WINDOW, STREAM_WINDOW } from "./settings.ts";
 import type { Session } from "./session.ts";
 
 /** What the owner of a stream wants to know. */
@@ -56,8 +57,8 @@ export class Stream {
   lastDataTurn = -1;
   lastDataAt = 0;
 
-  #receiveWindow: number;
-  readonly #windowSize: number;
+  #receiveWindow = STREAM_WINDOW;
+  #windowSize = STREAM_WINDOW;
   #uncredited = 0;
   #received = 0;
   #waiter: { resolve: () => void; reject: (error: unknown) => void } | null = null;
@@ -66,11 +67,9 @@ export class Stream {
     readonly session: Session,
     listener: StreamListener,
     sendWindow: number,
-    receiveWindow: number,
   ) {
     this.listener = listener;
     this.sendWindow = sendWindow;
-    this.#receiveWindow = this.#windowSize = receiveWindow;
     this.body = new ReceiveBody(
       (count) => this.#credit(count),
       (reason) => this.session.bodyCancelled(this, reason),
@@ -210,10 +209,14 @@ export class Stream {
     if (this.error !== null) throw this.error;
   }
 
-  /** The consumer took bytes: the peer may send as many more. In steps of half a window, to save frames. */
+  /** The consumer took bytes: the peer may send as many more. In steps of half a window, to save frames; the window grows. */
   #credit(count: number): void {
     this.#uncredited += count;
     if (this.remoteEnded || this.error !== null || this.#uncredited < this.#windowSize / 2) return;
+    if (this.#windowSize < MAX_STREAM_WINDOW) {
+      this.#uncredited += this.#windowSize;
+      this.#windowSize *= 2;
+    }
     this.#receiveWindow += this.#uncredited;
     this.session.sendWindowUpdate(this.id, this.#uncredited);
     this.#uncredited = 0;

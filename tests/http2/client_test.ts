@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
 import { Code } from "../../src/http2/errors.ts";
-import { settingsPayload, STREAM_WINDOW } from "../../src/http2/settings.ts";
+import { MAX_STREAM_WINDOW, settingsPayload, STREAM_WINDOW } from "../../src/http2/settings.ts";
 import { splitBy } from "../support/memory_conn.ts";
 import { Flag, FrameType, pieces, requestHead, TestBody, utf8 } from "./support.ts";
 import { get, ignore, OK, settled, withClient } from "./connect_support.ts";
@@ -197,11 +197,23 @@ Deno.test("a consumer that takes nothing stops the server at the stream's window
     await server.headers(1, OK, 0);
     const { body } = await answer;
     const frame = new Uint8Array(16_384);
-    for (let sent = 0; sent < STREAM_WINDOW.client; sent += frame.length) await server.data(1, frame);
+    for (let sent = 0; sent < STREAM_WINDOW; sent += frame.length) await server.data(1, frame);
     await settled(server);
     let taken = 0;
-    while (taken < STREAM_WINDOW.client / 2) taken += body!.take()!.length;
-    assertEquals(await server.line(true), `WINDOW_UPDATE 1 ${STREAM_WINDOW.client / 2}`);
+    while (taken < STREAM_WINDOW / 2) taken += body!.take()!.length;
+    // Half a window is given back; and since it was taken, the window doubles.
+    assertEquals(await server.line(true), `WINDOW_UPDATE 1 ${STREAM_WINDOW / 2 + STREAM_WINDOW}`);
+    let window = STREAM_WINDOW;
+    const credit = async () => {
+      for (let taken = 0; taken < window / 2;) {
+        const piece = body!.take();
+        if (piece) taken += piece.length;
+        else await server.data(1, frame).then(() => body!.fill());
+      }
+      return (await server.line(true)).split(" ").map(Number)[2];
+    };
+    for (window *= 2; window < MAX_STREAM_WINDOW; window *= 2) assertEquals(await credit(), window * 1.5);
+    assertEquals(await credit(), MAX_STREAM_WINDOW / 2);
   }));
 
 Deno.test("CONNECT gives a tunnel", () =>
