@@ -37,6 +37,7 @@ export type ErrorCode =
 
 /** An error with a side, a code and a cause. */
 export class WeirError extends Error {
+  /** Always "WeirError". */
   override readonly name = "WeirError";
   /** Who is at fault. */
   readonly side: Side;
@@ -45,6 +46,7 @@ export class WeirError extends Error {
   /** What the client is told if nothing was sent yet: 400 to 599. */
   readonly statusCode: number;
 
+  /** `statusCode` follows from `side` and `code` unless it is given. */
   constructor(
     side: Side,
     code: ErrorCode,
@@ -62,6 +64,11 @@ export class WeirError extends Error {
     if (thrown instanceof WeirError) return thrown;
     return new WeirError(side, code, `${what}: ${messageOf(thrown)}`, { cause: thrown });
   }
+}
+
+/** True when a server, or the way to it, ended the connection. */
+export function isClosedByServer(error: unknown): boolean {
+  return error instanceof WeirError && error.side === "server" && error.code === "closed";
 }
 
 /** The text of anything that can be thrown. */

@@ -69,6 +69,7 @@ export type { HttpVersion } from "./flow/wire.ts";
 
 export type {
   BytesLike,
+  Chunk,
   ChunkHook,
   ChunkOutput,
   CodedMessage,

@@ -3,7 +3,7 @@
  * @module
  */
 import { hostPort } from "../net/mod.ts";
-import type { Listening } from "../proxy/proxy.ts";
+import type { Listening } from "../proxy/mod.ts";
 
 /** Addresses to listen at that are none to connect to, and what to use in their place. */
 const ANY: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };

@@ -9,7 +9,7 @@ import { messageOf } from "../errors.ts";
 import { escapeControl } from "../flow/escape.ts";
 import { applyAll, applyKnown, OptionRegistry, readConfigFile } from "../options/mod.ts";
 import type { Address } from "../net/mod.ts";
-import type { Listening } from "../proxy/proxy.ts";
+import type { Listening, ProxyServerInit } from "../proxy/mod.ts";
 import { execDefaults, type ExecLine, splitExec } from "./exec_line.ts";
 import { type ParsedFlags, parseFlags, refuseUnknown, resolveFlags, UsageError } from "./flags.ts";
 import { TermLog } from "./log.ts";
@@ -18,26 +18,16 @@ import type { SignalSource } from "./signals.ts";
 import { type Team, teamOf } from "./workers.ts";
 
 /** The proxy as the command line sees it. */
-export interface Proxy {
+export interface ScriptedProxy {
   /** Loads built-in addons and then these scripts. */
   load(scripts: readonly string[]): Promise<void>;
   start(): Promise<readonly Listening[]>;
   stop(graceMs: number): Promise<void>;
 }
 
-/** What a proxy is made of. */
-export interface ProxyInit {
-  readonly options: OptionRegistry;
-  readonly log: TermLog;
-  /** Called when an addon asks weir to end. */
-  onShutdown(): void;
-  /** Where to listen, in place of what the modes say. */
-  readonly addresses?: readonly Address[];
-}
-
 /** The world around {@linkcode run}; tests have their own. */
 export interface Surroundings {
-  readonly makeProxy: (init: ProxyInit) => Promise<Proxy>;
+  readonly makeProxy: (init: ProxyServerInit) => Promise<ScriptedProxy>;
   readonly stdout: SyncWriter;
   readonly stderr: SyncWriter;
   readonly signals: SignalSource;

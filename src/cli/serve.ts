@@ -9,14 +9,14 @@ import { runCommand } from "./exec.ts";
 import { hasAuthority, proxyUrlOf, welcome } from "./first_run.ts";
 import { UsageError } from "./flags.ts";
 import type { TermLog } from "./log.ts";
-import type { Proxy } from "./run.ts";
+import type { ScriptedProxy } from "./run.ts";
 import { onStopSignal, type SignalSource } from "./signals.ts";
 import type { Team } from "./workers.ts";
 
 /** What {@linkcode serve} works with. */
 export interface ServeInit {
   /** Its addons are loaded. */
-  readonly proxy: Proxy;
+  readonly proxy: ScriptedProxy;
   readonly options: OptionRegistry;
   readonly log: TermLog;
   readonly signals: SignalSource;

@@ -1,13 +1,13 @@
 /**
- * The real proxy, for the command line: the one place that knows which addons are built in.
+ * The real proxy, for the command line, with the addons that are built in.
  * @module
  */
 import { builtinAddons } from "../../addons/mod.ts";
-import { ProxyServer } from "../proxy/proxy.ts";
-import type { Proxy, ProxyInit } from "./run.ts";
+import { ProxyServer, type ProxyServerInit } from "../proxy/mod.ts";
+import type { ScriptedProxy } from "./run.ts";
 
 /** Makes a proxy with the built-in addons, in front of the scripts. */
-export function makeProxy(init: ProxyInit): Proxy {
+export function makeProxy(init: ProxyServerInit): ScriptedProxy {
   const server = new ProxyServer(init);
   return {
     load: (scripts) => server.load([...builtinAddons, ...scripts.map((script) => ({ script }))]),

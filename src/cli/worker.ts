@@ -3,7 +3,8 @@
  * @module
  */
 /// <reference lib="deno.worker" />
-import type { Listening } from "../proxy/proxy.ts";
+import type { Listening } from "../proxy/mod.ts";
+import { removeTemporaryFiles } from "../streams/temporary_file.ts";
 import { REAL, run } from "./run.ts";
 import type { SignalSource } from "./signals.ts";
 import type { FromWorker, Team, ToWorker } from "./workers.ts";
@@ -44,5 +45,6 @@ self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   if (data.kind === "stop") return stop.arrive();
   const { addresses } = data;
   const status = await run(data.argv, { ...REAL, signals: stop, team: alone, addresses });
+  removeTemporaryFiles();
   tell({ kind: "ended", status });
 };

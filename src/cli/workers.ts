@@ -8,7 +8,7 @@
 import { buildKind } from "../build_kind.ts";
 import { WeirError } from "../errors.ts";
 import type { Address } from "../net/mod.ts";
-import type { Listening } from "../proxy/proxy.ts";
+import type { Listening } from "../proxy/mod.ts";
 import type { TermLog } from "./log.ts";
 
 /** What the first isolate tells a worker. */

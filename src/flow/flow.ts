@@ -50,6 +50,7 @@ export abstract class BaseFlow {
   /** @ignore */
   readonly [internals]: FlowState = new FlowState();
 
+  /** @ignore */
   constructor(clientConn: ClientConnection) {
     this.clientConn = clientConn;
   }
@@ -70,6 +71,7 @@ export abstract class BaseFlow {
 
 /** One request and its response. */
 export class HttpFlow extends BaseFlow {
+  /** Tells the kinds of {@linkcode Flow} apart. */
   readonly type = "http";
   /** The request, as it came until an addon changes it. */
   readonly request: Request;
@@ -77,6 +79,7 @@ export class HttpFlow extends BaseFlow {
   websocket: WebSocketData | null = null;
   #response: Response | null = null;
 
+  /** @ignore */
   constructor(request: Request, clientConn: ClientConnection) {
     super(clientConn);
     this.request = request;
@@ -118,6 +121,7 @@ export const TCP_HISTORY = 32;
 
 /** A conversation that is passed on as raw bytes. */
 export class TcpFlow extends BaseFlow {
+  /** Tells the kinds of {@linkcode Flow} apart. */
   readonly type = "tcp";
   /** The newest messages, the current one last. */
   readonly messages: TcpMessage[] = [];

@@ -29,7 +29,10 @@ export class Headers {
   /** Name, value, name, value, … as on the wire. Parsers hand it over; everyone else uses the methods. */
   readonly raw: string[];
 
-  /** @throws {TypeError} on a name that is no token or a value with CR, LF, NUL or a character above U+00FF. */
+  /**
+   * From fields in their order.
+   * @throws {TypeError} on a name that is no token or a value with CR, LF, NUL or a character above U+00FF.
+   */
   constructor(init?: HeadersInit) {
     this.raw = [];
     if (init === undefined) return;
@@ -127,18 +130,22 @@ export class Headers {
     for (let i = 0; i < this.raw.length; i += 2) yield [this.raw[i], this.raw[i + 1]];
   }
 
+  /** Names, in their case and in order; one for each field line. */
   *keys(): IterableIterator<string> {
     for (let i = 0; i < this.raw.length; i += 2) yield this.raw[i];
   }
 
+  /** Values, in order; one for each field line. */
   *values(): IterableIterator<string> {
     for (let i = 0; i < this.raw.length; i += 2) yield this.raw[i + 1];
   }
 
+  /** The same as `entries`. */
   [Symbol.iterator](): IterableIterator<[string, string]> {
     return this.entries();
   }
 
+  /** Calls back for each field line, in order. */
   forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg?: unknown): void {
     for (const [name, value] of this.entries()) callback.call(thisArg, value, name, this);
   }

@@ -79,6 +79,7 @@ export abstract class Message {
     flow: null,
   };
 
+  /** @ignore */
   constructor(headers: Headers, httpVersion: HttpVersion, timestampStart: number) {
     this.#headers = headers;
     this.httpVersion = httpVersion;

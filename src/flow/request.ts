@@ -17,6 +17,7 @@ export class Request extends Message {
   #host: string;
   #port: number;
 
+  /** @ignore */
   constructor(head: RequestHead, timestampStart: number = Date.now()) {
     super(head.headers, head.httpVersion, timestampStart);
     this.method = head.method;

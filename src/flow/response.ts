@@ -17,6 +17,7 @@ export class Response extends Message {
   /** The body of a web `Response` that nobody has read yet. */
   #web: ReadableStream<Uint8Array> | null = null;
 
+  /** @ignore */
   constructor(head: ResponseHead, timestampStart: number = Date.now()) {
     super(head.headers, head.httpVersion, timestampStart);
     this.statusCode = head.statusCode;

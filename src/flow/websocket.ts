@@ -43,6 +43,7 @@ export class WebSocketMessage {
   readonly [internals]: MessageState;
   #dropped = false;
 
+  /** @ignore */
   constructor(isText: boolean, fromClient: boolean, content: Uint8Array, injected = false) {
     this.isText = isText;
     this.fromClient = fromClient;
@@ -185,6 +186,7 @@ export class WebSocketData {
   /** @ignore */
   readonly [internals]: WebSocketState;
 
+  /** @ignore */
   constructor(history: History) {
     this[internals] = new WebSocketState(this, history);
   }

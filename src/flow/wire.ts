@@ -67,6 +67,21 @@ export interface IncomingExchange {
   abort(error: WeirError): void;
 }
 
+/** What is done with each request; all that is written goes through the exchange. A rejection aborts it. */
+export type ExchangeHandler = (incoming: IncomingExchange) => Promise<void>;
+
+/** How the requests of a client's connection are served, in any version. */
+export interface ServeOptions {
+  /** What was already read from the connection. */
+  firstBytes?: Uint8Array;
+  /** Stops in order: what runs is finished, then the connection closes; at once when it is idle. */
+  signal?: AbortSignal;
+  /** How long a head may take from its first byte to its last (default {@linkcode HEAD_TIMEOUT}). */
+  headTimeoutMs?: number;
+  /** How long a connection without requests is kept (default {@linkcode IDLE_TIMEOUT}). */
+  idleTimeoutMs?: number;
+}
+
 /** What came back for a request that was sent. */
 export interface UpstreamResponse {
   readonly head: ResponseHead;
@@ -76,10 +91,14 @@ export interface UpstreamResponse {
   readonly upgraded: Conn | null;
 }
 
+/**
+ * Requests that a failure leaves free to be sent again: all, when the origin is known not to have looked at them (RFC 9113
+ * §8.7); idempotent ones, when a connection that had served others was found closed (RFC 9110 §9.2.2).
+ */
+export type Repeatable = "any" | "idempotent" | "none";
+
 /** One request on its way to an origin, over a connection (or a stream of one) that was acquired for it. */
 export interface OutgoingExchange {
-  /** True when the connection served a request before: then a failure before any answer may be retried. */
-  readonly reused: boolean;
   /**
    * Sends the head, and the body while the answer is awaited. Resolves with the final response's head. Rejects with a
    * {@linkcode WeirError} whose side says who failed (the request body's source, or the server).
@@ -90,8 +109,32 @@ export interface OutgoingExchange {
     body: Body | null,
     onInformational: (head: ResponseHead) => Promise<void> | void,
   ): Promise<UpstreamResponse>;
+  /** Which requests may be sent again, on another connection, when `send` rejected with `error`. */
+  repeatable(error: unknown): Repeatable;
   /** Resolves when the request was sent whole; rejects when it could not be. Only after `send` was called. */
   readonly sent: Promise<void>;
   /** Stops both directions at once. Idempotent. */
   abort(error: WeirError): void;
+}
+
+/** A connection to an origin, in any version. */
+export interface UpstreamConnection {
+  /** True when it carries several requests at a time. */
+  readonly isShared: boolean;
+  /** Requests that it can take now, besides those under way; none any more once it is `done`. */
+  readonly capacity: number;
+  /** Requests that are under way. */
+  readonly active: number;
+  /** True when it was turned over to another protocol: whoever took it over closes it. */
+  readonly isUpgraded: boolean;
+  /** True when the origin has shown that it speaks HTTP/2, whatever it was spoken to in. */
+  readonly speaksHttp2: boolean;
+  /** Resolves when `capacity` is what the origin says, or the connection is over. Never rejects. */
+  readonly ready: Promise<void>;
+  /** Resolves when the connection is closed, or no longer HTTP's. Never rejects. */
+  readonly done: Promise<void>;
+  /** One more request; it takes a place until it has ended or was aborted. @throws {WeirError} without capacity. */
+  exchange(): OutgoingExchange;
+  /** Closes now; what is under way fails. */
+  close(): void;
 }

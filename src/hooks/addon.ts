@@ -21,9 +21,13 @@ export function forAddons(values: Options): AddonOptions {
 
 /** Lines for the log, which goes to stderr. */
 export interface AddonLog {
+  /** Shown with `-v` alone. */
   debug(text: string): void;
+  /** What is in order. */
   info(text: string): void;
+  /** What is odd, or has no effect. */
   warn(text: string): void;
+  /** What went wrong; shown with `-q`, too. */
   error(text: string): void;
 }
 
@@ -46,8 +50,11 @@ export interface ProxyInfo {
 
 /** The second argument of every hook. */
 export interface Context {
+  /** Values by name. */
   readonly options: AddonOptions;
+  /** Where an addon may write. */
   readonly log: AddonLog;
+  /** The proxy that the addon is part of. */
   readonly proxy: ProxyInfo;
 }
 

@@ -13,6 +13,7 @@ export interface ClientHelloData {
   readonly sni: string | null;
   /** Protocols that the client offers (RFC 7301), in its order. */
   readonly alpn: readonly string[];
+  /** The connection that it is said on. */
   readonly clientConn: ClientConnection;
   /** Where the connection is meant to go, or null when that is not known yet. */
   readonly serverAddress: Address | null;
@@ -22,6 +23,7 @@ export interface ClientHelloData {
 
 /** What the `server_*` hooks are given. */
 export interface ServerConnectionData {
+  /** The connection, before it is made and after. */
   readonly server: ServerConnection;
   /** The client for whom the connection is made; a pooled connection may serve others later. */
   readonly clientConn: ClientConnection;

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Conn } from "../net/conn.ts";
-import type { OutgoingExchange } from "../flow/wire.ts";
+import type { OutgoingExchange, UpstreamConnection } from "../flow/wire.ts";
 import { WeirError } from "../errors.ts";
 import { ClientExchange, type ClientLeg } from "./client_exchange.ts";
 import { HeadScanner } from "./head_scanner.ts";
@@ -14,19 +14,23 @@ import { Output } from "./output.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 
 /** A connection to an origin. */
-export class Http1Connection {
-  /** Called once when the connection cannot serve another exchange: closed, failed, upgraded or not persistent. */
-  onUnusable: (() => void) | null = null;
-  /** Called each time an exchange is over and the connection can serve another. */
-  onIdle: (() => void) | null = null;
+export class Http1Connection implements UpstreamConnection {
+  readonly isShared = false;
+  readonly ready: Promise<void> = Promise.resolve();
+  readonly done: Promise<void>;
+  readonly #end: () => void;
   readonly #conn: Conn;
   readonly #leg: ClientLeg;
   #state: "idle" | "busy" | "closed" = "idle";
   #upgraded = false;
+  #isHttp2Only = false;
   /** Exchanges that ran to their end here. */
   #served = 0;
 
   constructor(conn: Conn) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.#end = resolve;
     this.#conn = conn;
     this.#leg = {
       conn,
@@ -38,21 +42,28 @@ export class Http1Connection {
         this.#upgraded = true;
         this.#unusable();
       },
+      onHttp2Only: () => this.#isHttp2Only = true,
     };
     this.#watch();
   }
 
-  /** The connection is idle and, as far as is known, open: `exchange` may be called. */
-  get reusable(): boolean {
-    return this.#state === "idle";
+  /** One while it is idle and, as far as is known, open. */
+  get capacity(): number {
+    return this.#state === "idle" ? 1 : 0;
   }
 
-  /** The connection is another protocol's now, and whoever took it over closes it. */
-  get upgraded(): boolean {
+  get active(): number {
+    return this.#state === "busy" ? 1 : 0;
+  }
+
+  get isUpgraded(): boolean {
     return this.#upgraded;
   }
 
-  /** Starts an exchange. One at a time: only while {@linkcode reusable}. */
+  get speaksHttp2(): boolean {
+    return this.#isHttp2Only;
+  }
+
   exchange(): OutgoingExchange {
     if (this.#state !== "idle") {
       throw new WeirError(
@@ -66,7 +77,6 @@ export class Http1Connection {
     return new ClientExchange(this.#leg, this.#served > 0);
   }
 
-  /** Closes at once; an exchange that runs fails. */
   close(): void {
     this.#leg.buffer.fail(
       new WeirError("weir", "closed", "The connection to the server was closed by weir."),
@@ -87,7 +97,6 @@ export class Http1Connection {
     this.#state = "idle";
     buffer.shrink();
     this.#watch();
-    this.onIdle?.();
   }
 
   #watch(): void {
@@ -103,6 +112,6 @@ export class Http1Connection {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#leg.buffer.onRead = null;
-    this.onUnusable?.();
+    this.#end();
   }
 }

@@ -6,8 +6,14 @@
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
 import { MAX_INTERIM } from "../flow/limits.ts";
-import type { OutgoingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../flow/wire.ts";
-import { WeirError } from "../errors.ts";
+import type {
+  OutgoingExchange,
+  Repeatable,
+  RequestHead,
+  ResponseHead,
+  UpstreamResponse,
+} from "../flow/wire.ts";
+import { isClosedByServer, WeirError } from "../errors.ts";
 import { bodyOf, type BufferBody } from "./body.ts";
 import { FieldSummary, hasToken } from "./field_kind.ts";
 import { becomesTunnel, responseBodyLength } from "./framing.ts";
@@ -15,6 +21,7 @@ import { type Parsed, parseResponseHead } from "./head.ts";
 import type { HeadScanner } from "./head_scanner.ts";
 import type { Output } from "./output.ts";
 import type { ReadBuffer } from "./read_buffer.ts";
+import { beginsWithSettings, Http2OnlyError } from "./http2_only.ts";
 import { cut, malformed } from "./refusal.ts";
 import { serialiseRequest } from "./serialise.ts";
 import { writeBody } from "./write_body.ts";
@@ -29,13 +36,16 @@ export interface ClientLeg {
   onOver(reusable: boolean): void;
   /** The connection is no longer HTTP's. */
   onUpgraded(): void;
+  /** The origin wants HTTP/2; the exchange fails. */
+  onHttp2Only(): void;
 }
 
 /** See {@linkcode OutgoingExchange}. */
 export class ClientExchange implements OutgoingExchange {
-  readonly reused: boolean;
   readonly sent: Promise<void>;
   readonly #leg: ClientLeg;
+  /** The connection served a request before. */
+  readonly #reused: boolean;
   #failure: WeirError | null = null;
   #over = false;
   #requestDone = false;
@@ -48,7 +58,7 @@ export class ClientExchange implements OutgoingExchange {
 
   constructor(leg: ClientLeg, reused: boolean) {
     this.#leg = leg;
-    this.reused = reused;
+    this.#reused = reused;
     this.sent = new Promise((resolve, reject) => this.#settleSent = { resolve, reject });
     // Whoever only waits for the response learns of a failure there; `sent` may stay unlooked at.
     this.sent.catch(() => {});
@@ -82,6 +92,11 @@ export class ClientExchange implements OutgoingExchange {
         WeirError.from(thrown, "weir", "internal", "An interim response could not be passed on"),
       );
     }
+  }
+
+  repeatable(error: unknown): Repeatable {
+    if (error instanceof Http2OnlyError) return "any";
+    return this.#reused && isClosedByServer(error) ? "idempotent" : "none";
   }
 
   abort(error: WeirError): void {
@@ -125,7 +140,13 @@ export class ClientExchange implements OutgoingExchange {
     scanner.reset();
     for (;;) {
       if (this.#failure !== null) throw this.#failure;
-      if (buffer.length > 0) {
+      const isHttp2 = buffer.length > 0 && !this.#reused &&
+        beginsWithSettings(buffer.bytes, buffer.start, buffer.end);
+      if (isHttp2) {
+        this.#leg.onHttp2Only();
+        throw new Http2OnlyError();
+      }
+      if (buffer.length > 0 && isHttp2 === false) {
         const length = scanner.scan(buffer.bytes, buffer.start, buffer.end);
         if (length !== -1) {
           const from = buffer.start;

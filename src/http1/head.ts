@@ -2,14 +2,14 @@
  * Request and response heads from bytes (RFC 9112 §3, §4): one way to write each, everything else is refused.
  * @module
  */
-import { authorityOf, defaultPort } from "../flow/authority.ts";
+import { agrees, authorityOf, parseAuthority } from "../flow/authority.ts";
 import { Headers, isToken } from "../flow/headers.ts";
 import type { HttpVersion, RequestHead, ResponseHead } from "../flow/wire.ts";
 import type { Side } from "../errors.ts";
 import { FieldKind, fieldKind, FieldSummary } from "./field_kind.ts";
 import { latin1, parseFields } from "./fields.ts";
 import { malformed, quoted } from "./refusal.ts";
-import { type Authority, parseAuthority, parseTarget, type Target } from "./target.ts";
+import { parseTarget, type Target } from "./target.ts";
 
 /** A head and what its fields mean to this leg. */
 export interface Parsed<Head> {
@@ -98,16 +98,9 @@ function checkHost(target: Target, fields: FieldSummary, raw: string[], version:
   }
   if (target.form === "origin" || target.form === "asterisk") {
     if (host === null) return;
-    target.host = host.host;
-    target.port = Math.max(host.port, 0);
-  } else if (target.form === "absolute" && !agrees(host, target)) {
+    Object.assign(target, host);
+  } else if (target.form === "absolute" && (host === null || !agrees(host, target, target.scheme))) {
     const at = raw.findIndex((name, i) => i % 2 === 0 && fieldKind(name) === FieldKind.host);
     raw[at + 1] = authorityOf(target.host, target.port, target.scheme);
   }
-}
-
-function agrees(host: Authority | null, target: Target): boolean {
-  if (host === null) return false;
-  const port = host.port === -1 ? defaultPort(target.scheme) : host.port;
-  return port === target.port && host.host.toLowerCase() === target.host.toLowerCase();
 }

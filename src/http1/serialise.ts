@@ -46,6 +46,7 @@ export function serialiseRequest(head: RequestHead, body: Body | null): WireHead
   // RFC 9113 §3.1: the upgrade to h2c is gone, and its HTTP2-Settings field does not pass a proxy.
   lines.keepUpgrade = fields.upgrades && !hasToken(fields.upgrade, "h2c");
   lines.keepTrailersTe = true;
+  lines.nominateTe = head.httpVersion === "HTTP/2.0";
   lines.addAll(raw, null);
   return lines.end(mode);
 }
@@ -98,6 +99,8 @@ function hasLength(head: RequestHead | ResponseHead, body: Body): boolean {
 class FieldLines {
   keepUpgrade = false;
   keepTrailersTe = false;
+  /** RFC 9110 §10.1.4: `Connection` names TE, which HTTP/2 has without; HTTP/1 clients have said it themselves. */
+  nominateTe = false;
   #text: string;
   #lines = 1;
   readonly #fields: FieldSummary;
@@ -187,7 +190,7 @@ class FieldLines {
     const options: string[] = [];
     // An upgrade's own word is kept as the peer spelled it.
     if (this.keepUpgrade) options.push(/upgrade/i.exec(this.#fields.connection ?? "")?.[0] ?? "Upgrade");
-    if (keepTe && hasToken(this.#fields.connection, "te")) options.push("TE");
+    if (keepTe && (this.nominateTe || hasToken(this.#fields.connection, "te"))) options.push("TE");
     if (option !== null) options.push(option);
     return options.join(", ");
   }

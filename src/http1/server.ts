@@ -4,9 +4,9 @@
  * @module
  */
 import type { Conn } from "../net/conn.ts";
+import { errorPage } from "../flow/error_page.ts";
 import { HEAD_TIMEOUT, IDLE_TIMEOUT } from "../flow/limits.ts";
-import { reasonFor } from "../flow/status.ts";
-import type { IncomingExchange, RequestHead } from "../flow/wire.ts";
+import type { ExchangeHandler, RequestHead, ServeOptions } from "../flow/wire.ts";
 import { WeirError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
 import { requestBodyLength } from "./framing.ts";
@@ -16,28 +16,19 @@ import { lingeringClose } from "./linger.ts";
 import { Output } from "./output.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import { malformed } from "./refusal.ts";
+import { serialiseResponse } from "./serialise.ts";
 import { ServerExchange, type ServerLeg } from "./server_exchange.ts";
+import { writeBody } from "./write_body.ts";
 
 /** RFC 9112 §2.2: an empty line before a request is a leftover of old clients; more than these are not. */
 const MAX_EMPTY_LINES = 4;
 
 const CR = 13, LF = 10;
 
-export interface Http1ServerOptions {
-  /** Bytes that were already read from the connection. */
-  firstBytes?: Uint8Array;
-  /** Graceful stop: the running exchange is finished, then the connection closes; at once when it is idle. */
-  signal?: AbortSignal;
-  /** Milliseconds; see {@linkcode HEAD_TIMEOUT}. */
-  headTimeout?: number;
-  /** Milliseconds; see {@linkcode IDLE_TIMEOUT}. */
-  idleTimeout?: number;
+export interface Http1ServerOptions extends ServeOptions {
   /** Told of heads that were refused, before the client is. */
   onRefused?: (error: WeirError) => void;
 }
-
-/** Answers one request; everything is written through the exchange. */
-export type Http1Handler = (exchange: IncomingExchange) => Promise<void> | void;
 
 /**
  * Serves requests on `conn` until it closes or an exchange takes it over, one after another: the next one starts when the
@@ -45,7 +36,7 @@ export type Http1Handler = (exchange: IncomingExchange) => Promise<void> | void;
  */
 export async function serveHttp1(
   conn: Conn,
-  handler: Http1Handler,
+  handler: ExchangeHandler,
   options: Http1ServerOptions = {},
 ): Promise<void> {
   const connection = new ServerConnection(conn, options);
@@ -78,7 +69,7 @@ class ServerConnection implements ServerLeg {
     options.signal?.addEventListener("abort", this.#onSignal);
   }
 
-  async run(handler: Http1Handler): Promise<void> {
+  async run(handler: ExchangeHandler): Promise<void> {
     for (;;) {
       const exchange = await this.#next();
       if (exchange === null) break;
@@ -138,11 +129,11 @@ class ServerConnection implements ServerLeg {
           buffer.start += length;
           return parseRequestHead(buffer.bytes, from, buffer.start, scanner.fieldsStart);
         }
-        if (!started) this.#headDeadline.set(this.#options.headTimeout ?? HEAD_TIMEOUT);
+        if (!started) this.#headDeadline.set(this.#options.headTimeoutMs ?? HEAD_TIMEOUT);
         started = true;
       } else if (emptyLines === 0) {
         if (this.closing) return null;
-        this.#headDeadline.set(this.#options.idleTimeout ?? IDLE_TIMEOUT);
+        this.#headDeadline.set(this.#options.idleTimeoutMs ?? IDLE_TIMEOUT);
       }
       if (buffer.finished) return null;
       await buffer.read();
@@ -161,7 +152,7 @@ class ServerConnection implements ServerLeg {
   #expired(): void {
     if (this.#exchange !== null || this.#refusal !== null) return;
     if (this.buffer.length === 0) return this.conn.close();
-    const seconds = (this.#options.headTimeout ?? HEAD_TIMEOUT) / 1000;
+    const seconds = (this.#options.headTimeoutMs ?? HEAD_TIMEOUT) / 1000;
     const message = `The request's head was not complete after ${seconds} s.`;
     this.#refuse(new WeirError("client", "timeout", message, { statusCode: 408 }));
   }
@@ -179,13 +170,11 @@ class ServerConnection implements ServerLeg {
 
   async #answerRefused(error: WeirError): Promise<void> {
     this.#options.onRefused?.(error);
-    const page = new TextEncoder().encode(`${error.message}\n`);
-    const head = `HTTP/1.1 ${error.statusCode} ${reasonFor(error.statusCode)}\r\n` +
-      `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${page.length}\r\nConnection: close\r\n\r\n`;
+    const { head, body } = errorPage(error);
+    const wire = serialiseResponse(head, body, { method: "", http11: true, persist: false });
     try {
-      await this.output.head(head, 5);
-      await this.output.add(page);
-      await this.output.flush();
+      await this.output.head(wire.text, wire.lines);
+      await writeBody(this.output, wire.mode, body);
     } catch {
       // Nobody is there to be told.
     }

@@ -1,30 +1,12 @@
 /**
- * Request targets (RFC 9112 §3.2) and authorities (RFC 3986 §3.2) taken apart.
+ * Request targets (RFC 9112 §3.2) taken apart.
  * @module
  */
-import { defaultPort } from "../flow/authority.ts";
+import { defaultPort, parseAuthority } from "../flow/authority.ts";
 import type { RequestHead, TargetForm } from "../flow/wire.ts";
 import { malformed, quoted } from "./refusal.ts";
 
-/** `host` without brackets; `port` -1 when not given. */
-export interface Authority {
-  host: string;
-  port: number;
-}
-
-/** uri-host [ ":" port ]: an IP literal in brackets, or a name without delimiters that mean something elsewhere. */
-const AUTHORITY = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9\-._~%!$&'()*+;=]+))(?::([0-9]*))?$/;
 const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+\-.]*):\/\/([^/?#]*)(.*)$/;
-
-/** Parses `uri-host [ ":" port ]`, or gives null when it is none (userinfo included). */
-export function parseAuthority(text: string): Authority | null {
-  const match = AUTHORITY.exec(text);
-  if (match === null) return null;
-  const host = match[1] ?? match[2];
-  if (match[3] === undefined || match[3] === "") return { host, port: -1 };
-  const port = match[3].length <= 5 ? Number(match[3]) : 0;
-  return port >= 1 && port <= 65535 ? { host, port } : null;
-}
 
 /** What a request target says; `host` is empty when it does not name one. */
 export type Target = Pick<RequestHead, "scheme" | "host" | "port" | "path"> & { form: TargetForm };
@@ -44,10 +26,10 @@ export function parseTarget(method: string, target: string): Target {
 
 function authorityForm(target: string): Target {
   const authority = parseAuthority(target);
-  if (authority === null || authority.port === -1) {
+  if (authority === null || authority.port === 0) {
     throw malformed("client", `CONNECT needs host and port, not ${quoted(target)}.`);
   }
-  return { form: "authority", scheme: "", host: authority.host, port: authority.port, path: "" };
+  return { form: "authority", scheme: "", ...authority, path: "" };
 }
 
 function absoluteForm(method: string, target: string): Target {
@@ -72,7 +54,7 @@ function absoluteForm(method: string, target: string): Target {
     form: "absolute",
     scheme,
     host: authority.host,
-    port: authority.port === -1 ? defaultPort(scheme) : authority.port,
+    port: authority.port || defaultPort(scheme),
     path,
   };
 }

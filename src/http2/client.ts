@@ -3,7 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import type { OutgoingExchange } from "../flow/wire.ts";
+import type { OutgoingExchange, UpstreamConnection } from "../flow/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import { ClientExchange } from "./client_exchange.ts";
 import { KeepAlive, type KeepAliveOptions } from "./keep_alive.ts";
@@ -16,17 +16,15 @@ const MAX_EXCHANGES = 128;
 const LAST_STREAM = 0x7fffff00;
 
 /** A connection to an origin. It is at work from its construction until `done`. */
-export class Http2Connection {
-  /** Resolves when the connection is closed. Never rejects. */
+export class Http2Connection implements UpstreamConnection {
+  readonly isShared = true;
+  readonly isUpgraded = false;
   readonly done: Promise<void>;
-  /** Resolves when the server's limits are known, or the connection is over. Never rejects. */
+  /** The server's SETTINGS are known, or the connection is over. */
   readonly ready: Promise<void>;
   readonly #conn: Conn;
   readonly #session: Session;
   readonly #keepAlive: KeepAlive;
-  #unusable = false;
-  #onUnusable: (() => void) | null = null;
-  #onChange: (() => void) | null = null;
   readonly #onReady: () => void;
   /** Exchanges that were handed out and have not opened their stream yet. */
   #reserved = 0;
@@ -54,20 +52,16 @@ export class Http2Connection {
     this.done = link.run();
   }
 
-  /** False when no further request can be sent: after GOAWAY or the end of the connection. */
-  get usable(): boolean {
-    const session = this.#session;
-    return !session.over && !session.goawayReceived && !session.goawaySent &&
-      session.nextStream < LAST_STREAM;
+  /** How many more exchanges can be had now; none any more after GOAWAY or the end of the connection. */
+  get capacity(): number {
+    const { over, goawayReceived, nextStream, peerSettings } = this.#session;
+    if (over || goawayReceived || nextStream >= LAST_STREAM) return 0;
+    return Math.max(0, Math.min(peerSettings.maxConcurrentStreams, MAX_EXCHANGES) - this.active);
   }
 
-  /** How many more exchanges can be had now. */
-  get capacity(): number {
-    if (!this.usable) return 0;
-    return Math.max(
-      0,
-      Math.min(this.#session.peerSettings.maxConcurrentStreams, MAX_EXCHANGES) - this.active,
-    );
+  /** The server has said its SETTINGS. */
+  get speaksHttp2(): boolean {
+    return this.#session.settled;
   }
 
   /** Exchanges that are under way or were handed out. */
@@ -75,43 +69,20 @@ export class Http2Connection {
     return this.#session.streams.size + this.#reserved;
   }
 
-  /**
-   * One more request; it takes a place until it has ended or was aborted.
-   * @throws {WeirError} without capacity.
-   */
   exchange(): OutgoingExchange {
     if (this.capacity === 0) {
       throw new WeirError("weir", "internal", "The HTTP/2 connection takes no further request now.");
     }
     this.#reserved++;
     let held = true;
-    const release = () => {
+    return new ClientExchange(this.#session, this.#conn, this.#exchanges++ > 0, () => {
       if (held) this.#reserved--;
       held = false;
-    };
-    return new ClientExchange(this.#session, this.#conn, this.#exchanges++ > 0, () => {
-      release();
+      // Its stream may be open now, and wants to be kept alive.
       this.#changed();
     });
   }
 
-  /** Calls back once, as soon as no further request can be sent. Open ones may still be finished. */
-  onUnusable(listener: () => void): void {
-    if (this.#unusable) listener();
-    else this.#onUnusable = listener;
-  }
-
-  /** Calls back whenever `capacity` or `active` may have changed. At most one listener. */
-  onChange(listener: () => void): void {
-    this.#onChange = listener;
-  }
-
-  /** Takes no further request and closes when the open ones are done. */
-  drain(): void {
-    this.#session.drain();
-  }
-
-  /** Closes now; open exchanges fail. */
   close(): void {
     this.#session.close(new WeirError("weir", "shutdown", "The connection to the server was closed here."));
   }
@@ -120,10 +91,5 @@ export class Http2Connection {
     const { streams, settled, over } = this.#session;
     this.#keepAlive.watch(streams.size > 0 && !over);
     if (settled || over) this.#onReady();
-    if (!this.#unusable && !this.usable) {
-      this.#unusable = true;
-      this.#onUnusable?.();
-    }
-    this.#onChange?.();
   }
 }

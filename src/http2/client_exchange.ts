@@ -2,10 +2,16 @@
  * One request over a connection to an origin (RFC 9113 §8.1): sends it, and makes the response out of what comes back.
  * @module
  */
-import { WeirError } from "../errors.ts";
+import { isClosedByServer, WeirError } from "../errors.ts";
 import { MAX_INTERIM } from "../flow/limits.ts";
 import { hasNoBody } from "../flow/status.ts";
-import type { OutgoingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../flow/wire.ts";
+import type {
+  OutgoingExchange,
+  Repeatable,
+  RequestHead,
+  ResponseHead,
+  UpstreamResponse,
+} from "../flow/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
 import { Code, resetCode, ResetError } from "./errors.ts";
@@ -19,9 +25,10 @@ import type { Stream, StreamListener } from "./stream.ts";
 import { StreamConn } from "./stream_conn.ts";
 
 export class ClientExchange implements OutgoingExchange, StreamListener {
-  readonly reused: boolean;
   readonly #session: Session;
   readonly #conn: Conn;
+  /** The connection served a request before. */
+  readonly #reused: boolean;
   /** The place among the connection's requests is taken by a stream now, or free. */
   readonly #release: () => void;
   readonly #response = Promise.withResolvers<UpstreamResponse>();
@@ -37,7 +44,7 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
   constructor(session: Session, conn: Conn, reused: boolean, release: () => void) {
     this.#session = session;
     this.#conn = conn;
-    this.reused = reused;
+    this.#reused = reused;
     this.#release = release;
     // Whoever sends has the promise; without a sender a failure is nobody's.
     this.#response.promise.catch(() => {});
@@ -63,6 +70,12 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
     return this.#response.promise;
   }
 
+  repeatable(error: unknown): Repeatable {
+    // A reset is the origin's word about this one request, whatever becomes of the connection.
+    if (error instanceof ResetError) return error.unprocessed ? "any" : "none";
+    return this.#reused && isClosedByServer(error) ? "idempotent" : "none";
+  }
+
   abort(error: WeirError): void {
     if (this.#aborted !== null) return;
     this.#aborted = error;
@@ -74,7 +87,7 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
   async #send(head: RequestHead, body: Body | null): Promise<void> {
     const session = this.#session;
     let error = this.#aborted;
-    if (error === null && (session.over || session.goawayReceived || session.goawaySent)) {
+    if (error === null && (session.over || session.goawayReceived)) {
       error = new ResetError(
         "server",
         "The connection to the server ended before the request.",

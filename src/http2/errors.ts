@@ -64,16 +64,6 @@ function resetBehind(error: unknown): ResetError | null {
   return error instanceof WeirError && error.cause instanceof ResetError ? error.cause : null;
 }
 
-/** True when a request failed before its server did anything with it, so that it may be sent again (RFC 9113 §8.7). */
-export function isUnprocessed(error: unknown): boolean {
-  return resetBehind(error)?.unprocessed ?? false;
-}
-
-/** True when it was a stream that ended, by the peer's word, and not its connection: the peer has seen what it was for. */
-export function isReset(error: unknown): boolean {
-  return resetBehind(error) !== null;
-}
-
 /** Codes by which a server ends a request that it has not answered, and which mean the same to the client. */
 const MEANINGFUL: ReadonlySet<number> = new Set([Code.REFUSED_STREAM, Code.CANCEL, Code.INTERNAL_ERROR]);
 

@@ -101,7 +101,7 @@ export class Inbound {
     const stream = this.#find(streamId, "DATA");
     if (stream === null) {
       // Late frames of a stream that was reset are expected; others are not (§5.1).
-      if (session.closedByReset(streamId) !== true) {
+      if (session.closedStreams.wasReset(streamId) !== true) {
         throw new StreamError(Code.STREAM_CLOSED, "DATA on a closed stream.");
       }
       return;
@@ -152,7 +152,7 @@ export class Inbound {
     }
     const stream = this.#find(streamId, "HEADERS");
     if (stream === null) {
-      const wasReset = session.closedByReset(streamId);
+      const wasReset = session.closedStreams.wasReset(streamId);
       if (wasReset === true) return;
       throw wasReset === false
         ? new ConnectionError(Code.STREAM_CLOSED, `HEADERS on the closed stream ${streamId}.`)
@@ -219,7 +219,7 @@ export class Inbound {
 
   /** §6.7. */
   #ping(flags: number, payload: Uint8Array): void {
-    if ((flags & Flag.ACK) !== 0) return this.#session.events.onPong?.();
+    if ((flags & Flag.ACK) !== 0) return;
     this.#session.patience.spend("ping");
     this.#session.output.frame(FrameType.PING, Flag.ACK, 0, payload);
   }
@@ -265,7 +265,7 @@ export class Inbound {
     session.patience.spend("reset");
     const stream = session.streams.get(streamId);
     session.output.numberFrame(FrameType.RST_STREAM, streamId, fault.code);
-    if (stream === undefined) return session.rememberReset(streamId);
+    if (stream === undefined) return session.closedStreams.add(streamId, true);
     session.streamLost(
       stream,
       new WeirError(

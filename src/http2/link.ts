@@ -4,6 +4,7 @@
  */
 import { WeirError } from "../errors.ts";
 import { HEAD_TIMEOUT } from "../flow/limits.ts";
+import type { ServeOptions } from "../flow/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Session } from "./session.ts";
 
@@ -12,10 +13,7 @@ const GATHER_TURNS = 8;
 /** How long the last frames (GOAWAY) may take, and how long the peer has to close after them. */
 const CLOSE_GRACE_MS = 1000;
 
-export interface LinkOptions {
-  /** Bytes of the peer's that were read before. */
-  firstBytes?: Uint8Array;
-  headTimeoutMs?: number;
+export interface LinkOptions extends Pick<ServeOptions, "firstBytes" | "headTimeoutMs"> {
   /** Called after every read. */
   onRead?: () => void;
 }

@@ -3,12 +3,11 @@
  *
  * It is weir's own because `node:http2` of Deno 2.9.6 aborts the whole process under load. From the
  * bottom up: `hpack/` (header blocks), `frames.ts` and `frame_reader.ts` (frames), `stream.ts`, `receive_body.ts`,
- * `scheduler.ts`, `inbound.ts` and `session.ts` (the connection, without a socket), `link.ts` (bytes to and from a
+ * `scheduler.ts`, `flushes.ts`, `inbound.ts` and `session.ts` (the connection, without a socket), `link.ts` (bytes to and from a
  * `Conn`), `server.ts` and `client.ts` (the interfaces of `flow/wire.ts`).
  * @module
  */
 export { Http2Connection } from "./client.ts";
-export { isReset, isUnprocessed, ResetError } from "./errors.ts";
 export { PREFACE } from "./frames.ts";
 export type { KeepAliveOptions } from "./keep_alive.ts";
-export { type Http2Handler, serveHttp2, type ServeHttp2Options } from "./server.ts";
+export { serveHttp2 } from "./server.ts";

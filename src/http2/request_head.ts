@@ -2,7 +2,7 @@
  * Request heads (RFC 9113 §8.3.1): pseudo-header fields to a {@linkcode RequestHead} and back.
  * @module
  */
-import { authorityOf, defaultPort } from "../flow/authority.ts";
+import { agrees, type Authority, authorityOf, defaultPort, parseAuthority } from "../flow/authority.ts";
 import { Headers, isToken } from "../flow/headers.ts";
 import type { RequestHead } from "../flow/wire.ts";
 import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
@@ -10,20 +10,6 @@ import { addFields, checkField, type LengthRule, malformed } from "./field_rules
 /** Origin-form: nothing that could end an HTTP/1 request line early, and no fragment (RFC 9110 §7.1). */
 // deno-lint-ignore no-control-regex -- they are what is refused
 const PATH = /^\/[^\x00-\x20#\x7f]*$/;
-/** RFC 3986 §3.2 without userinfo, which §8.3.1 forbids. */
-// deno-lint-ignore no-control-regex -- they are what is refused
-const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\x7f-\xff"#/:<>?@[\\\]^`{|}]+)(?::([0-9]*))?$/;
-
-/** Host without brackets, and port; 0 when there is none. Null when malformed. */
-function splitAuthority(authority: string): { host: string; port: number } | null {
-  const match = AUTHORITY.exec(authority);
-  if (match === null) return null;
-  const port = match[2] === undefined || match[2] === "" ? 0 : Number(match[2]);
-  if (port > 65535) return null;
-  const host = match[1];
-  return { host: host.startsWith("[") ? host.slice(1, -1) : host, port };
-}
-
 /**
  * Reads a decoded field list. The result's headers begin with `host` where the client did not send one, so that weir's
  * other parts and an HTTP/1 origin find it where they look for it.
@@ -65,7 +51,7 @@ export function readRequestHead(fields: readonly string[]): RequestHead {
   const authority = pseudo.get(":authority");
   if (method === undefined || !isToken(method)) malformed("The :method is missing or no token.");
   if (authority === undefined && hostField === null) malformed("There is neither :authority nor host.");
-  const target = splitAuthority(authority ?? hostField ?? "");
+  const target = parseAuthority(authority ?? hostField ?? "");
   if (target === null) malformed(`The authority ${JSON.stringify(authority ?? hostField)} is malformed.`);
   if (method === "CONNECT") {
     // §8.5.
@@ -91,7 +77,7 @@ function head(
   method: string,
   form: RequestHead["form"],
   scheme: string,
-  target: { host: string; port: number },
+  target: Authority,
   path: string,
   raw: string[],
 ): RequestHead {
@@ -103,12 +89,11 @@ function addHost(raw: string[], hostField: string | null, authority: string): vo
 }
 
 /** §8.3.1: a host field that names another entity than :authority. */
-function checkAgreement(target: { host: string; port: number }, hostField: string, scheme: string): void {
-  const other = splitAuthority(hostField);
-  if (
-    other === null || other.host.toLowerCase() !== target.host.toLowerCase() ||
-    (other.port === 0 ? defaultPort(scheme) : other.port) !== target.port
-  ) malformed(`The host field ${JSON.stringify(hostField)} does not agree with :authority.`);
+function checkAgreement(target: Authority, hostField: string, scheme: string): void {
+  const other = parseAuthority(hostField);
+  if (other === null || !agrees(other, target, scheme)) {
+    malformed(`The host field ${JSON.stringify(hostField)} does not agree with :authority.`);
+  }
 }
 
 /** :authority stands in its place. */

@@ -17,7 +17,7 @@ export async function sendMessage(stream: Stream, fields: () => string[], body: 
   try {
     // A body that has already ended needs no DATA frame.
     let piece = body === null ? null : body.take();
-    const bodyless = piece === null && !hasTrailers(body);
+    const bodyless = piece === null && trailersOf(body).length === 0;
     const headWritten = stream.sendHead(fields(), bodyless);
     if (headWritten !== undefined) await headWritten;
     if (body !== null && !bodyless) {
@@ -26,8 +26,9 @@ export async function sendMessage(stream: Stream, fields: () => string[], body: 
         const written = piece === undefined ? stream.wait(body.fill()) : stream.sendData(piece);
         if (written !== undefined) await written;
       }
-      if (hasTrailers(body)) {
-        const written = stream.sendHead(trailerFields(body.trailers!), true);
+      const trailers = trailersOf(body);
+      if (trailers.length > 0) {
+        const written = stream.sendHead(trailers, true);
         if (written !== undefined) await written;
       } else stream.sendEnd();
     }
@@ -40,6 +41,7 @@ export async function sendMessage(stream: Stream, fields: () => string[], body: 
   await stream.session.flushed();
 }
 
-function hasTrailers(body: Body | null): boolean {
-  return body !== null && body.trailers !== null && body.trailers.length > 0;
+/** What is left of the trailers without the fields that may not be sent; nothing left needs no HEADERS. */
+function trailersOf(body: Body | null): string[] {
+  return trailerFields(body?.trailers ?? []);
 }

@@ -7,7 +7,13 @@ import { WeirError } from "../errors.ts";
 import { Headers } from "../flow/headers.ts";
 import { IDLE_TIMEOUT, MAX_START_LINE } from "../flow/limits.ts";
 import { hasNoBody } from "../flow/status.ts";
-import type { IncomingExchange, RequestHead, ResponseHead } from "../flow/wire.ts";
+import type {
+  ExchangeHandler,
+  IncomingExchange,
+  RequestHead,
+  ResponseHead,
+  ServeOptions,
+} from "../flow/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
 import { Code, isPassedOn, resetCode } from "./errors.ts";
@@ -23,20 +29,6 @@ import { MAX_CONCURRENT_STREAMS } from "./settings.ts";
 import type { Stream, StreamListener } from "./stream.ts";
 import { StreamConn } from "./stream_conn.ts";
 
-/** What is done with each request. When it settles the exchange is over; a rejection aborts it. */
-export type Http2Handler = (incoming: IncomingExchange) => Promise<void>;
-
-export interface ServeHttp2Options {
-  /** What was already read from the connection, the preface included. */
-  firstBytes?: Uint8Array;
-  /** Shuts down in order: no new requests, open ones are finished, then the connection is closed. */
-  signal?: AbortSignal;
-  /** How long an incomplete head is waited for (default 30 s). */
-  headTimeoutMs?: number;
-  /** How long a connection without streams is kept (default 5 min). */
-  idleTimeoutMs?: number;
-}
-
 /**
  * Handlers that may run at a time on one connection. A reset stream frees its place on the wire before its handler has
  * ended, so this is more than MAX_CONCURRENT_STREAMS; beyond it new streams are refused (CVE-2023-44487).
@@ -46,8 +38,8 @@ const MAX_HANDLERS = 2 * MAX_CONCURRENT_STREAMS;
 /** Serves one connection; resolves when it is closed and every handler has settled. Never rejects. */
 export async function serveHttp2(
   conn: Conn,
-  handler: Http2Handler,
-  options: ServeHttp2Options = {},
+  handler: ExchangeHandler,
+  options: ServeOptions = {},
 ): Promise<void> {
   const running = new Set<Promise<void>>();
   const run = (exchange: ServerExchange): void => {
@@ -141,7 +133,7 @@ class ServerExchange implements IncomingExchange, StreamListener {
   }
 
   /** Runs the handler and leaves nothing of the stream behind. Never rejects. */
-  async run(handler: Http2Handler): Promise<void> {
+  async run(handler: ExchangeHandler): Promise<void> {
     const stream = this.#stream;
     try {
       await handler(this);

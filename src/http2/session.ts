@@ -4,7 +4,9 @@
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
+import { ClosedStreams } from "./closed_streams.ts";
 import { Code, codeName, ConnectionError, resetCode, ResetError } from "./errors.ts";
+import { Flushes } from "./flushes.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { FrameType, PREFACE, writeUint32 } from "./frames.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
@@ -33,12 +35,8 @@ export interface SessionEvents {
   onStream?(stream: Stream): StreamListener | null;
   /** Settings, GOAWAY or a stream's end changed what can be opened. */
   onChange?(): void;
-  /** A PING of ours was answered. */
-  onPong?(): void;
 }
 
-/** How many closed streams are remembered, to tell late frames (ignored, §5.1) from forbidden ones. */
-const REMEMBERED = 256;
 /** The text in a GOAWAY frame, for whoever reads the peer's log. */
 const MAX_DEBUG_BYTES = 200;
 
@@ -53,6 +51,7 @@ export class Session {
   readonly scheduler: Scheduler;
   readonly encoder = new HpackEncoder();
   readonly streams = new Map<number, Stream>();
+  readonly closedStreams = new ClosedStreams();
   readonly peerSettings: PeerSettings = defaultPeerSettings();
   readonly events: SessionEvents;
   /** Nothing more is read. */
@@ -66,16 +65,10 @@ export class Session {
   lastPeerStream = 0;
   /** Next identifier that weir opens. */
   nextStream = 1;
-  /** Identifiers of closed streams, oldest first: true for those that ended by RST_STREAM. */
-  readonly #closed = new Map<number, boolean>();
   readonly #inbound: Inbound;
   #receiveWindow = CONNECTION_WINDOW;
   #uncredited = 0;
-  /** Who waits for the bytes of this turn, and for those being written, to be taken. */
-  #thisTurn: PromiseWithResolvers<void> | null = null;
-  #writing: PromiseWithResolvers<void> | null = null;
-  #writes = false;
-  #writeError: WeirError | null = null;
+  readonly #flushes = new Flushes();
 
   constructor(role: Role, events: SessionEvents, now?: () => number) {
     this.role = role;
@@ -136,26 +129,18 @@ export class Session {
   /** The bytes to write now, empty when there are none; `taken` must follow when they are written. */
   take(): Uint8Array {
     if (this.output.length === 0) return NOTHING;
-    this.#writing = this.#thisTurn;
-    this.#thisTurn = null;
-    this.#writes = true;
+    this.#flushes.started();
     return this.output.take();
   }
 
   taken(): void {
-    this.#writes = false;
-    const writing = this.#writing;
-    this.#writing = null;
-    writing?.resolve();
+    this.#flushes.finished();
     this.scheduler.run();
   }
 
   /** Resolves when everything sent so far was taken by the connection. */
   flushed(): Promise<void> {
-    if (this.#writeError !== null) return Promise.reject(this.#writeError);
-    if (this.output.length > 0) return (this.#thisTurn ??= Promise.withResolvers()).promise;
-    if (this.#writes) return (this.#writing ??= Promise.withResolvers()).promise;
-    return Promise.resolve();
+    return this.#flushes.all(this.output.length > 0);
   }
 
   // Streams.
@@ -238,29 +223,11 @@ export class Session {
     else if (stream.localEnded) this.reset(stream, Code.NO_ERROR, reason);
   }
 
-  /** How a closed stream ended: by RST_STREAM, in order, or too long ago to know (undefined). */
-  closedByReset(id: number): boolean | undefined {
-    return this.#closed.get(id);
-  }
-
-  rememberReset(id: number): void {
-    this.#remember(id, true);
-  }
-
   #forget(stream: Stream, wasReset: boolean): void {
     if (!this.streams.delete(stream.id)) return;
-    this.#remember(stream.id, wasReset);
+    this.closedStreams.add(stream.id, wasReset);
     this.events.onChange?.();
     if (this.streams.size === 0 && (this.goawaySent || this.goawayReceived)) this.end(null);
-  }
-
-  #remember(id: number, wasReset: boolean): void {
-    this.#closed.set(id, wasReset);
-    if (this.#closed.size <= REMEMBERED) return;
-    for (const oldest of this.#closed.keys()) {
-      this.#closed.delete(oldest);
-      break;
-    }
   }
 
   // The connection.
@@ -367,15 +334,8 @@ export class Session {
 
   /** The connection will take no more bytes. */
   cannotWrite(error: WeirError): void {
-    this.#rejectFlushes(error);
+    this.#flushes.fail(error);
     this.end(error);
-  }
-
-  #rejectFlushes(error: WeirError): void {
-    this.#writeError ??= error;
-    const waiting = [this.#thisTurn, this.#writing];
-    this.#thisTurn = this.#writing = null;
-    for (const flush of waiting) flush?.reject(error);
   }
 
   #sendGoaway(code: number, debug: string): void {

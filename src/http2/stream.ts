@@ -129,7 +129,8 @@ export class Stream {
    * place of END_STREAM, and clients take it for the end; unless the content-length knows better.
    */
   endByReset(): void {
-    if (!this.headReceived || (this.expected !== null && this.#received !== this.expected)) return;
+    if (this.remoteEnded || !this.headReceived) return;
+    if (this.expected !== null && this.#received !== this.expected) return;
     this.remoteEnded = true;
     this.body.end(null);
   }

@@ -10,6 +10,7 @@
 export interface Address {
   /** Name or IP address, without brackets. */
   readonly hostname: string;
+  /** 1 to 65535. */
   readonly port: number;
 }
 

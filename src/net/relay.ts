@@ -27,13 +27,15 @@ export interface RelayResult {
 
 /**
  * Relays until both directions have ended or one has failed; then both connections are closed, after a failure with
- * a reset so that nobody takes what arrived for all. Never rejects. To stop it, reset either connection.
+ * a reset so that nobody takes what arrived for all. Never rejects. A reset of either connection stops it, unless that
+ * one's end has come already; `signal` does at any time.
  */
 export async function relay(
   client: Conn,
   server: Conn,
-  options: { onData?: RelayHook } = {},
+  options: { onData?: RelayHook; signal?: AbortSignal } = {},
 ): Promise<RelayResult> {
+  const { onData, signal } = options;
   let error: WeirError | null = null;
   const fail = (thrown: unknown, side: Side, what: string) => {
     if (error !== null) return;
@@ -43,7 +45,6 @@ export async function relay(
     server.reset();
   };
   const oneWay = async (from: Conn, to: Conn, fromClient: boolean): Promise<number> => {
-    const onData = options.onData;
     const [source, target]: [Side, Side] = fromClient ? ["client", "server"] : ["server", "client"];
     let buffer = new Uint8Array(BUFFER_START);
     let total = 0;
@@ -78,10 +79,14 @@ export async function relay(
       if (count === buffer.length && count < BUFFER_MAX) buffer = new Uint8Array(count * 4);
     }
   };
+  const stop = () => fail(signal!.reason, "weir", "The connection was cut");
+  signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
   const [toServer, toClient] = await Promise.all([
     oneWay(client, server, true),
     oneWay(server, client, false),
   ]);
+  signal?.removeEventListener("abort", stop);
   client.close();
   server.close();
   return { toServer, toClient, error };

@@ -6,6 +6,7 @@
  */
 import { messageOf, WeirError } from "../errors.ts";
 import { type ClientConnection as ClientInfo, newId } from "../flow/connection.ts";
+import { errorPage } from "../flow/error_page.ts";
 import { HttpFlow } from "../flow/flow.ts";
 import { Headers } from "../flow/headers.ts";
 import { HEAD_TIMEOUT, IDLE_TIMEOUT } from "../flow/limits.ts";
@@ -19,13 +20,12 @@ import { type Address, type Conn, FirstBytes, PassingConn, type TlsInfo } from "
 import { settlesWithin } from "../timing.ts";
 import { parseClientHello, serverHandshake } from "../tls/mod.ts";
 import type { ProxyContext } from "./context.ts";
-import { errorPage } from "./error_page.ts";
 import { runExchange } from "./exchange.ts";
 import { isAllowed, isIgnored } from "./host_rules.ts";
 import type { ModeSpec } from "../options/mod.ts";
 import { alpnFor, type Protocol, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
 import { Route, type Target } from "./route.ts";
-import { runTunnel } from "./tunnel.ts";
+import { dialRaw, hangUp, runTunnel } from "./tunnel.ts";
 import type { Dialled } from "./upstream_dialer.ts";
 import { webBody } from "./web_body.ts";
 
@@ -120,7 +120,8 @@ class ClientServer {
     const { address } = this.#info;
     const handle = (incoming: IncomingExchange) => this.#handle(incoming, route);
     const init = { firstBytes: first.bytes, signal: stopping };
-    if (isHttp2) return await serveHttp2(first.conn, handle, init);
+    // Turned off: to HTTP/1.1 the preface is a request line that claims another version, and is refused.
+    if (isHttp2 && options.http2) return await serveHttp2(first.conn, handle, init);
     await serveHttp1(first.conn, handle, {
       ...init,
       onRefused: (error) => log.warn(`${address.hostname}:${address.port}: ${error.message}`),
@@ -131,7 +132,7 @@ class ClientServer {
     const { head } = incoming;
     if (head.form === "authority") return this.#connect(incoming, route);
     if (!route.hasTarget && head.scheme === "" && head.host !== "weir.internal") {
-      return this.#refuse(
+      return refuse(
         incoming,
         "weir is a proxy: send the whole URL in the request line (as with curl -x), or use --mode reverse:ORIGIN.",
       );
@@ -142,7 +143,7 @@ class ClientServer {
   /** CONNECT (RFC 9110 §9.3.6): answers, then looks at what comes through the tunnel. */
   async #connect(incoming: IncomingExchange, route: Route): Promise<void> {
     if (route.hasTarget) {
-      return await this.#refuse(incoming, "CONNECT is not understood here: this is an origin.");
+      return await refuse(incoming, "CONNECT is not understood here: this is an origin.");
     }
     const { head } = incoming;
     const flow = new HttpFlow(new Request(head), this.#info);
@@ -202,7 +203,7 @@ class ClientServer {
     decision: Promise<Protocol | null>,
     target: Target,
   ): Promise<void> {
-    const upstream = await this.#dial(target);
+    const upstream = await dialRaw(this.#context, target, this.#info);
     const serverFirst = new FirstBytes(upstream.conn);
     const greeting = serverFirst.until((bytes) => bytes.length > 0 ? true : undefined).catch(() => null);
     const gone = Symbol();
@@ -210,7 +211,7 @@ class ClientServer {
     if (protocol === "raw") {
       return await this.#relay(first.release(), { ...upstream, conn: serverFirst.release() });
     }
-    await this.#hangUp(upstream);
+    await hangUp(this.#context, upstream, this.#info);
     if (typeof protocol !== "symbol") await this.#serveKnown(first, protocol, target);
   }
 
@@ -285,54 +286,28 @@ class ClientServer {
 
   /** Connects to the origin and relays bytes. @throws {WeirError} when it cannot be reached; the log has it. */
   async #passThrough(target: Target, client: Conn): Promise<void> {
-    await this.#relay(client, await this.#dial(target));
+    await this.#relay(client, await dialRaw(this.#context, target, this.#info));
   }
 
   /** CONNECT to a host that is left alone: the client is answered when the origin is there, or cannot be reached. */
   async #connectThrough(target: Target, incoming: IncomingExchange, flow: HttpFlow): Promise<void> {
     let upstream: Dialled;
     try {
-      upstream = await this.#dial(target);
+      upstream = await dialRaw(this.#context, target, this.#info);
     } catch (error) {
-      const page = errorPage(WeirError.from(error, "weir", "internal", "weir failed"));
-      return await incoming.respond(page.head, page.body);
+      return await respondPage(incoming, WeirError.from(error, "weir", "internal", "weir failed"));
     }
     try {
       await accept(incoming);
     } catch (error) {
-      await this.#hangUp(upstream);
+      await hangUp(this.#context, upstream, this.#info);
       throw error;
     }
     await this.#relay(killable(flow, incoming.takeOver()), upstream);
   }
 
-  /** A connection for raw bytes. @throws {WeirError} as the pool does, and says so in the log. */
-  async #dial(target: Target): Promise<Dialled> {
-    try {
-      return await this.#context.pool.connect({ ...target, sni: null }, this.#info);
-    } catch (error) {
-      this.#context.log.warn(messageOf(error));
-      throw error;
-    }
-  }
-
   async #relay(client: Conn, { conn, server }: Dialled): Promise<void> {
     await runTunnel(this.#context, { clientConn: this.#info, client, serverConn: server, server: conn });
-  }
-
-  /** Closes a connection that found no use. */
-  async #hangUp({ conn, server }: Dialled): Promise<void> {
-    conn.close();
-    await this.#context.hooks.trigger("server_disconnected", {
-      server,
-      clientConn: this.#info,
-      error: null,
-    });
-  }
-
-  async #refuse(incoming: IncomingExchange, message: string): Promise<void> {
-    const page = errorPage(new WeirError("client", "protocol", message));
-    await incoming.respond(page.head, page.body);
   }
 
   /** Waits for something on an idle connection; closes it when weir stops meanwhile, or it takes longer than `ms`. */
@@ -379,6 +354,15 @@ class Carrier extends PassingConn {
 function killable(flow: HttpFlow, tunnel: Conn): Conn {
   flow[internals].kill = () => tunnel.reset();
   return tunnel;
+}
+
+function refuse(incoming: IncomingExchange, message: string): Promise<void> {
+  return respondPage(incoming, new WeirError("client", "protocol", message));
+}
+
+function respondPage(incoming: IncomingExchange, error: WeirError): Promise<void> {
+  const { head, body } = errorPage(error);
+  return incoming.respond(head, body);
 }
 
 function accept(incoming: IncomingExchange): Promise<void> {

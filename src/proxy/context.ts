@@ -20,4 +20,6 @@ export interface ProxyContext {
   readonly memory: MemoryBudget;
   /** Aborted when weir stops: idle connections close, running exchanges finish. */
   readonly stopping: AbortSignal;
+  /** Aborted when the time that they have for it is over. */
+  readonly cut: AbortSignal;
 }

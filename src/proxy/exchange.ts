@@ -6,6 +6,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { errorPage } from "../flow/error_page.ts";
 import { type FlowError, HttpFlow } from "../flow/flow.ts";
 import { Headers } from "../flow/headers.ts";
 import { internals } from "../flow/message.ts";
@@ -21,9 +22,8 @@ import { ResendableBody } from "../streams/resendable.ts";
 import { checkResponse } from "../websocket/mod.ts";
 import { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";
-import { errorPage } from "./error_page.ts";
 import type { Route } from "./route.ts";
-import type { Acquired } from "./upstream_pool.ts";
+import type { Acquired, Avoid } from "./upstream_pool.ts";
 import { webBody } from "./web_body.ts";
 import { prepareHandshake, runWebSocket } from "./websocket.ts";
 
@@ -121,13 +121,13 @@ class Exchange {
     await this.#requestPlan.settle((limit) => tooLarge("client", limit));
   }
 
-  /** Sends the request; once more on a fresh connection when a pooled one turned out to be closed. */
+  /** Sends the request; once more when its connection was closed, or the origin refused it, before it was looked at. */
   async #fetch(): Promise<UpstreamResponse> {
     const { request } = this.#flow;
     if (this.#context.options.via) request.headers.append("Via", `${request.httpVersion.slice(5)} weir`);
     this.#isWebSocket = prepareHandshake(this.#requestHead());
-    for (let fresh = false;; fresh = true) {
-      const acquired = await this.#acquire(fresh);
+    for (let avoid: Avoid = null;;) {
+      const acquired: Acquired = await this.#acquire(avoid);
       if (this.#stopped) throw this.#stopped;
       const body = this.#requestBody();
       try {
@@ -140,11 +140,13 @@ class Exchange {
         return response;
       } catch (error) {
         if (this.#stopped) throw this.#stopped;
-        const lost = acquired.exchange.reused && IDEMPOTENT.has(request.method) &&
-          error instanceof WeirError && error.side === "server" && error.code === "closed" &&
-          !acquired.isReset(error);
+        const repeatable = acquired.exchange.repeatable(error);
+        const mayRepeat = repeatable === "any" ||
+          repeatable === "idempotent" && IDEMPOTENT.has(request.method);
         const isWhole = this.#resendable?.isWhole ?? true;
-        if (fresh || !isWhole || !(lost || acquired.isUnprocessed(error))) throw error;
+        if (avoid !== null || !isWhole || !mayRepeat) throw error;
+        // Where one connection was closed unnoticed, the others that are there may be as well.
+        avoid = repeatable === "any" ? acquired.server : "pooled";
         this.#acquired = null;
         acquired.release();
       }
@@ -160,10 +162,10 @@ class Exchange {
     return this.#resendable.attempt();
   }
 
-  async #acquire(fresh: boolean): Promise<Acquired> {
+  async #acquire(avoid: Avoid): Promise<Acquired> {
     const { scheme, host, port } = this.#flow.request;
     const place = this.#context.pool.acquire(this.#route.destination(scheme, host, port), this.#flow, {
-      fresh,
+      avoid,
       upgrade: hasUpgrade(this.#flow.request.headers),
     });
     const acquired = this.#acquired = place instanceof Promise ? await this.#unlessStopped(place) : place;
@@ -296,7 +298,7 @@ class Exchange {
     if (agreement !== null) {
       await runWebSocket(this.#context, flow, { client, server }, agreement);
     } else {
-      const { error } = await relay(client, server);
+      const { error } = await relay(client, server, { signal: this.#context.cut });
       if (error !== null) throw error;
     }
     if (this.#stopped) throw this.#stopped;

@@ -1,7 +1,9 @@
 /**
- * The proxy: listeners, what a connection speaks, exchanges, tunnels, the upstream pool. As a module it is
- * `weir/proxy`, for programs that embed weir; the built-in addons come along, as the command line has them.
+ * The proxy: listeners, what a connection speaks, exchanges, tunnels, the upstream pool.
+ *
+ * `proxy.ts` is its life; a connection goes through `client_connection.ts`, its requests through `exchange.ts` and
+ * `upstream_pool.ts`, everything else through `tunnel.ts`. It knows no addon: those are given to it.
  * @module
  */
-export { Proxy, type ProxyInit } from "./embed.ts";
 export type { Log } from "./context.ts";
+export { type Listening, ProxyServer, type ProxyServerInit } from "./proxy.ts";

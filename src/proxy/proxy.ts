@@ -13,6 +13,7 @@ import { serveClient } from "./client_connection.ts";
 import type { Log, ProxyContext } from "./context.ts";
 import { leadsTo } from "./loop.ts";
 import { MemoryBudget } from "./memory_budget.ts";
+import { stoppingError } from "./upstream_dialer.ts";
 import { UpstreamPool } from "./upstream_pool.ts";
 
 /** After the grace time, for what the end of each exchange sets off: a hook that never ends must not keep weir from it. */
@@ -41,6 +42,7 @@ export class ProxyServer {
   readonly #context: ProxyContext;
   readonly #pool: UpstreamPool;
   readonly #stopping = new AbortController();
+  readonly #cut = new AbortController();
   readonly #listeners: { listener: TcpListener; listening: Listening }[] = [];
   readonly #clients = new Map<Conn, Promise<void>>();
   readonly #accepting: Promise<void>[] = [];
@@ -84,6 +86,7 @@ export class ProxyServer {
       certificates,
       memory: new MemoryBudget(() => options.memory_limit),
       stopping: this.#stopping.signal,
+      cut: this.#cut.signal,
     };
   }
 
@@ -151,6 +154,7 @@ export class ProxyServer {
     await Promise.all(this.#accepting);
     this.#stopping.abort();
     await settlesWithin(graceMs, Promise.all(this.#clients.values()));
+    this.#cut.abort(stoppingError());
     for (const conn of this.#clients.keys()) conn.reset();
     this.#pool.close();
     await settlesWithin(LAST_HOOKS_MS, Promise.all(this.#clients.values()));

@@ -3,13 +3,15 @@
  * to leave alone.
  * @module
  */
-import { WeirError } from "../errors.ts";
+import { messageOf, WeirError } from "../errors.ts";
 import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
 import { TcpFlow, type TcpMessage } from "../flow/flow.ts";
 import { internals } from "../flow/message.ts";
 import type { Conn } from "../net/conn.ts";
 import { relay } from "../net/relay.ts";
 import type { ProxyContext } from "./context.ts";
+import type { Target } from "./route.ts";
+import type { Dialled } from "./upstream_dialer.ts";
 
 /** Both ends of a tunnel. */
 export interface TunnelEnds {
@@ -19,9 +21,33 @@ export interface TunnelEnds {
   readonly server: Conn;
 }
 
+/** Connects to the origin. @throws {WeirError} when it cannot be reached; the log has it, as the client may never know. */
+export async function dialRaw(
+  { pool, log }: ProxyContext,
+  target: Target,
+  clientConn: ClientConnection,
+): Promise<Dialled> {
+  try {
+    return await pool.connect({ ...target, sni: null }, clientConn);
+  } catch (error) {
+    log.warn(messageOf(error));
+    throw error;
+  }
+}
+
+/** Closes a connection that found no use. */
+export async function hangUp(
+  { hooks }: ProxyContext,
+  { conn, server }: Dialled,
+  clientConn: ClientConnection,
+): Promise<void> {
+  conn.close();
+  await hooks.trigger("server_disconnected", { server, clientConn, error: null });
+}
+
 /** Relays until both directions have ended. Never rejects; both connections are closed afterwards. */
 export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promise<void> {
-  const { hooks, log } = context;
+  const { hooks, log, cut } = context;
   const { client, server } = ends;
   const flow = new TcpFlow(ends.clientConn);
   flow.serverConn = ends.serverConn;
@@ -33,7 +59,8 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   };
   try {
     await hooks.trigger("tcp_start", flow);
-    const { error } = await relay(client, server, hooks.has("tcp_message") ? { onData: tap } : {});
+    const onData = hooks.has("tcp_message") ? tap : undefined;
+    const { error } = await relay(client, server, { onData, signal: cut });
     if (error !== null) throw error;
     await hooks.trigger("tcp_end", flow);
   } catch (thrown) {

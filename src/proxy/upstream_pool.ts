@@ -6,10 +6,10 @@
 import { WeirError } from "../errors.ts";
 import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
 import type { HttpFlow } from "../flow/flow.ts";
-import type { OutgoingExchange } from "../flow/wire.ts";
-import { isReset, isUnprocessed } from "../http2/mod.ts";
+import type { OutgoingExchange, UpstreamConnection } from "../flow/wire.ts";
+import { Http1Connection } from "../http1/mod.ts";
+import { Http2Connection } from "../http2/mod.ts";
 import { type DialerInit, type Dialled, stoppingError, UpstreamDialer } from "./upstream_dialer.ts";
-import { type UpstreamConnection, upstreamConnection } from "./upstream_connection.ts";
 import type { Destination } from "./route.ts";
 
 /** Idle connections kept for one origin: enough for a busy browser or a load test, few enough for the origin. */
@@ -25,10 +25,6 @@ const MAX_KNOWN = 1024;
 export interface Acquired {
   readonly exchange: OutgoingExchange;
   readonly server: ServerConnection;
-  /** True when the origin is known not to have looked at the request, so that it may be sent again. */
-  isUnprocessed(error: unknown): boolean;
-  /** True when the origin ended this one request, and not the connection. */
-  isReset(error: unknown): boolean;
   /** Gives the connection back, or closes it when it cannot serve another request. Idempotent. */
   release(): void;
   /** Closes the connection, unless other requests share it. Idempotent, also with `release`. */
@@ -41,12 +37,16 @@ export interface UpstreamTls {
   readonly alpn: string | null;
 }
 
+/** Connections that a request must not have: those that are there already, or the one that has just failed it. */
+export type Avoid = "pooled" | ServerConnection | null;
+
 /** How connections are made. */
 export type Dialer = Pick<UpstreamDialer, "dial" | "close">;
 
 interface Pooled {
   readonly key: string;
   readonly http: UpstreamConnection;
+  readonly server: ServerConnection;
   readonly clientConn: ClientConnection;
   idleSince: number;
 }
@@ -59,6 +59,8 @@ export class UpstreamPool {
   readonly #all = new Set<Pooled>();
   /** Which keys lead to shared connections; those not in it have not been seen. */
   readonly #isShared = new Map<string, boolean>();
+  /** Keys of origins without TLS, hence without a way to negotiate, that were found to speak HTTP/2 (RFC 9113 §3.3). */
+  readonly #cleartextHttp2 = new Set<string>();
   /** Connections being made where one may do for all who wait: whether it did. */
   readonly #opening = new Map<string, Promise<boolean>>();
   #readyCount = 0;
@@ -71,19 +73,21 @@ export class UpstreamPool {
   }
 
   /**
-   * A place for one request: at once on a connection that is there unless `fresh`, else on a new one. `upgrade` asks for
-   * a connection that can be turned over to another protocol.
+   * A place for one request: at once on a connection that is there, else on a new one. `upgrade` asks for a connection
+   * that can be turned over to another protocol.
    * @throws {WeirError} when the origin cannot be reached or trusted, or a `server_connect` hook refuses it.
    */
   acquire(
     destination: Destination,
     flow: HttpFlow,
-    options: { fresh: boolean; upgrade: boolean },
+    { avoid, upgrade }: { avoid: Avoid; upgrade: boolean },
   ): Acquired | Promise<Acquired> {
-    const alpn = options.upgrade ? HTTP1 : this.#alpn();
+    const alpn = upgrade ? HTTP1 : this.#alpn();
     const key = keyOf(destination, alpn, flow);
-    const pooled = options.fresh ? undefined : this.#take(key);
-    return pooled !== undefined ? this.#lend(pooled) : this.#open(key, destination, flow.clientConn, alpn);
+    const pooled = avoid === "pooled" ? undefined : this.#take(key, avoid);
+    return pooled !== undefined
+      ? this.#lend(pooled)
+      : this.#open(key, destination, flow.clientConn, alpn, avoid);
   }
 
   /** Connects over TLS ahead of the first request, to see what the origin shows; the connection waits for requests. */
@@ -132,9 +136,7 @@ export class UpstreamPool {
     };
     return {
       exchange: pooled.http.exchange(),
-      server: pooled.http.server,
-      isUnprocessed,
-      isReset,
+      server: pooled.server,
       release: () => giveBack(true),
       discard: () => giveBack(false),
     };
@@ -145,10 +147,11 @@ export class UpstreamPool {
     destination: Destination,
     clientConn: ClientConnection,
     alpn: readonly string[],
+    avoid: Avoid,
   ): Promise<Acquired> {
     // A connection that another request is having made may have room for this one, too.
     for (let opening; (opening = this.#opening.get(key)) !== undefined && await opening;) {
-      const pooled = this.#take(key);
+      const pooled = this.#take(key, avoid);
       if (pooled !== undefined) return this.#lend(pooled);
     }
     return await this.#openOne(key, destination, clientConn, alpn, (pooled) => this.#lend(pooled));
@@ -169,7 +172,7 @@ export class UpstreamPool {
       pooled,
       used: use(pooled),
     }));
-    if (destination.scheme === "http") return (await opening).used;
+    if (destination.scheme === "http" && !this.#hasPriorKnowledge(key, alpn)) return (await opening).used;
     const shared = opening.then(({ pooled }) => this.#share(pooled), () => false);
     if (this.#isShared.get(key) !== false && !this.#opening.has(key)) {
       this.#opening.set(key, shared);
@@ -196,10 +199,13 @@ export class UpstreamPool {
     clientConn: ClientConnection,
     alpn: readonly string[],
   ): Promise<Pooled> {
+    const priorKnowledge = this.#hasPriorKnowledge(key, alpn);
     const { conn, server } = await this.#dialer.dial(destination, clientConn, alpn);
-    const http = upstreamConnection(conn, server, () => this.#over(pooled));
-    const pooled: Pooled = { key, http, clientConn, idleSince: performance.now() };
+    const isHttp2 = priorKnowledge || conn.tls?.alpn === "h2";
+    const http = isHttp2 ? new Http2Connection(conn) : new Http1Connection(conn);
+    const pooled: Pooled = { key, http, server, clientConn, idleSince: performance.now() };
     this.#all.add(pooled);
+    void http.done.then(() => this.#over(pooled));
     if (this.#closed) {
       this.#drop(pooled);
       throw stoppingError();
@@ -207,13 +213,13 @@ export class UpstreamPool {
     return pooled;
   }
 
-  #take(key: string): Pooled | undefined {
+  #take(key: string, avoid: Avoid = null): Pooled | undefined {
     const list = this.#ready.get(key);
     if (list === undefined) return undefined;
     // The newest first: it is the least likely to have been closed by the origin.
     for (let i = list.length - 1; i >= 0; i--) {
       const pooled = list[i];
-      if (pooled.http.capacity === 0) continue;
+      if (pooled.http.capacity === 0 || pooled.server === avoid) continue;
       if (!pooled.http.isShared) this.#remove(list, i, key);
       return pooled;
     }
@@ -232,19 +238,28 @@ export class UpstreamPool {
     if (!this.#closed) this.#sweeper ??= setTimeout(() => this.#sweep(), IDLE_MS);
   }
 
+  #hasPriorKnowledge(key: string, alpn: readonly string[]): boolean {
+    return alpn === HTTP2 && this.#cleartextHttp2.has(key);
+  }
+
+  /** What a connection without TLS has shown is how the next one begins. */
+  #learn({ key, http, server }: Pooled): void {
+    if (server.tls !== null) return;
+    if (!http.speaksHttp2) return void this.#cleartextHttp2.delete(key);
+    if (this.#cleartextHttp2.size >= MAX_KNOWN) this.#cleartextHttp2.clear();
+    this.#cleartextHttp2.add(key);
+  }
+
   /** It has closed itself, or is somebody else's after an upgrade, until that is given back. */
   #over(pooled: Pooled): void {
+    this.#learn(pooled);
     this.#forget(pooled);
     if (!pooled.http.isUpgraded) this.#disconnected(pooled);
   }
 
   #disconnected(pooled: Pooled): void {
-    const { server } = pooled.http;
-    void this.#init.hooks.trigger("server_disconnected", {
-      server,
-      clientConn: pooled.clientConn,
-      error: null,
-    });
+    const { server, clientConn } = pooled;
+    void this.#init.hooks.trigger("server_disconnected", { server, clientConn, error: null });
   }
 
   #drop(pooled: Pooled): void {
@@ -288,7 +303,7 @@ export class UpstreamPool {
   }
 }
 
-function shown({ http: { server: { tls } } }: Pooled): UpstreamTls {
+function shown({ server: { tls } }: Pooled): UpstreamTls {
   return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
 }
 

@@ -11,6 +11,7 @@ import { ZstdFrames } from "./zstd_frames.ts";
 
 /** A message, as far as its coding goes. */
 export interface CodedMessage {
+  /** Where `content-encoding` is. */
   readonly headers: { get(name: string): string | null };
 }
 

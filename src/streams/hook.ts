@@ -43,7 +43,9 @@ export type StreamHook = HookFunction | StreamPair;
 
 /** A stream behind another one in an array: it gets what that one gives, which may be no bytes (TextDecoderStream). */
 export interface StagePair {
+  /** What it gives. */
   readonly readable: ReadableStream<unknown>;
+  /** What it gets. */
   readonly writable: WritableStream<never>;
 }
 

@@ -23,6 +23,7 @@ export {
   throughHook,
 } from "./hook.ts";
 export type { BytesLike } from "./bytes.ts";
+export type { Chunk } from "./split.ts";
 export type { StreamPair } from "./stream_hook.ts";
 export { limited } from "./limit.ts";
 export { metered } from "./meter.ts";

@@ -27,6 +27,7 @@ export function replaceStream(
   pattern: string | Uint8Array,
   replacement: Replacement,
 ): TransformStream<Uint8Array, Uint8Array>;
+/** The same with several patterns. */
 export function replaceStream(replacements: Replacements): TransformStream<Uint8Array, Uint8Array>;
 export function replaceStream(
   pattern: string | Uint8Array | Replacements,

@@ -10,6 +10,8 @@ import { PassingBody } from "./passing.ts";
 
 /** Enough for a unary call or a form; every upload whose answer is awaited may hold this much. */
 const MOST_KEPT = 64 * 1024;
+/** What keeping a piece costs beside its bytes: a body of one-byte chunks may not hold hundreds of times as much. */
+const PIECE_COST = 256;
 
 /** What was taken from a body is kept until it is too much, or {@linkcode settle} says that it will not be needed. */
 export class ResendableBody {
@@ -49,12 +51,13 @@ export class ResendableBody {
 
   /** For attempts. */
   take(by: Attempt): Uint8Array | null | undefined {
-    if (by !== this.#current) throw givenUp();
+    // One that was cancelled may find out late, and what it took in between might be too much to keep.
+    if (by !== this.#current || this.#dropped !== null) throw givenUp();
     if (this.#ended) return null;
     const piece = this.#source.take();
     if (piece === null) this.#ended = true;
     else if (piece !== undefined && this.#kept !== null) {
-      this.#size += piece.length;
+      this.#size += piece.length + PIECE_COST;
       if (this.#size > MOST_KEPT) this.#kept = null;
       else this.#kept.push({ bytes: piece.slice(), chunkLeft: this.#source.chunkLeft });
     }

@@ -14,7 +14,9 @@ const WHAT = "The stream hook";
 
 /** What a body can be piped through. */
 export interface StreamPair {
+  /** What it gives: bytes, or text. */
   readonly readable: ReadableStream<unknown>;
+  /** What it gets: the chunks of the body. */
   readonly writable: WritableStream<Chunk>;
 }
 

@@ -23,7 +23,7 @@ export class TemporaryFile {
     let directory = directories.get(parent);
     if (directory === undefined) {
       const path = Deno.makeTempDirSync({ prefix: PREFIX, ...(parent === "" ? {} : { dir: parent }) });
-      if (directories.size === 0) globalThis.addEventListener("unload", removeAll);
+      if (directories.size === 0) globalThis.addEventListener("unload", removeTemporaryFiles);
       directory = { path, files: new Set() };
       directories.set(parent, directory);
     }
@@ -54,10 +54,11 @@ function removeFile(parent: string, path: string): void {
   if (directory.files.size > 0) return;
   directories.delete(parent);
   tryRemove(directory.path, true);
-  if (directories.size === 0) globalThis.removeEventListener("unload", removeAll);
+  if (directories.size === 0) globalThis.removeEventListener("unload", removeTemporaryFiles);
 }
 
-function removeAll(): void {
+/** Removes all that are left: for a worker, which is ended without an `unload` event. */
+export function removeTemporaryFiles(): void {
   for (const { path } of directories.values()) tryRemove(path, true);
   directories.clear();
 }

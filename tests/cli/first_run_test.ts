@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { proxyUrlOf, welcome } from "../../src/cli/first_run.ts";
 import { parseMode } from "../../src/options/mod.ts";
-import type { Listening } from "../../src/proxy/proxy.ts";
+import type { Listening } from "../../src/proxy/mod.ts";
 
 function at(mode: string, hostname: string, port: number): Listening {
   return { mode: parseMode(mode), address: { hostname, port } };

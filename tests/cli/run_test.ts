@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type ProxyInit, run, type Surroundings } from "../../src/cli/run.ts";
+import { run, type Surroundings } from "../../src/cli/run.ts";
 import { WeirError } from "../../src/errors.ts";
 import type { OptionRegistry } from "../../src/options/mod.ts";
+import type { ProxyServerInit } from "../../src/proxy/mod.ts";
 
 /** A weir whose proxy only keeps a diary. `onStart` plays what happens while it runs. */
 class World {
@@ -10,8 +11,8 @@ class World {
   stderr = "";
   options: OptionRegistry | null = null;
   readonly signals = new Map<string, () => void>();
-  onLoad: (init: ProxyInit) => void = () => {};
-  onStart: (init: ProxyInit) => void = ({ onShutdown }) => onShutdown();
+  onLoad: (init: ProxyServerInit) => void = () => {};
+  onStart: (init: ProxyServerInit) => void = ({ onShutdown }) => onShutdown?.();
 
   readonly #around: Surroundings = {
     makeProxy: (init) => {
@@ -82,7 +83,7 @@ Deno.test("weir's own options are set before addons are loaded, theirs before an
   world.onLoad = ({ options }) => seen.push(options.values.listen_port, options.values.get("greeting"));
   world.onStart = ({ options, onShutdown }) => {
     seen.push(options.values.get("greeting"));
-    onShutdown();
+    onShutdown?.();
   };
   assertEquals(await world.run("-p0", "--greeting", "hi"), 0);
   assertEquals(seen, [0, "hello", "hi"]);

@@ -3,6 +3,7 @@ import { userInfo } from "node:os";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/yaml";
 import { absolute, Client, exchange } from "./support/client.ts";
+import { freePort } from "./support/free_port.ts";
 import { origin, withLength } from "./support/origin.ts";
 import { runWeir, startWeir, type WeirOptions } from "./support/weir.ts";
 import { Gate, SOON, within } from "./support/within.ts";
@@ -177,10 +178,7 @@ Deno.test("flow detail: -q prints and logs nothing, 1 lines, 2 headers, a stream
     await weir.stop();
   }
   // Quiet: without its log line, the port must be known.
-  const port = await (async () => {
-    await using free = await origin(withLength(""));
-    return free.port;
-  })();
+  const port = freePort();
   await using weir = await startWeir({
     args: ["-q", "-p", `${port}`],
     addon: "export function request() { console.error('listening at seen'); }\n",

@@ -37,7 +37,7 @@ Deno.test("a program elsewhere imports weir by its import map, and its types are
   const dir = await Deno.makeTempDir({ prefix: "weir-e2e-" });
   const imports = {
     "weir": new URL("mod.ts", SOURCES).href,
-    "weir/proxy": new URL("proxy/mod.ts", SOURCES).href,
+    "weir/proxy": new URL("embed/mod.ts", SOURCES).href,
   };
   await Deno.writeTextFile(`${dir}/deno.json`, JSON.stringify({ imports }));
   await Deno.writeTextFile(`${dir}/main.ts`, EXAMPLE);

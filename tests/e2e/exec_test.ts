@@ -2,11 +2,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { originCa } from "./support/certs.ts";
 import { origin, withLength } from "./support/origin.ts";
-import { within } from "./support/within.ts";
+import { START, within } from "./support/within.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-/** A cold start on a busy machine, and a client's. */
-const START = 60_000;
 
 interface Outcome {
   code: number;

@@ -10,10 +10,8 @@ import { targetsNamed } from "../../scripts/compile/targets.ts";
 import { originCa } from "./support/certs.ts";
 import { curl } from "./support/client.ts";
 import { origin, withLength } from "./support/origin.ts";
-import { within } from "./support/within.ts";
+import { START, within } from "./support/within.ts";
 
-/** To unpack and start on a busy machine. */
-const START = 30_000;
 const NOBODY = 65534;
 /** All that the executable may find on its PATH. */
 const TOOLS = "sh tail head mkdir mv mktemp chmod rm gzip id".split(" ");

@@ -2,10 +2,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { originCa, serverCertificate } from "./support/certs.ts";
 import { absolute, Client, curl, exchange } from "./support/client.ts";
+import { freePort } from "./support/free_port.ts";
 import { Head, readHead } from "./support/http.ts";
 import { tcpOrigin } from "./support/origin.ts";
 import { startWeir } from "./support/weir.ts";
-import { within } from "./support/within.ts";
+import { START, within } from "./support/within.ts";
 
 const MIB = 1024 * 1024;
 
@@ -54,10 +55,7 @@ interface Served {
 
 /** nginx with the files of `dir`; null where it is not installed. */
 async function nginx(dir: string): Promise<Served | null> {
-  const ports = await Promise.all([0, 0].map(async () => {
-    await using taken = await tcpOrigin(async () => {});
-    return taken.port;
-  }));
+  const ports = [freePort(), freePort()];
   await Deno.writeTextFile(
     `${dir}/nginx.conf`,
     `daemon off; pid ${dir}/pid; error_log stderr; worker_processes 1;
@@ -84,7 +82,7 @@ http {
   if (found === undefined) return null;
   const args = ["-c", `${dir}/nginx.conf`, "-p", dir];
   const child = new Deno.Command(found, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
-  await within(5000, untilListening(ports[1]), "nginx");
+  await within(START, untilListening(ports[1]), "nginx");
   return {
     plain: `http://127.0.0.1:${ports[0]}`,
     secure: `https://localhost:${ports[1]}`,

@@ -3,11 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { TextLineStream } from "@std/streams";
 import { type Origin, tcpOrigin } from "./support/origin.ts";
 import { recorder, startProxy } from "./support/proxy.ts";
-import { Events, within } from "./support/within.ts";
+import { Events, START, within } from "./support/within.ts";
 import { Wire } from "./support/wire.ts";
-
-/** A first start on a busy machine. */
-const START = 30_000;
 
 interface GrpcServer extends AsyncDisposable {
   /** `host:port`, with TLS. */

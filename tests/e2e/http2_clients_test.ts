@@ -68,6 +68,26 @@ Deno.test("curl with prior knowledge: a listener in reverse mode, to HTTP/2 and 
   }
 });
 
+Deno.test("an origin without TLS that speaks HTTP/2 alone is found out, and remembered: curl in both versions, down and up", async () => {
+  await using nginx = await Nginx.start({ file: "from nginx" }, { tls: false });
+  await using proxy = await startProxy(streamAll);
+  await Deno.writeTextFile(`${nginx.dir}/up`, "uploaded");
+  for (const way of [["-x", proxy.url], ["-p", "-x", proxy.url, "--http2-prior-knowledge"]]) {
+    const down = await curl(...way, "-w", " %{http_version}", nginx.url("file"));
+    assertEquals([text(down.stdout), down.stderr], [`from nginx ${way.length === 2 ? "1.1" : "2"}`, ""]);
+    assertEquals((await curl(...way, "-T", `${nginx.dir}/up`, nginx.url("stored"))).code, 0);
+    assertEquals(await Deno.readTextFile(`${nginx.dir}/www/stored`), "uploaded");
+  }
+  const requests = (await nginx.requests()).filter((line) => line.startsWith("HTTP/2.0 "));
+  assertEquals(requests.map((line) => line.split(" ").slice(1, 4).join(" ")), [
+    "GET /file 200",
+    "PUT /stored 201",
+    "GET /file 200",
+    "PUT /stored 204",
+  ]);
+  assertEquals(new Set(requests.map((line) => line.split(" ").at(-1))).size, 1);
+});
+
 Deno.test("prior knowledge on a regular listener: :authority says where to", async () => {
   await using plain = await origin(withLength("by authority"));
   await using secure = await http2Origin(async (peer, id) => {
@@ -115,6 +135,17 @@ Deno.test("http2=false: HTTP/1.1 on both legs, whatever they offer", async () =>
   const { stdout } = await curl("--http2", ...through(proxy), "-w", " %{http_version}", nginx.url("file"));
   assertEquals(text(stdout), "plain old 1.1");
   assertMatch((await nginx.requests())[0], /^HTTP\/1\.1 /);
+});
+
+Deno.test("http2=false: prior knowledge is refused, on the listener and in a tunnel, and nothing reaches the origin", async () => {
+  await using server = await origin(withLength("no"));
+  await using proxy = await startProxy([], { http2: false });
+  for (const way of [["--connect-to", `::127.0.0.1:${proxy.port}`], ["-p", "-x", proxy.url]]) {
+    const { code, stdout } = await curl("--http2-prior-knowledge", ...way, server.url("/"));
+    assert(code !== 0);
+    assertEquals(text(stdout), "");
+  }
+  assertEquals(server.requests, []);
 });
 
 Deno.test("an upgrade goes over HTTP/1.1 to an origin that prefers HTTP/2", async () => {

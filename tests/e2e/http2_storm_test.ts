@@ -34,6 +34,15 @@ function pause(most = 5): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, random(most)));
 }
 
+/** Timers that somebody set; a test waits for the last. */
+const timers = new Set<Promise<void>>();
+
+/** Does it at some moment from now. */
+function sometime(most: number, act: () => void): void {
+  const done = pause(most).then(act).finally(() => timers.delete(done));
+  timers.add(done);
+}
+
 const BROKEN = new WeirError("weir", "closed", "It broke off on purpose.");
 
 /** Pieces that come now and then; `breaks` ends it by an error. */
@@ -99,7 +108,7 @@ const addon = {
   async responseheaders(flow: HttpFlow) {
     await pause();
     const fate = flow.request.headers.get("x-fate") as Fate;
-    if (fate === "killed") setTimeout(() => flow.kill(), random(20));
+    if (fate === "killed") sometime(20, () => flow.kill());
     flow.response!.stream = fate === "addon throws"
       ? (chunk: Uint8Array) => {
         if (chunk.length === 0 || random(3) === 0) throw new Error("on purpose");
@@ -120,7 +129,7 @@ async function one(client: VersionClient): Promise<string> {
   const upload = String.fromCharCode(97 + random(26)).repeat(random(2) * random(200_000));
   const exchange = client.exchange();
   const stop = () => exchange.abort(new WeirError("weir", "killed", "The client gives up."));
-  if (fate === "client aborts") setTimeout(stop, random(30));
+  if (fate === "client aborts") sometime(30, stop);
   const body = upload === "" ? null : slowly(upload, fate === "upload breaks off");
   try {
     const { head, body: echoed } = await client.send(
@@ -165,5 +174,6 @@ for (const version of VERSIONS) {
       () => events.count("complete") + events.count("error") === begun(),
       "every flow to end",
     );
+    await Promise.all(timers);
   });
 }

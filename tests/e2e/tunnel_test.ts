@@ -149,6 +149,24 @@ Deno.test("flow.kill() in tcp_message cuts both sides, and tcp_error runs", asyn
   assertEquals(events.count("end"), 0);
 });
 
+Deno.test("stopping cuts a tunnel whose client has ended and whose origin never does, and tcp_error runs", async () => {
+  const events = new Events(), release = Promise.withResolvers<void>();
+  await using server = await tcpOrigin(async (wire) => {
+    await wire.readToEnd();
+    events.push("the origin saw the end");
+    await release.promise;
+  });
+  await using proxy = await startProxy(tcpRecorder(events), { shutdown_grace: 0 });
+  await using client = await Client.connect(proxy);
+  await client.tunnel(server.authority);
+  await client.send("\x00ab");
+  await client.closeWrite();
+  await events.seen("the origin saw the end");
+  await proxy.stop();
+  assertEquals(events.list.at(-1), "error");
+  release.resolve();
+});
+
 Deno.test("a tunnel to nowhere is answered 502 or closed, and tcp_error or error says why", async () => {
   await using gone = await origin(withLength(""));
   const { authority } = gone;

@@ -8,7 +8,7 @@ import { allKinds, echoServer, isSame, type Way, wsClient } from "./support/webs
 import { Events, within } from "./support/within.ts";
 
 /** Some 70 MB through everything on a busy machine. */
-const BULK = 60_000;
+const BULK = 240_000;
 const MODES: [string, Options][] = [["message mode", {}], ["stream mode", { stream_websockets: true }]];
 const MESSAGES = allKinds();
 

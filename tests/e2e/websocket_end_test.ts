@@ -215,10 +215,9 @@ for (const stream of [false, true]) {
       };
       await using test = await converse(setup);
       await act(addon, () => test);
-      const start = performance.now();
-      await Promise.all([test.client.wire.untilEnd(), test.server.wire.untilEnd()]);
-      const took = performance.now() - start;
-      assert(took < KILL_MS * 4, `took ${took} ms`);
+      // The rest is for a machine that is busy.
+      const ends = Promise.all([test.client.wire.untilEnd(), test.server.wire.untilEnd()]);
+      await within(KILL_MS * 4, ends, "both ends");
       test.client.wire.close();
       test.server.wire.close();
       await seenEnd(test);

@@ -1,8 +1,9 @@
 /** The option `workers`: several isolates on one port. @module */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { absolute, Client } from "./support/client.ts";
+import { origin } from "./support/origin.ts";
 import { runWeir, startWeir } from "./support/weir.ts";
-import { within } from "./support/within.ts";
+import { SOON, within } from "./support/within.ts";
 
 /** Answers with a name of its own for each isolate that it is loaded in. */
 const WHO = `import type { HttpFlow } from "weir";
@@ -26,7 +27,7 @@ async function untilBothAnswered(port: number): Promise<Set<string>> {
 
 Deno.test("workers=2: two isolates share the port, each with its own addons, and end together with 0", async () => {
   await using weir = await startWeir({ args: ["--set", "workers=2"], addon: WHO });
-  assertEquals((await within(20_000, untilBothAnswered(weir.port), "both isolates to answer")).size, 2);
+  assertEquals((await within(SOON, untilBothAnswered(weir.port), "both isolates to answer")).size, 2);
   assertEquals(weir.stderr.list.filter((line) => line.includes("listening at")).length, 1);
   await weir.stop();
 });
@@ -65,3 +66,39 @@ for (const path of ["/shutdown", "/exit"]) {
     assertEquals(await weir.exit(), 0);
   });
 }
+
+Deno.test("what workers kept of streamed bodies in temporary files is gone when weir has ended", async () => {
+  await using server = await origin((wire) =>
+    wire.send(
+      `HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\nConnection: close\r\n\r\n${"x".repeat(3_000_000)}`,
+    )
+  );
+  const place = await Deno.makeTempDir();
+  try {
+    await using weir = await startWeir({
+      args: ["--workers", "2", "--stream-large-bodies", "1k", "--set", "store_streamed_bodies"],
+      addon: WHERE,
+      env: { TMPDIR: place },
+    });
+    const asked = weir.waitForOutput(/kept by a worker/).then(() => true);
+    const ask = async () => {
+      await using client = await Client.connect(weir);
+      await client.send(absolute(server.url()));
+      return (await client.response()).text.length === 0;
+    };
+    while (!await Promise.race([asked, ask()]));
+    await weir.stop();
+    assertEquals([...Deno.readDirSync(place)].map(({ name }) => name), []);
+  } finally {
+    await Deno.remove(place, { recursive: true });
+  }
+});
+
+/** Says when a worker has had a flow. */
+const WHERE = `import type { HttpFlow } from "weir";
+const kept: HttpFlow[] = [];
+export function complete(flow: HttpFlow) {
+  kept.push(flow);
+  if (typeof WorkerGlobalScope !== "undefined") console.log("kept by a worker");
+}
+`;

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
 import type { ResponseHead } from "../../src/flow/wire.ts";
 import { Http1Connection } from "../../src/http1/mod.ts";
+import { settled } from "../support/fake_clock.ts";
 import {
   byteByByte,
   latin1,
@@ -20,8 +21,7 @@ function connected(split: Split = whole, capacity?: number) {
   const [conn, origin] = memoryConnPair({ split, capacity });
   const connection = new Http1Connection(conn);
   const events: string[] = [];
-  connection.onIdle = () => events.push("idle");
-  connection.onUnusable = () => events.push("unusable");
+  void connection.done.then(() => events.push("done"));
   return { connection, conn, origin, events };
 }
 
@@ -34,23 +34,64 @@ async function answered(text: string, method = "GET", split: Split = whole) {
   return { ...await sent, connection, origin, events };
 }
 
+const LOST = new WeirError("server", "closed", "The server closed its connection.");
+
 Deno.test("a request goes out, a response comes back, the connection serves the next", async () => {
   const { connection, origin, events } = connected();
   for (const turn of [0, 1]) {
     const exchange = connection.exchange();
-    assertEquals([exchange.reused, connection.reusable], [turn === 1, false]);
+    assertEquals([exchange.repeatable(LOST), connection.capacity], [
+      turn === 1 ? "idempotent" : "none",
+      0,
+    ]);
+    assertEquals(exchange.repeatable(new WeirError("server", "timeout", "Slow.")), "none");
     const answer = exchange.send(request("GET", "/x"), null, ignore);
     assertEquals(await origin.readUntil("\r\n\r\n"), "GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n");
     await origin.writeText("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
     const { head, body, upgraded } = await answer;
-    assertEquals([head.statusCode, body?.size, upgraded, connection.reusable], [200, 2, null, false]);
+    assertEquals([head.statusCode, body?.size, upgraded, connection.capacity], [200, 2, null, 0]);
     assertEquals(await textOf(body), "hi");
     await exchange.sent;
-    assertEquals(connection.reusable, true);
+    assertEquals(connection.capacity, 1);
   }
-  assertEquals(events, ["idle", "idle"]);
+  assertEquals(events, []);
   connection.close();
-  assertEquals(events.pop(), "unusable");
+  await connection.done;
+  assertEquals(events, ["done"]);
+});
+
+Deno.test("an origin that answers with SETTINGS speaks HTTP/2 alone, and has not looked at the request", async () => {
+  const settings = "\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64";
+  for (const split of [whole, byteByByte]) {
+    const { connection, origin, events } = connected(split);
+    assertEquals(connection.speaksHttp2, false);
+    const exchange = connection.exchange();
+    const answer = exchange.send(request("POST", "/"), null, ignore);
+    await origin.writeText(settings);
+    const error = await assertRejects(() => answer, WeirError, "speaks HTTP/2 and not HTTP/1.1");
+    assertEquals([exchange.repeatable(error), connection.speaksHttp2], ["any", true]);
+    await connection.done;
+    assertEquals(events, ["done"]);
+  }
+});
+
+Deno.test("what only resembles SETTINGS, or comes later, is a malformed response", async () => {
+  const ping = "\0\0\x08\x06\0\0\0\0\x0012345678\r\n\r\n", ack = "\0\0\0\x04\x01\0\0\0\0\r\n\r\n";
+  for (const reply of [ping, ack, "\0\0\x07\x04\0\0\0\0\x001234567\r\n\r\n"]) {
+    await assertRejects(() => answered(reply), WeirError, "NUL");
+  }
+  const { connection, origin } = connected();
+  const first = await (async () => {
+    const sent = connection.exchange().send(request("GET", "/"), null, ignore);
+    await origin.writeText("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    return await sent;
+  })();
+  assertEquals([first.body, connection.capacity], [null, 1]);
+  const second = connection.exchange();
+  const sent = second.send(request("POST", "/"), null, ignore);
+  await origin.writeText("\0\0\0\x04\0\0\0\0\0\r\n\r\n");
+  const error = await assertRejects(() => sent, WeirError, "NUL");
+  assertEquals([second.repeatable(error), connection.speaksHttp2], ["none", false]);
 });
 
 const CHUNKED =
@@ -64,7 +105,7 @@ Deno.test("a response is the same byte by byte and at random splits, its chunks 
       text += piece.text;
       if (piece.left === 0) boundaries++;
     }
-    assertEquals([text, boundaries, body!.trailers, connection.reusable], ["abcde", 2, ["T", "1"], true]);
+    assertEquals([text, boundaries, body!.trailers, connection.capacity], ["abcde", 2, ["T", "1"], 1]);
     connection.close();
   };
   await check(byteByByte);
@@ -87,7 +128,7 @@ Deno.test("responses without a body leave the connection free at once", async ()
     ]
   ) {
     const { body, connection } = await answered(text, method);
-    assertEquals([body, connection.reusable], [null, true]);
+    assertEquals([body, connection.capacity], [null, 1]);
     connection.close();
   }
 });
@@ -103,7 +144,7 @@ Deno.test("RFC 9112 §9.3: which connections persist", async () => {
   ) {
     const { body, connection, events } = await answered(text);
     await textOf(body);
-    assertEquals([connection.reusable, events], [reusable, [reusable ? "idle" : "unusable"]], text);
+    assertEquals([connection.capacity, events], [reusable ? 1 : 0, reusable ? [] : ["done"]], text);
     connection.close();
   }
 });
@@ -111,7 +152,7 @@ Deno.test("RFC 9112 §9.3: which connections persist", async () => {
 Deno.test("a body until close ends with the connection, which is not used again", async () => {
   const { body, connection, origin } = await answered("HTTP/1.1 200 OK\r\n\r\nall");
   await origin.closeWrite();
-  assertEquals([await textOf(body), connection.reusable], ["all", false]);
+  assertEquals([await textOf(body), connection.capacity], ["all", 0]);
 });
 
 Deno.test("RFC 9112 §9.8: a body until close without close_notify is an error of the server", async () => {
@@ -123,7 +164,7 @@ Deno.test("RFC 9112 §9.8: a body until close without close_notify is an error o
   conn.truncated = true;
   await origin.closeWrite();
   const error = await assertRejects(() => textOf(body), WeirError, "ended without close_notify");
-  assertEquals([error.side, error.code, connection.reusable], ["server", "closed", false]);
+  assertEquals([error.side, error.code, connection.capacity], ["server", "closed", 0]);
 });
 
 Deno.test("an idle connection is given up when the server closes, resets or speaks unasked", async () => {
@@ -135,10 +176,9 @@ Deno.test("an idle connection is given up when the server closes, resets or spea
     ]
   ) {
     const { connection, origin, conn } = connected();
-    const unusable = new Promise<void>((resolve) => connection.onUnusable = resolve);
     await leave(origin);
-    await unusable;
-    assertEquals([connection.reusable, conn.closed], [false, true]);
+    await connection.done;
+    assertEquals([connection.capacity, conn.closed], [0, true]);
     assertThrows(() => connection.exchange(), WeirError);
   }
 });
@@ -161,7 +201,7 @@ Deno.test("a server that sends nothing but interim responses is refused", async 
   const answer = connection.exchange().send(request("GET", "/"), null, ignore);
   await origin.writeText("HTTP/1.1 102 Processing\r\n\r\n".repeat(101));
   const error = await assertRejects(() => answer, WeirError, "interim");
-  assertEquals([error.side, error.statusCode, connection.reusable], ["server", 502, false]);
+  assertEquals([error.side, error.statusCode, connection.capacity], ["server", 502, 0]);
 });
 
 Deno.test("an upgrade gives the raw connection with its early bytes", async () => {
@@ -177,7 +217,7 @@ Deno.test("an upgrade gives the raw connection with its early bytes", async () =
   await origin.readUntil("\r\n\r\n");
   await upgraded!.write(new Uint8Array([65]));
   assertEquals(await origin.readUntil("A"), "A");
-  assertEquals([connection.reusable, events], [false, ["unusable"]]);
+  assertEquals([connection.capacity, events], [0, ["done"]]);
   upgraded!.close();
 });
 
@@ -205,11 +245,11 @@ for (
     await origin.readUntil("\r\n\r\n");
     await origin.writeText(text);
     const error = await assertRejects(() => answer, WeirError);
-    assertEquals([error.side, error.statusCode, conn.closed, connection.reusable], [
+    assertEquals([error.side, error.statusCode, conn.closed, connection.capacity], [
       "server",
       502,
       true,
-      false,
+      0,
     ]);
   });
 }
@@ -222,7 +262,7 @@ Deno.test("a server that closes before or within its head is an error of the ser
     await origin.writeText(text);
     origin.close();
     const error = await assertRejects(() => answer, WeirError);
-    assertEquals([error.side, error.code, connection.reusable], ["server", "closed", false]);
+    assertEquals([error.side, error.code, connection.capacity], ["server", "closed", 0]);
   }
 });
 
@@ -230,13 +270,13 @@ Deno.test("a response body that is cut is an error, the connection closed", asyn
   const { body, origin, connection } = await answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
   origin.close();
   const error = await assertRejects(() => textOf(body), WeirError);
-  assertEquals([error.side, error.code, connection.reusable], ["server", "closed", false]);
+  assertEquals([error.side, error.code, connection.capacity], ["server", "closed", 0]);
 });
 
 Deno.test("cancelling a response body closes the connection", async () => {
   const { body, origin, connection } = await answered("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
   body!.cancel(new WeirError("client", "closed", "gone"));
-  assertEquals(connection.reusable, false);
+  assertEquals(connection.capacity, 0);
   await assertRejects(() => origin.readToEnd(), Deno.errors.ConnectionReset).catch(() => {});
 });
 
@@ -254,10 +294,10 @@ Deno.test("an early response is delivered while the upload goes on, both ways at
   assertEquals(await origin.readUntil("b\r\n"), "1\r\nb\r\n");
   await origin.writeText("0\r\n\r\n");
   assertEquals(await textOf(body), "");
-  assertEquals([connection.reusable, events], [false, []]);
+  assertEquals([connection.capacity, events], [0, []]);
   gates[1].resolve();
   await exchange.sent;
-  assertEquals([await origin.readUntil("0\r\n\r\n"), connection.reusable], ["1\r\nc\r\n0\r\n\r\n", true]);
+  assertEquals([await origin.readUntil("0\r\n\r\n"), connection.capacity], ["1\r\nc\r\n0\r\n\r\n", 1]);
   connection.close();
 });
 
@@ -271,7 +311,7 @@ Deno.test("a request body that breaks is visibly cut, and is what send reports",
     await origin.readToEnd(),
     "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
   );
-  assertEquals(connection.reusable, false);
+  assertEquals(connection.capacity, 0);
 });
 
 Deno.test("a response that is there beats the failure to send the request", async () => {
@@ -310,7 +350,8 @@ Deno.test("a server that stops reading stops the request body's source", async (
   const exchange = connection.exchange();
   const upload = new ScriptedBody(Array(200).fill(piece), { size: 200 * piece.length });
   const answer = exchange.send(request("POST", "/"), upload, ignore);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await origin.peerStuck;
+  await settled(() => upload.taken);
   assert(upload.taken <= 400 * 1024, `${upload.taken} bytes taken`);
   await origin.readUntil("\r\n\r\n");
   await origin.readExactly(200 * piece.length);

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { WeirError } from "../../src/errors.ts";
-import { Http1Connection, type Http1Handler } from "../../src/http1/mod.ts";
+import type { ExchangeHandler } from "../../src/flow/wire.ts";
+import { Http1Connection } from "../../src/http1/mod.ts";
 import type { MemoryConn } from "../support/memory_conn.ts";
 import { byteByByte, memoryConnPair, type Split } from "../support/memory_conn.ts";
 import { serving } from "./support.ts";
@@ -9,10 +10,10 @@ import { serving } from "./support.ts";
 function relay(
   capacity?: number,
   split?: Split,
-): { handler: Http1Handler; origin: MemoryConn; connection: Http1Connection } {
+): { handler: ExchangeHandler; origin: MemoryConn; connection: Http1Connection } {
   const [conn, origin] = memoryConnPair({ capacity, split });
   const connection = new Http1Connection(conn);
-  const handler: Http1Handler = async (exchange) => {
+  const handler: ExchangeHandler = async (exchange) => {
     const out = connection.exchange();
     exchange.onGone((error) => out.abort(error));
     try {

@@ -85,6 +85,14 @@ Deno.test("TE: trailers passes on, other codings in it do not", () => {
   assertEquals(forwarded("TE: trailers\r\n"), ["TE: trailers"]);
 });
 
+Deno.test("TE of a request over HTTP/2 is named in Connection, as HTTP/1 wants it (RFC 9110 §10.1.4)", () => {
+  const { head } = requestHead("GET / HTTP/1.1\r\nHost: a\r\nte: trailers\r\n\r\n");
+  assertEquals(requestLines({ ...head, httpVersion: "HTTP/2.0" }).slice(2), [
+    "te: trailers",
+    "Connection: TE",
+  ]);
+});
+
 Deno.test("an upgrade is passed on when Connection asks for it, and dropped when not", () => {
   assertEquals(forwarded("Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"), [
     "Connection: Upgrade",

@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
-import { type Http1Handler } from "../../src/http1/mod.ts";
+import type { ExchangeHandler } from "../../src/flow/wire.ts";
+import { FakeClock, turn } from "../support/fake_clock.ts";
 import { byteByByte, splitBy } from "../support/memory_conn.ts";
 import { echo, response, ScriptedBody, serving, textOf, transcript } from "./support.ts";
 
@@ -36,7 +37,7 @@ Deno.test("the next request starts after the exchange before it has finished", a
   await transcript(GET + GET, async (exchange) => {
     order.push("start");
     await exchange.respond(response(200), null);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await turn();
     order.push("end");
   });
   assertEquals(order, ["start", "end", "start", "end"]);
@@ -64,7 +65,7 @@ Deno.test("HTTP/1.1 persists unless told to close, HTTP/1.0 closes unless told t
 });
 
 Deno.test("a body of unknown length is chunked for HTTP/1.1 and ended by close for HTTP/1.0", async () => {
-  const handler: Http1Handler = (exchange) =>
+  const handler: ExchangeHandler = (exchange) =>
     exchange.respond(response(200), new ScriptedBody(["ab", "cde"]));
   assertEquals(
     await transcript(GET, handler),
@@ -97,10 +98,12 @@ for (
     const refused: WeirError[] = [];
     const output = await transcript(input, () => {
       reached++;
+      return Promise.resolve();
     }, { onRefused: (error) => refused.push(error) });
     assertEquals([reached, refused.length, refused[0].statusCode], [0, 1, status]);
     assertMatch(output, new RegExp(`^HTTP/1.1 ${status} `));
-    assertStringIncludes(output, `Connection: close\r\n\r\n${refused[0].message}`);
+    assertStringIncludes(output, "\r\nConnection: close\r\n");
+    assertStringIncludes(output, `\n\nweir: ${refused[0].message}\n`);
     assertEquals(output.match(/^HTTP\/1\.1 /gm)?.length, 1);
   });
 }
@@ -117,8 +120,12 @@ Deno.test("a refusal is not lost to a reset while the client still sends", async
 });
 
 Deno.test("a head that is not complete in time is answered 408", async () => {
-  const { client, served } = serving(echo, { headTimeout: 30 });
+  using clock = new FakeClock();
+  const { client, server, served } = serving(echo, { headTimeoutMs: 30 });
   await client.writeText("GET / HTTP/1.1\r\nHost");
+  await clock.pass(29);
+  assertEquals(server.bytesWritten, 0);
+  await clock.pass(2);
   assertMatch(await client.readToEnd(), /^HTTP\/1.1 408 Request Timeout\r\n/);
   client.close();
   await served;
@@ -126,18 +133,23 @@ Deno.test("a head that is not complete in time is answered 408", async () => {
 
 Deno.test("an idle connection ends in silence, also between requests", async () => {
   for (const input of ["", GET]) {
-    const { client, served } = serving(echo, { idleTimeout: 30 });
+    using clock = new FakeClock();
+    const { client, server, served } = serving(echo, { idleTimeoutMs: 30 });
     await client.writeText(input);
+    await clock.pass(29);
+    assertEquals(server.writeEnded || server.closed, false);
+    await clock.pass(2);
     assertEquals(await client.readToEnd(), input === "" ? "" : ok("GET / "));
     await served;
   }
 });
 
 Deno.test("time limits hold for heads alone: a slow exchange is not cut", async () => {
+  using clock = new FakeClock();
   const { client, served } = serving(async (exchange) => {
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await clock.pass(60);
     await exchange.respond(response(200), null);
-  }, { headTimeout: 20, idleTimeout: 20 });
+  }, { headTimeoutMs: 20, idleTimeoutMs: 20 });
   await client.writeText(GET);
   await client.readUntil("\r\n\r\n");
   client.close();
@@ -145,7 +157,7 @@ Deno.test("time limits hold for heads alone: a slow exchange is not cut", async 
 });
 
 Deno.test("interim responses go out at once, but not to HTTP/1.0", async () => {
-  const handler: Http1Handler = async (exchange) => {
+  const handler: ExchangeHandler = async (exchange) => {
     await exchange.informational(response(103, [["Link", "</a>"]], "Early Hints"));
     await exchange.respond(response(204), null);
   };

@@ -3,12 +3,12 @@
  * @module
  */
 import type { Body } from "../../src/streams/body.ts";
-import type { IncomingExchange, RequestHead, ResponseHead } from "../../src/flow/wire.ts";
+import type { ExchangeHandler, IncomingExchange, RequestHead, ResponseHead } from "../../src/flow/wire.ts";
 import { Headers } from "../../src/flow/headers.ts";
 import type { WeirError } from "../../src/errors.ts";
 import { HeadScanner } from "../../src/http1/head_scanner.ts";
 import { type Parsed, parseRequestHead, parseResponseHead } from "../../src/http1/head.ts";
-import { type Http1Handler, type Http1ServerOptions, serveHttp1 } from "../../src/http1/mod.ts";
+import { type Http1ServerOptions, serveHttp1 } from "../../src/http1/mod.ts";
 import { latin1, type MemoryConn, memoryConnPair, type Split, whole } from "../support/memory_conn.ts";
 
 export function bytes(text: string): Uint8Array {
@@ -114,7 +114,7 @@ export function responseHead(text: string): Parsed<ResponseHead> {
 
 /** A client's connection to a server that runs `handler`. Await `served` at the end of the test. */
 export function serving(
-  handler: Http1Handler,
+  handler: ExchangeHandler,
   options: Http1ServerOptions & { split?: Split; capacity?: number } = {},
 ): { client: MemoryConn; server: MemoryConn; served: Promise<void> } {
   const { split = whole, capacity } = options;
@@ -123,7 +123,7 @@ export function serving(
 }
 
 /** Answers every request with its own method, path and body. */
-export const echo: Http1Handler = async (exchange) => {
+export const echo: ExchangeHandler = async (exchange) => {
   const text = `${exchange.head.method} ${exchange.head.path} ${await textOf(exchange.body)}`;
   await exchange.respond(response(200), new ScriptedBody([text], { size: text.length }));
 };
@@ -131,7 +131,7 @@ export const echo: Http1Handler = async (exchange) => {
 /** Sends `input` to a server, ends the client's half, gives all that comes back. */
 export async function transcript(
   input: string,
-  handler: Http1Handler = echo,
+  handler: ExchangeHandler = echo,
   options: Http1ServerOptions & { split?: Split } = {},
 ): Promise<string> {
   const { client, served } = serving(handler, options);
@@ -145,7 +145,11 @@ export async function transcript(
 }
 
 /** Hands out the exchange, and waits until `finish` is called. */
-export function held(): { handler: Http1Handler; exchange: Promise<IncomingExchange>; finish: () => void } {
+export function held(): {
+  handler: ExchangeHandler;
+  exchange: Promise<IncomingExchange>;
+  finish: () => void;
+} {
   const exchange = Promise.withResolvers<IncomingExchange>(), finish = Promise.withResolvers<void>();
   return {
     handler: (given) => {

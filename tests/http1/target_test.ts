@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { parseAuthority, parseTarget } from "../../src/http1/target.ts";
+import { parseTarget } from "../../src/http1/target.ts";
 import { requestHead } from "./support.ts";
 
 Deno.test("the four forms of a request target are taken apart", () => {
@@ -97,9 +97,4 @@ Deno.test("CONNECT goes by its target, with any Host or none", () => {
     const { head } = requestHead(`CONNECT a.example:443 HTTP/1.1\r\n${host}\r\n`);
     assertEquals([head.form, head.host, head.port, head.path], ["authority", "a.example", 443, ""]);
   }
-});
-
-Deno.test("an authority may have an empty port, and no empty host", () => {
-  assertEquals(parseAuthority("a:"), { host: "a", port: -1 });
-  assertEquals(parseAuthority(""), null);
 });

@@ -1,8 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { Code, isUnprocessed } from "../../src/http2/errors.ts";
+import { Code, ResetError } from "../../src/http2/errors.ts";
 import { Flag, FramePeer, FrameType, pieces, requestHead, TestBody, uint32 } from "./support.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { get, ignore, OK, settled, withClient } from "./connect_support.ts";
+
+function isUnprocessed(error: unknown): boolean {
+  return error instanceof ResetError && error.unprocessed;
+}
 
 Deno.test("malformed responses are protocol errors of the server", () =>
   withClient(async (connection, server) => {
@@ -31,7 +36,7 @@ Deno.test("malformed responses are protocol errors of the server", () =>
       assertEquals(await server.line(), `RST_STREAM ${id} PROTOCOL_ERROR`, name);
       id += 2;
     }
-    assert(connection.usable);
+    assert(connection.capacity > 0);
   }));
 
 Deno.test("a response that differs from its content-length is cut, not ended", () =>
@@ -65,26 +70,42 @@ Deno.test("a reset cuts the body after what had come, and its code is known", ()
 
 Deno.test("REFUSED_STREAM, and streams beyond GOAWAY, may be sent again; others may not", () =>
   withClient(async (connection, server) => {
-    let unusable = 0;
-    connection.onUnusable(() => unusable++);
     const answers = [get(connection), get(connection), get(connection), get(connection)];
     await server.lines(4);
     await server.rst(1, Code.REFUSED_STREAM);
     assert(isUnprocessed(await assertRejects(() => answers[0], WeirError, "REFUSED_STREAM")));
-    assertEquals([connection.usable, unusable], [true, 0]);
+    assertEquals(connection.capacity > 0, true);
     await server.rst(5, Code.CANCEL);
     assert(!isUnprocessed(await assertRejects(() => answers[2], WeirError, "CANCEL")));
     const last = new Uint8Array(8);
     last.set(uint32(3));
     await server.send(FrameType.GOAWAY, 0, 0, last);
     assert(isUnprocessed(await assertRejects(() => answers[3], WeirError, "GOAWAY")));
-    assertEquals([connection.usable, connection.capacity, unusable], [false, 0, 1]);
+    assertEquals(connection.capacity, 0);
     assertThrows(() => connection.exchange(), WeirError);
     // The one that the server has seen is finished, then the connection closes by itself.
     await server.headers(3, OK, Flag.END_STREAM);
     assertEquals((await answers[1]).head.statusCode, 200);
     await connection.done;
-    assertEquals(unusable, 1);
+  }));
+
+Deno.test("what may be sent again: all after a refusal, idempotent requests when a used connection is lost, none otherwise", () =>
+  withClient(async (connection, server) => {
+    const first = connection.exchange();
+    const refused = first.send(requestHead(), null, ignore);
+    const second = connection.exchange();
+    const cancelled = second.send(requestHead(), null, ignore);
+    await server.lines(2);
+    await server.rst(1, Code.REFUSED_STREAM);
+    assertEquals(first.repeatable(await assertRejects(() => refused)), "any");
+    await server.rst(3, Code.CANCEL);
+    assertEquals(second.repeatable(await assertRejects(() => cancelled)), "none");
+    const third = connection.exchange();
+    const lost = third.send(requestHead(), null, ignore);
+    await server.line();
+    server.conn.reset();
+    const error = await assertRejects(() => lost);
+    assertEquals([first.repeatable(error), third.repeatable(error)], ["none", "idempotent"]);
   }));
 
 Deno.test("an exchange that was handed out before GOAWAY fails as unprocessed, its body untouched", () =>
@@ -114,7 +135,7 @@ Deno.test("a lost connection fails what is open: head, body and sender", async (
     await assertRejects(() => pieces(body), WeirError);
     await assertRejects(() => exchange.sent, WeirError);
     assert(request.cancelled !== null);
-    assertEquals([connection.usable, connection.active], [false, 0]);
+    assertEquals([connection.capacity, connection.active], [0, 0]);
   });
 });
 
@@ -166,6 +187,8 @@ Deno.test("heads that still wait for room when GOAWAY comes fail as unprocessed"
     await server.send(FrameType.GOAWAY, 0, 0, new Uint8Array(8));
     for (const answer of answers) assert(isUnprocessed(await assertRejects(() => answer, WeirError)));
     assertEquals(connection.active, 0);
+    // Nobody reads: nothing more can be said before it closes.
+    server.conn.reset();
   }, { capacity: 1000 }));
 
 Deno.test("PUSH_PROMISE, and frames on streams that weir has not opened, end the connection", async () => {
@@ -188,28 +211,35 @@ Deno.test("PUSH_PROMISE, and frames on streams that weir has not opened, end the
   }
 });
 
-Deno.test("a silent server is asked by PING while streams are open, and given up without an answer", () =>
-  withClient(async (connection, server) => {
+Deno.test("a silent server is asked by PING while streams are open, and given up without an answer", async () => {
+  using clock = new FakeClock();
+  await withClient(async (connection, server) => {
     const answer = get(connection);
     await server.line();
+    await clock.pass(20);
     assertEquals((await server.line()).slice(0, 4), "PING");
     await server.send(FrameType.PING, Flag.ACK, 0, new Uint8Array(8));
+    await clock.pass(80);
     assertEquals((await server.line()).slice(0, 4), "PING");
+    await clock.pass(60);
     const error = await assertRejects(() => answer, WeirError, "PING");
     assertEquals([error.side, error.code], ["server", "timeout"]);
     await connection.done;
-  }, { pingAfterMs: 20, pingTimeoutMs: 60 }));
+  }, { pingAfterMs: 20, pingTimeoutMs: 60 });
+});
 
-Deno.test("an idle connection without streams is not asked", () =>
-  withClient(async (connection, server) => {
+Deno.test("an idle connection without streams is not asked", async () => {
+  using clock = new FakeClock();
+  await withClient(async (connection, server) => {
     const answer = get(connection);
     await server.line();
     await server.headers(1, OK, Flag.END_STREAM);
     await answer;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    connection.drain();
+    await clock.pass(60_000);
+    connection.close();
     assertEquals(await server.rest(), ["GOAWAY 0 NO_ERROR"]);
-  }, { pingAfterMs: 10, pingTimeoutMs: 10 }));
+  }, { pingAfterMs: 10, pingTimeoutMs: 10 });
+});
 
 Deno.test("a server that sends interim responses without end is stopped", () =>
   withClient(async (connection, server) => {

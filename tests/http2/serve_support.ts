@@ -1,14 +1,15 @@
 /** A server of weir's on a memory connection, with a client that a test plays. @module */
 import { assert } from "@std/assert";
-import { type Http2Handler, serveHttp2, type ServeHttp2Options } from "../../src/http2/server.ts";
+import type { ExchangeHandler, ServeOptions } from "../../src/flow/wire.ts";
+import { serveHttp2 } from "../../src/http2/server.ts";
 import { type MemoryConnOptions, memoryConnPair } from "../support/memory_conn.ts";
 import { FramePeer, responseHead, TestBody } from "./support.ts";
 
 /** Runs a server and a client that has said its preface; afterwards the client leaves and the server must end. */
 export async function withServer(
-  handler: Http2Handler,
+  handler: ExchangeHandler,
   test: (peer: FramePeer, signal: AbortController) => Promise<void>,
-  options: MemoryConnOptions & ServeHttp2Options & { settings?: [number, number][] } = {},
+  options: MemoryConnOptions & ServeOptions & { settings?: [number, number][] } = {},
 ): Promise<void> {
   const [client, server] = memoryConnPair(options);
   const controller = new AbortController();
@@ -24,4 +25,4 @@ export async function withServer(
   }
 }
 
-export const hello: Http2Handler = (x) => x.respond(responseHead(), TestBody.of(["hello"]));
+export const hello: ExchangeHandler = (x) => x.respond(responseHead(), TestBody.of(["hello"]));

@@ -4,6 +4,7 @@ import { Code } from "../../src/http2/errors.ts";
 import { PREFACE } from "../../src/http2/frames.ts";
 import { serveHttp2 } from "../../src/http2/server.ts";
 import { MAX_CONCURRENT_STREAMS } from "../../src/http2/settings.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { memoryConnPair } from "../support/memory_conn.ts";
 import {
   Flag,
@@ -179,14 +180,20 @@ Deno.test("faults of one stream reset that stream only", () =>
   ));
 
 Deno.test("an incomplete head is not waited for longer than the limit, a slow body is", async () => {
+  using clock = new FakeClock();
   await withServer(hello, async (peer) => {
     await peer.send(FrameType.HEADERS, Flag.END_STREAM, 1, peer.encoder.encode(GET));
-    assertEquals(await peer.rest(), []);
+    let isOver = false;
+    const rest = peer.rest().finally(() => isOver = true);
+    await clock.pass(19);
+    assert(!isOver);
+    await clock.pass(1);
+    assertEquals(await rest, []);
   }, { headTimeoutMs: 20 });
   await withServer((x) => pieces(x.body).then(() => x.respond(responseHead(204), null)), async (peer) => {
     await peer.request(1, POST, false);
     await peer.conn.write(frameBytes(FrameType.DATA, 1, 1, utf8("slow")).subarray(0, 11));
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await clock.pass(60);
     await peer.conn.write(frameBytes(FrameType.DATA, 1, 1, utf8("slow")).subarray(11));
     assertEquals(await peer.line(), "HEADERS 1 :status=204 +END");
   }, { headTimeoutMs: 20 });
@@ -236,31 +243,38 @@ Deno.test("DATA and HEADERS behind END_STREAM are refused while the response is 
   }
 });
 
-Deno.test("a client that is slow but gets on keeps its connection", () =>
-  withServer((x) => x.respond(responseHead(204), null), async (peer) => {
+Deno.test("a client that is slow but gets on keeps its connection", async () => {
+  using clock = new FakeClock();
+  await withServer((x) => x.respond(responseHead(204), null), async (peer) => {
     const heads = Array.from(
       { length: 10 },
       (_, i) => frameBytes(FrameType.HEADERS, 5, 2 * i + 1, peer.encoder.encode(GET).slice()),
     );
-    const bytes = Uint8Array.from(heads.flatMap((head) => [...head]));
     // Always in the middle of some head, never of one for longer than the limit.
-    const step = heads.at(-1)!.length;
-    for (let at = 0; at < bytes.length; at += step) {
-      await peer.conn.write(bytes.subarray(at, at + step));
-      await new Promise((resolve) => setTimeout(resolve, 25));
+    const begun = 10;
+    await peer.conn.write(heads[0].subarray(0, begun));
+    for (let i = 0; i < heads.length; i++) {
+      await clock.pass(25);
+      await peer.conn.write(heads[i].subarray(begun));
+      if (i + 1 < heads.length) await peer.conn.write(heads[i + 1].subarray(0, begun));
     }
     assertEquals((await peer.lines(10)).at(-1), "HEADERS 19 :status=204 +END");
-  }, { headTimeoutMs: 100 }));
+  }, { headTimeoutMs: 100 });
+});
 
-Deno.test("a connection without streams is closed after the idle limit, one with a stream is not", () =>
-  withServer(
+Deno.test("a connection without streams is closed after the idle limit, one with a stream is not", async () => {
+  using clock = new FakeClock();
+  await withServer(
     async (x) => {
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      await clock.pass(150);
       await x.respond(responseHead(), TestBody.of(["late"]));
     },
     async (peer) => {
       await peer.request(1);
-      assertEquals(await peer.rest(), ["HEADERS 1 :status=200", "DATA 1 late +END", "GOAWAY 1 NO_ERROR"]);
+      assertEquals(await peer.lines(2), ["HEADERS 1 :status=200", "DATA 1 late +END"]);
+      await clock.pass(50);
+      assertEquals(await peer.rest(), ["GOAWAY 1 NO_ERROR"]);
     },
     { idleTimeoutMs: 50 },
-  ));
+  );
+});

@@ -211,6 +211,21 @@ Deno.test("an early response ends the stream with NO_ERROR only when nobody want
     assertEquals(await peer.line(), "PING ACK 12345678");
   }));
 
+Deno.test("trailers of which nothing may be sent: END_STREAM is on the last DATA, or on the head, not on empty HEADERS", () =>
+  withServer(
+    (x) =>
+      x.respond(
+        responseHead(),
+        TestBody.of(x.head.path === "/empty" ? [] : ["a"], ["Host", "h", "Connection", "x"]),
+      ),
+    async (peer) => {
+      await peer.request(1);
+      assertEquals(await peer.lines(2), ["HEADERS 1 :status=200", "DATA 1 a +END"]);
+      await peer.request(3, [":method", "GET", ":scheme", "http", ":path", "/empty", ":authority", "a"]);
+      assertEquals(await peer.line(), "HEADERS 3 :status=200 +END");
+    },
+  ));
+
 Deno.test("upload and download of one stream run at the same time", () =>
   withServer(async (x) => {
     const echo = new TestBody();

@@ -1,8 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { WeirError } from "../../src/errors.ts";
 import { relay, type RelayHook } from "../../src/net/mod.ts";
+import { settled } from "../support/fake_clock.ts";
 import { latin1, memoryConnPair } from "../support/memory_conn.ts";
 
-function tied(options: { onData?: RelayHook } = {}) {
+function tied(options: { onData?: RelayHook; signal?: AbortSignal } = {}) {
   const [client, near] = memoryConnPair();
   const [far, server] = memoryConnPair();
   return { client, server, near, far, done: relay(near, far, options) };
@@ -33,6 +35,16 @@ Deno.test("a reset on either side resets the other", async () => {
   }
 });
 
+Deno.test("its signal cuts both sides, also after one of them has ended", async () => {
+  const cut = new AbortController();
+  const { client, server, near, far, done } = tied({ signal: cut.signal });
+  await client.closeWrite();
+  assertEquals(await server.readToEnd(), "");
+  cut.abort(new WeirError("weir", "shutdown", "weir is stopping."));
+  assertEquals((await done).error, cut.signal.reason);
+  assertEquals([near.wasReset, far.wasReset], [true, true]);
+});
+
 Deno.test("a side that stops reading stops the other's source", async () => {
   const { client, server, done } = tied();
   let sent = 0;
@@ -41,7 +53,8 @@ Deno.test("a side that stops reading stops the other's source", async () => {
     for (; sent < 100; sent++) await client.write(chunk);
     await client.closeWrite();
   })();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await server.peerStuck;
+  await settled(() => sent);
   // Two in-memory pipes of 64 KiB and a relay buffer of at most 256 KiB.
   assertEquals(sent < 8, true, `${sent} writes were taken`);
   assertEquals(await server.countToEnd(), 100 * 64 * 1024);

@@ -7,6 +7,7 @@ import { type ClientTimeouts, serveClient } from "../../src/proxy/client_connect
 import type { Dialled } from "../../src/proxy/upstream_dialer.ts";
 import { bytesBody } from "../../src/streams/bytes_body.ts";
 import { serverConn } from "../support/addon_host.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { type MemoryConn, memoryConnPair } from "../support/memory_conn.ts";
 import { utf8 } from "../streams/support.ts";
 import { acquired, proxyContext, responseHead } from "./support.ts";
@@ -47,6 +48,7 @@ class Served implements AsyncDisposable {
       given.options,
       {
         stopping: this.stopping.signal,
+        cut: new AbortController().signal,
         pool: {
           acquire: (to) => {
             this.log.push(`acquire ${to.scheme}://${to.host}:${to.port}`);
@@ -152,8 +154,10 @@ Deno.test("inside CONNECT: HTTP is served, unknown bytes are passed on", async (
 });
 
 Deno.test("a server that speaks first is heard, and everything that the client says reaches it", async () => {
+  using clock = new FakeClock();
   await using served = new Served();
   await served.connect("a.example:25");
+  await clock.pass(500);
   const server = await served.origin();
   await server.writeText("220 hello\r\n");
   assertEquals(await served.client.readUntil("\r\n"), "220 hello\r\n");
@@ -163,8 +167,10 @@ Deno.test("a server that speaks first is heard, and everything that the client s
 });
 
 Deno.test("a tunnel whose client has not spoken is not cut when weir begins to stop", async () => {
+  using clock = new FakeClock();
   await using served = new Served();
   await served.connect("a.example:25");
+  await clock.pass(500);
   const server = await served.origin();
   await server.writeText("220 hello\r\n");
   await served.client.readUntil("\r\n");
@@ -174,8 +180,10 @@ Deno.test("a tunnel whose client has not spoken is not cut when weir begins to s
 });
 
 Deno.test("a silent client that turns out to speak HTTP is served, and the other connection is closed", async () => {
+  using clock = new FakeClock();
   await using served = new Served();
   await served.connect("a.example:8000");
+  await clock.pass(500);
   const server = await served.origin();
   await served.client.writeText("GET / HTTP/1.1\r\nHost: a.example:8000\r\n\r\n");
   await served.client.readUntil("hi");
@@ -189,8 +197,10 @@ Deno.test("a silent client that turns out to speak HTTP is served, and the other
 
 Deno.test("a silent client that goes away, or weir that stops: the origin's connection is closed", async () => {
   for (const end of ["reset", "close", "stop"] as const) {
+    using clock = new FakeClock();
     await using served = new Served();
     await served.connect("a.example:25");
+    await clock.pass(500);
     const server = await served.origin();
     if (end === "stop") served.stopping.abort();
     else served.client[end]();
@@ -205,9 +215,11 @@ const refused = () =>
 
 Deno.test("a tunnel that cannot be made is in the log, and its client is cut", async () => {
   for (const text of ["", "\0abc"]) {
+    using clock = new FakeClock();
     await using served = new Served({ connect: refused });
     await served.connect("a.example:25");
     if (text !== "") await served.client.writeText(text);
+    if (text === "") await clock.pass(500);
     assertEquals(await served.client.readToEnd(), "");
     await served.done;
     assert(served.lines.includes("warn: Connecting to a.example failed."));

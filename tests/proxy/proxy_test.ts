@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Addon, type AddonSource } from "../../src/hooks/mod.ts";
 import { ProxyServer } from "../../src/proxy/proxy.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { addonHost } from "../support/addon_host.ts";
 
 /** A proxy with one addon, its CA in a directory that is removed at the end. */
@@ -87,6 +88,12 @@ Deno.test("a hook that never ends does not keep weir from it", async () => {
   });
   using client = await started.client();
   await asked.promise;
-  await started.server.stop(0);
+  let stopped: Promise<void>;
+  {
+    using clock = new FakeClock();
+    stopped = started.server.stop(0);
+    for (let i = 0; i < 30; i++) await clock.pass(100);
+  }
+  await stopped;
   await client.read(new Uint8Array(1)).catch(() => {});
 });

@@ -8,6 +8,7 @@ import { Headers } from "../../src/flow/headers.ts";
 import type {
   IncomingExchange,
   OutgoingExchange,
+  Repeatable,
   RequestHead,
   ResponseHead,
   UpstreamResponse,
@@ -47,6 +48,7 @@ export function proxyContext(
     certificates: { prepare: unused, offerFor: unused },
     memory: new MemoryBudget(() => values.memory_limit),
     stopping: new AbortController().signal,
+    cut: new AbortController().signal,
     ...given,
   };
   return { context, lines: host.lines };
@@ -133,17 +135,17 @@ export type Origin = (
 
 /** The origin's leg. Requests go into the log as `< GET / body`, what becomes of its place as `release` or `discard`. */
 export class FakeOutgoing implements OutgoingExchange {
-  readonly reused: boolean;
   readonly sent: Promise<void> = Promise.resolve();
   aborted: WeirError | null = null;
   readonly #log: string[];
   readonly #origin: Origin;
+  readonly #repeatable: Repeatable;
   readonly #cut = Promise.withResolvers<never>();
 
-  constructor(log: string[], origin: Origin, reused: boolean) {
+  constructor(log: string[], origin: Origin, repeatable: Repeatable) {
     this.#log = log;
     this.#origin = origin;
-    this.reused = reused;
+    this.#repeatable = repeatable;
     this.#cut.promise.catch(() => {});
   }
 
@@ -159,6 +161,10 @@ export class FakeOutgoing implements OutgoingExchange {
     return await Promise.race([answer, this.#cut.promise]);
   }
 
+  repeatable(): Repeatable {
+    return this.#repeatable;
+  }
+
   abort(error: WeirError): void {
     if (this.aborted) return;
     this.aborted = error;
@@ -171,7 +177,7 @@ export class FakeOutgoing implements OutgoingExchange {
 export function acquired(
   log: string[],
   origin: Origin,
-  given: { reused?: boolean; isUnprocessed?: (error: unknown) => boolean } = {},
+  repeatable: Repeatable = "none",
 ): Acquired & { exchange: FakeOutgoing } {
   let returned = false;
   const giveBack = (how: string) => {
@@ -179,10 +185,8 @@ export function acquired(
     returned = true;
   };
   return {
-    exchange: new FakeOutgoing(log, origin, given.reused ?? false),
+    exchange: new FakeOutgoing(log, origin, repeatable),
     server: serverConn,
-    isUnprocessed: given.isUnprocessed ?? (() => false),
-    isReset: () => false,
     release: () => giveBack("release"),
     discard: () => giveBack("discard"),
   };

@@ -7,7 +7,7 @@ import { serveHttp2 } from "../../src/http2/mod.ts";
 import type { TlsInfo } from "../../src/net/conn.ts";
 import type { Destination } from "../../src/proxy/route.ts";
 import type { Dialled } from "../../src/proxy/upstream_dialer.ts";
-import { type Acquired, type Dialer, UpstreamPool } from "../../src/proxy/upstream_pool.ts";
+import { type Acquired, type Avoid, type Dialer, UpstreamPool } from "../../src/proxy/upstream_pool.ts";
 import { addonHost, clientConn, httpFlow, serverConn } from "../support/addon_host.ts";
 import { type MemoryConn, memoryConnPair } from "../support/memory_conn.ts";
 import { turn } from "../streams/support.ts";
@@ -23,6 +23,8 @@ class FakeDialer implements Dialer {
   /** Connections wait for it. */
   gate: Promise<unknown> = Promise.resolve();
   alpn = "http/1.1";
+  /** Without TLS: what origins speak, and nothing else. */
+  cleartext: "h2" | "http/1.1" = "http/1.1";
   closed = false;
 
   async dial(
@@ -40,7 +42,9 @@ class FakeDialer implements Dialer {
     this.conns.push(conn);
     this.peers.push(peer);
     this.served.push(
-      tls?.alpn === "h2" ? serveHttp2(peer, async (incoming) => await echo(incoming)) : answerAll(peer),
+      (tls?.alpn ?? this.cleartext) === "h2"
+        ? serveHttp2(peer, async (incoming) => await echo(incoming))
+        : answerAll(peer),
     );
     return { conn, server: { ...serverConn, tls: conn.tls } };
   }
@@ -93,10 +97,10 @@ class Fixture implements AsyncDisposable {
 
   acquire(
     to: Partial<Destination> = {},
-    given: { fresh?: boolean; upgrade?: boolean; flow?: HttpFlow } = {},
+    given: { avoid?: Avoid; upgrade?: boolean; flow?: HttpFlow } = {},
   ): Acquired | Promise<Acquired> {
-    const { fresh = false, upgrade = false, flow = httpFlow() } = given;
-    return this.pool.acquire(destination(to), flow, { fresh, upgrade });
+    const { avoid = null, upgrade = false, flow = httpFlow() } = given;
+    return this.pool.acquire(destination(to), flow, { avoid, upgrade });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -120,23 +124,25 @@ async function use(place: Acquired, path = "/"): Promise<void> {
   place.release();
 }
 
+const LOST = new WeirError("server", "closed", "The server closed its connection.");
+
 Deno.test("a connection that was given back serves the next request, at once", async () => {
   await using fixture = new Fixture();
   const first = await fixture.acquire();
-  assertEquals(first.exchange.reused, false);
+  assertEquals(first.exchange.repeatable(LOST), "none");
   await use(first);
   const second = fixture.acquire();
   assert(!(second instanceof Promise));
-  assertEquals(second.exchange.reused, true);
+  assertEquals(second.exchange.repeatable(LOST), "idempotent");
   await use(second);
   assertEquals(fixture.dialer.dialled, ["a.example h2"]);
 });
 
-Deno.test("fresh asks for a new connection, whatever is idle", async () => {
+Deno.test("a request that avoids what is there gets a new connection, whatever is idle", async () => {
   await using fixture = new Fixture();
   await use(await fixture.acquire());
-  const second = await fixture.acquire({}, { fresh: true });
-  assertEquals(second.exchange.reused, false);
+  const second = await fixture.acquire({}, { avoid: "pooled" });
+  assertEquals(second.exchange.repeatable(LOST), "none");
   await use(second);
   assertEquals(fixture.dialer.dialled.length, 2);
 });
@@ -202,6 +208,7 @@ Deno.test("discard closes an exclusive connection; so does release before the re
   unread.release();
   unread.discard();
   assertEquals(fixture.dialer.closedConns, [0, 1]);
+  await turn();
   assertEquals(fixture.events, ["disconnected", "disconnected"]);
 });
 
@@ -290,6 +297,20 @@ Deno.test("one HTTP/2 connection is for all; giving a place back, or dropping it
   await use(again);
 });
 
+Deno.test("a request that one HTTP/2 connection refused goes over another that is there, else over a new one", async () => {
+  await using fixture = new Fixture();
+  fixture.dialer.alpn = "h2";
+  const first = await fixture.acquire(SECURE);
+  const second = await fixture.acquire(SECURE, { avoid: first.server });
+  await use(second);
+  const third = fixture.acquire(SECURE, { avoid: second.server });
+  assert(!(third instanceof Promise));
+  assertEquals(third.server, first.server);
+  assertEquals(fixture.dialer.dialled.length, 2);
+  await use(third);
+  await use(first);
+});
+
 Deno.test("those who wait for a connection that turns out to be exclusive make their own, and do not wait again", async () => {
   await using fixture = new Fixture();
   const gate = Promise.withResolvers<void>();
@@ -329,6 +350,34 @@ Deno.test("an upgrade gets an HTTP/1.1 connection, which does not come back", as
   assertInstanceOf(fixture.acquire(SECURE, { upgrade: true }), Promise);
   await turn();
   upgraded!.close();
+});
+
+Deno.test("an origin without TLS that speaks HTTP/2 alone: one connection finds out, the next is shared", async () => {
+  await using fixture = new Fixture();
+  fixture.dialer.cleartext = "h2";
+  await assertRejects(async () => await use(await fixture.acquire()), WeirError, "speaks HTTP/2");
+  const places = await Promise.all([fixture.acquire(), fixture.acquire()]);
+  await Promise.all(places.map((place) => use(place)));
+  await use(await fixture.acquire());
+  assertEquals(fixture.dialer.dialled.length, 2);
+});
+
+Deno.test("an origin that spoke HTTP/2 without TLS and no longer does is tried with HTTP/1.1 again", async () => {
+  await using fixture = new Fixture();
+  fixture.dialer.cleartext = "h2";
+  await assertRejects(async () => await use(await fixture.acquire()), WeirError, "speaks HTTP/2");
+  fixture.dialer.cleartext = "http/1.1";
+  await assertRejects(async () => await use(await fixture.acquire()), WeirError);
+  while (fixture.events.length < 2) await turn();
+  await use(await fixture.acquire());
+});
+
+Deno.test("http2=false: an origin without TLS that speaks HTTP/2 alone cannot be used", async () => {
+  await using fixture = new Fixture({ http2: false });
+  fixture.dialer.cleartext = "h2";
+  for (let tries = 0; tries < 2; tries++) {
+    await assertRejects(async () => await use(await fixture.acquire()), WeirError, "speaks HTTP/2");
+  }
 });
 
 Deno.test("http2=false offers HTTP/1.1 alone", async () => {

@@ -51,8 +51,30 @@ Deno.test("the source is cancelled when no other attempt follows the one that wa
   assertEquals(source.cancelled, reason);
 });
 
-Deno.test("more than 64 KiB are not kept: there is no second attempt", () => {
-  const source = new TestBody().push(new Uint8Array(65_536));
+Deno.test("an attempt that was cancelled takes nothing more, so that what comes before the next one is whole", async () => {
+  const source = new TestBody();
+  const body = new ResendableBody(source);
+  const first = body.attempt();
+  const waiting = first.fill();
+  first.cancel(reason);
+  source.push(new Uint8Array(70_000).fill(97)).end();
+  await waiting;
+  assertThrows(() => first.take(), WeirError, "sent again");
+  assertEquals(body.isWhole, true);
+  assertEquals(available(body.attempt()).length, "(0)".length + 70_000);
+});
+
+Deno.test("of a body in tiny pieces less is kept: each costs more than its bytes", () => {
+  const source = new TestBody();
+  const body = new ResendableBody(source);
+  const first = body.attempt();
+  for (let i = 0; i < 500; i++) source.push("a");
+  available(first);
+  assertEquals(body.isWhole, false);
+});
+
+Deno.test("more than 64 KiB, what pieces cost included, are not kept: there is no second attempt", () => {
+  const source = new TestBody().push(new Uint8Array(65_536 - 256));
   const body = new ResendableBody(source);
   const first = body.attempt();
   available(first);

@@ -21,7 +21,7 @@ export interface AddonHost {
 }
 
 /** A line that has not come by then will not come, on a slow machine either. */
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 
 export function addonHost(): AddonHost {
   const options = new OptionRegistry();

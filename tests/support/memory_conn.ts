@@ -56,6 +56,7 @@ class Pipe {
   readerClosed = false;
   error: Error | null = null;
   #changed: (() => void)[] = [];
+  #full = Promise.withResolvers<void>();
 
   constructor(capacity: number) {
     this.#ring = new Uint8Array(capacity);
@@ -71,6 +72,18 @@ class Pipe {
     this.length += count;
     if (count > 0) this.notify();
     return count;
+  }
+
+  /** Resolves when a write waits for room, or waits already. */
+  get full(): Promise<void> {
+    return this.#full.promise;
+  }
+
+  /** A write waits until the reader has made room. */
+  async room(): Promise<void> {
+    this.#full.resolve();
+    await this.changed();
+    this.#full = Promise.withResolvers();
   }
 
   shift(into: Uint8Array, count: number): number {
@@ -178,7 +191,7 @@ export class MemoryConn implements Conn {
         const count = this.#out.push(rest);
         this.bytesWritten += count;
         rest = rest.subarray(count);
-        if (rest.length > 0) await this.#out.changed();
+        if (rest.length > 0) await this.#out.room();
       }
     } finally {
       this.#writing = false;
@@ -208,6 +221,11 @@ export class MemoryConn implements Conn {
     this.closed = true;
     this.wasReset = true;
     this.#fail(new Deno.errors.ConnectionReset("Connection reset by peer."));
+  }
+
+  /** Resolves when the peer's write is stuck: it has sent all that fits, and nobody reads here. */
+  get peerStuck(): Promise<void> {
+    return this.#in.full;
   }
 
   #fail(error: Error): void {

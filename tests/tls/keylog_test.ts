@@ -273,18 +273,20 @@ Deno.test("Deno's TLS in both roles: small writes to servers do not wait for eac
       keyLogClient(below[0], { ...CLIENT, ca }),
       keyLogServer(below[1], { ...SERVER, ...leaf }),
     ]);
-    const started = performance.now();
-    const into = new Uint8Array(2);
+    const into = new Uint8Array(2), times: number[] = [];
     for (let i = 0; i < 50; i++) {
+      const started = performance.now();
       // Two small writes one after the other are what Nagle's algorithm holds up for 40 ms.
       await client.write(bytes("a"));
       await client.write(bytes("b"));
       for (let at = 0; at < 2;) at += (await server.read(into.subarray(at)))!;
       await server.write(bytes("c"));
       await client.read(into);
+      times.push(performance.now() - started);
     }
-    const took = performance.now() - started;
-    assert(took < 50 * 35, `50 turns took ${took} ms`);
+    // The quickest tell: a machine that is busy makes single turns slow, the algorithm all of them.
+    times.sort((a, b) => a - b);
+    assert(times[10] < 35, `the turns took ${times.map(Math.round)} ms`);
     client.close();
     assertEquals(await server.read(into), null);
     server.close();

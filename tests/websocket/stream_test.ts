@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { settled } from "../support/fake_clock.ts";
 import { closeFrame, encode, hangUp, startRelay, TAKEOVER } from "./support.ts";
 import { Deflater } from "../../src/websocket/deflate.ts";
 
@@ -89,10 +90,7 @@ Deno.test("stream mode: hooks that fall far behind stop the sender", async () =>
   const reading = (async () => {
     for (; read < all; read++) await test.server.frame();
   })();
-  for (let before = -1; before !== read;) {
-    before = read;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await settled(() => read);
   assert(read < 200, `${read} messages passed though no hook came back`);
   gate.resolve();
   await sending;

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { anyCharacter } from "../support/characters.ts";
 import { textCut, Utf8Validator } from "../../src/websocket/utf8.ts";
 
 function valid(bytes: Uint8Array): boolean {
@@ -24,7 +25,7 @@ function check(bytes: Uint8Array, sizes: number[]): boolean {
 const sizes = fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 });
 
 Deno.test("any text is valid at any split", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary" }), sizes, (text, sizes) => {
+  fc.assert(fc.property(fc.string({ unit: anyCharacter }), sizes, (text, sizes) => {
     const bytes = new TextEncoder().encode(text);
     assert(check(bytes, sizes) && check(bytes, [1]) && check(bytes, [bytes.length || 1]));
   }));
@@ -85,20 +86,24 @@ Deno.test("the validator is ready for the next text after the end", () => {
 
 Deno.test("cuts are between code points, and always get on", () => {
   fc.assert(
-    fc.property(fc.string({ unit: "binary", minLength: 1 }), fc.integer({ min: 1, max: 9 }), (text, size) => {
-      const bytes = new TextEncoder().encode(text);
-      let joined = "";
-      for (let at = 0; at < bytes.length;) {
-        const end = textCut(bytes, at, size);
-        assert(end > at);
-        const piece = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
-          bytes.subarray(at, end),
-        );
-        assert(end - at <= size || [...piece].length === 1);
-        joined += piece;
-        at = end;
-      }
-      assertEquals(joined, text.toWellFormed());
-    }),
+    fc.property(
+      fc.string({ unit: anyCharacter, minLength: 1 }),
+      fc.integer({ min: 1, max: 9 }),
+      (text, size) => {
+        const bytes = new TextEncoder().encode(text);
+        let joined = "";
+        for (let at = 0; at < bytes.length;) {
+          const end = textCut(bytes, at, size);
+          assert(end > at);
+          const piece = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+            bytes.subarray(at, end),
+          );
+          assert(end - at <= size || [...piece].length === 1);
+          joined += piece;
+          at = end;
+        }
+        assertEquals(joined, text.toWellFormed());
+      },
+    ),
   );
 });

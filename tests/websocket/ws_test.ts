@@ -1,5 +1,6 @@
 /** Node's `ws` package on both ends, over real sockets. */
 import { assert, assertEquals } from "@std/assert";
+import { equals } from "@std/bytes";
 // @ts-types="./ws.d.ts"
 import { type DeflateOptions, WebSocket, WebSocketServer } from "ws";
 import { type Gateway, type GatewaySetup, startGateway } from "./gateway.ts";
@@ -66,7 +67,7 @@ const MESSAGES = ["a", text, "", new Uint8Array(0), even, text, random, "the end
 
 function same(a: string | Uint8Array, b: string | Uint8Array): boolean {
   if (typeof a === "string" || typeof b === "string") return a === b;
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  return equals(a, b);
 }
 
 const DEFLATES: Record<string, boolean | DeflateOptions> = {

@@ -3,10 +3,7 @@
  * @module
  */
 import type { TestProxy } from "./proxy.ts";
-import { within } from "./within.ts";
-
-/** A first start on a busy machine. */
-const START = 60_000;
+import { START, within } from "./within.ts";
 
 /**
  * Opens `url` in Chromium, all of whose connections go through `proxy`, until `reported` settles.
@@ -63,7 +60,7 @@ async function remove(directory: string): Promise<void> {
     try {
       return await Deno.remove(directory, { recursive: true });
     } catch (error) {
-      if (tries === 50) throw error;
+      if (tries === 600) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { originCa } from "./certs.ts";
 import { Client, curl } from "./client.ts";
 import { bulk, echo, origin, tcpOrigin, untilClose, withChunks, withLength } from "./origin.ts";
-import { Events, Gate, within } from "./within.ts";
+import { Events, Gate, SOON, within } from "./within.ts";
 
 Deno.test("a response with content-length arrives whole, and the connection serves a second", async () => {
   await using server = await origin(withLength("hello"));
@@ -60,7 +60,7 @@ Deno.test("a reset in mid body is seen as a reset, in both directions", async ()
   await client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
   await client.head();
   client.reset();
-  assertEquals(await within(2000, ended.promise, "the reset"), "reset");
+  assertEquals(await within(SOON, ended.promise, "the reset"), "reset");
 });
 
 Deno.test("half-close: the origin still answers", async () => {

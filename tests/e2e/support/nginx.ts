@@ -1,22 +1,27 @@
 /**
- * nginx as an origin that speaks HTTP/2 over TLS, with files of a temporary directory.
+ * nginx as an origin that speaks HTTP/2, over TLS or without, with files of a temporary directory.
  * @module
  */
 import { serverCertificate } from "./certs.ts";
+import { freePort } from "./free_port.ts";
+import { START } from "./within.ts";
 
-/** A start on a busy machine. */
-const START = 20_000;
 /** nginx takes no port 0: a free one may be gone by the time it binds it. */
 const TRIES = 5;
 
 export class Nginx implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
-  private constructor(child: Deno.ChildProcess, readonly dir: string, readonly port: number) {
+  private constructor(
+    child: Deno.ChildProcess,
+    readonly dir: string,
+    readonly port: number,
+    readonly tls: boolean,
+  ) {
     this.#child = child;
   }
 
-  /** Serves `files` (path to content); what is uploaded with PUT is stored. */
-  static async start(files: Record<string, string | Uint8Array> = {}): Promise<Nginx> {
+  /** Serves `files` (path to content); what is uploaded with PUT is stored. Without `tls` it speaks HTTP/2 alone. */
+  static async start(files: Record<string, string | Uint8Array> = {}, { tls = true } = {}): Promise<Nginx> {
     const dir = await Deno.makeTempDir({ prefix: "weir-nginx-" });
     const { cert, key } = await serverCertificate();
     await Deno.writeTextFile(`${dir}/cert.pem`, cert);
@@ -32,9 +37,9 @@ export class Nginx implements AsyncDisposable {
     await new Deno.Command("chmod", { args: ["-R", "a+rwX", dir] }).output();
     for (let tries = 1;; tries++) {
       const port = freePort();
-      await Deno.writeTextFile(`${dir}/nginx.conf`, configuration(dir, port));
+      await Deno.writeTextFile(`${dir}/nginx.conf`, configuration(dir, port, tls));
       const child = spawn(["-p", dir, "-c", `${dir}/nginx.conf`, "-e", `${dir}/error.log`]);
-      if (await listens(child, port)) return new Nginx(child, dir, port);
+      if (await listens(child, port)) return new Nginx(child, dir, port, tls);
       const log = await Deno.readTextFile(`${dir}/error.log`).catch(() => "");
       if (tries === TRIES) throw new Error(`nginx did not start: ${log}`);
     }
@@ -45,7 +50,7 @@ export class Nginx implements AsyncDisposable {
   }
 
   url(path: string): string {
-    return `https://${this.authority}/${path}`;
+    return `${this.tls ? "https" : "http"}://${this.authority}/${path}`;
   }
 
   /** Requests so far: protocol, method, path, status, and the number of the connection. */
@@ -60,7 +65,7 @@ export class Nginx implements AsyncDisposable {
   }
 }
 
-function configuration(dir: string, port: number): string {
+function configuration(dir: string, port: number, tls: boolean): string {
   return `daemon off; worker_processes 1; pid ${dir}/pid; error_log ${dir}/error.log;
 events { worker_connections 512; }
 http {
@@ -72,7 +77,7 @@ http {
   client_body_temp_path ${dir}/tmp; proxy_temp_path ${dir}/tmp; fastcgi_temp_path ${dir}/tmp;
   uwsgi_temp_path ${dir}/tmp; scgi_temp_path ${dir}/tmp;
   server {
-    listen 127.0.0.1:${port} ssl http2;
+    listen 127.0.0.1:${port} ${tls ? "ssl http2" : "http2"};
     ssl_certificate ${dir}/cert.pem; ssl_certificate_key ${dir}/key.pem;
     root ${dir}/www;
     location / { dav_methods PUT; }
@@ -91,12 +96,6 @@ function spawn(args: string[]): Deno.ChildProcess {
     }
   }
   throw new Error("These tests need nginx: apt-get install nginx.");
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
 }
 
 /** False when it ended instead. */

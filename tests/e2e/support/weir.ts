@@ -4,11 +4,9 @@
  */
 import { assertEquals } from "@std/assert";
 import { TextLineStream } from "@std/streams";
-import { Events, within } from "./within.ts";
+import { Events, START, within } from "./within.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
-/** A cold start on a busy machine. */
-const START = 30_000;
 
 export interface WeirOptions {
   args?: string[];
@@ -111,6 +109,25 @@ export class Weir implements AsyncDisposable {
   async rss(): Promise<number> {
     const status = await Deno.readTextFile(`/proc/${this.#child.pid}/status`);
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024;
+  }
+
+  /** The most bytes of resident memory that it has grown by while `work` was done. */
+  async growthDuring(work: Promise<unknown>): Promise<number> {
+    const before = await this.rss();
+    let most = 0, isDone = false;
+    const watching = (async () => {
+      while (!isDone) {
+        most = Math.max(most, await this.rss() - before);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    try {
+      await work;
+    } finally {
+      isDone = true;
+      await watching;
+    }
+    return most;
   }
 
   signal(signal: Deno.Signal): void {

@@ -5,7 +5,7 @@
  * @module
  */
 import { indexOfNeedle } from "@std/bytes";
-import { Late, within } from "./within.ts";
+import { Late, SOON, within } from "./within.ts";
 
 /** What a {@linkcode Wire} needs of a connection. */
 export interface RawConn {
@@ -27,9 +27,6 @@ export class Cut extends Error {
     super(`The peer ended (${end}) in mid message, after ${JSON.stringify(rest.slice(0, 500))}.`);
   }
 }
-
-/** No test lets a peer be silent for longer: a read that waits so long is a failure, not a hang. */
-const PATIENCE = 20_000;
 
 /** One read; larger than a socket buffer's usual step, so that bulk tests are quick. */
 const READ_SIZE = 256 * 1024;
@@ -151,7 +148,8 @@ export class Wire implements AsyncDisposable {
     if (this.#ended !== null) return false;
     let count: number | null;
     try {
-      count = await within(PATIENCE, this.#conn.read(this.#into), "bytes from the peer");
+      // No test lets a peer be silent for longer: that is a failure, not a hang.
+      count = await within(SOON, this.#conn.read(this.#into), "bytes from the peer");
     } catch (error) {
       if (this.closed || error instanceof Late) throw error;
       this.#ended = "reset";

@@ -4,18 +4,31 @@
  */
 
 /** Plenty for anything that happens at once, on a machine that is busy with other things. */
-export const SOON = 10_000;
+export const SOON = 60_000;
+/** Plenty for a program's cold start on such a machine. */
+export const START = 120_000;
+/** A stall of this process or of its machine counts as one step of a deadline, however long it was. */
+const STEPS = 100;
+const SHORTEST_STEP = 5;
 
 /** A deadline passed. */
 export class Late extends Error {
   override readonly name = "Late";
 }
 
-/** Settles as `promise` does, or rejects after `ms` milliseconds naming `what`. */
+/**
+ * Settles as `promise` does, or rejects after `ms` milliseconds naming `what`. Only time counts in which this process
+ * could have gone on: when it is not let run, its clock stands, so that short limits hold on a machine that is shared.
+ */
 export async function within<T>(ms: number, promise: PromiseLike<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Late(`Waited ${ms} ms for ${what}.`)), ms);
+    const wait = (left: number) => {
+      if (left <= 0) return reject(new Late(`Waited ${ms} ms for ${what}.`));
+      const step = Math.min(left, Math.max(SHORTEST_STEP, ms / STEPS));
+      timer = setTimeout(() => wait(left - step), step);
+    };
+    wait(ms);
   });
   try {
     return await Promise.race([promise, deadline]);
@@ -72,14 +85,17 @@ export class Events {
   }
 }
 
-/** How long a count must stand still to be called so: many times the time that a running transfer needs for its next step. */
-const STILL = 400;
+/** How often a count is looked at, and how often in a row it must be the same: a running transfer takes its next step much sooner. */
+const LOOK_EVERY = 50;
+const LOOKS = 8;
 
 /** Resolves with `count()` once it has not changed for a while: a source that stalls. */
 export async function standsStill(count: () => number): Promise<number> {
-  for (let before = -1, now = count();; now = count()) {
-    if (now === before) return now;
-    before = now;
-    await new Promise((resolve) => setTimeout(resolve, STILL));
+  let last = count();
+  for (let same = 0, now; same < LOOKS; last = now) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    now = count();
+    same = now === last ? same + 1 : 0;
   }
+  return last;
 }

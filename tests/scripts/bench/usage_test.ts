@@ -17,7 +17,8 @@ Deno.test("descendants are found in whatever order processes are listed", () => 
 
 Deno.test("this process uses CPU time and memory", () => {
   const before = cpuSeconds(Deno.pid);
-  for (const end = performance.now() + 60; performance.now() < end;);
+  // A machine that is busy may give it little.
+  for (const end = performance.now() + 10_000; cpuSeconds(Deno.pid) === before && performance.now() < end;);
   assert(cpuSeconds(Deno.pid) > before);
   assert(residentBytes(Deno.pid) > 1024 * 1024);
 });

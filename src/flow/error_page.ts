@@ -1,14 +1,14 @@
 /**
- * What the client is told when an exchange fails before anything was sent: a short plain page.
+ * What a client is told when its request is refused, or fails before anything was sent: a short plain page.
  * @module
  */
 import type { WeirError } from "../errors.ts";
-import { escapeControl } from "../flow/escape.ts";
-import { Headers } from "../flow/headers.ts";
-import { reasonFor } from "../flow/status.ts";
-import type { ResponseHead } from "../flow/wire.ts";
 import type { Body } from "../streams/body.ts";
 import { bytesBody } from "../streams/bytes_body.ts";
+import { escapeControl } from "./escape.ts";
+import { Headers } from "./headers.ts";
+import { reasonFor } from "./status.ts";
+import type { ResponseHead } from "./wire.ts";
 
 /** Head and body that say which side failed and why. */
 export function errorPage(error: WeirError): { head: ResponseHead; body: Body } {

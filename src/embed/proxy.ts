@@ -8,9 +8,8 @@ import type { HttpFlow } from "../flow/flow.ts";
 import type { AddonExport, AddonSource } from "../hooks/mod.ts";
 import { type Address, hostPort } from "../net/mod.ts";
 import { OptionRegistry } from "../options/mod.ts";
-import type { Log } from "./context.ts";
+import { type Log, ProxyServer } from "../proxy/mod.ts";
 import { FlowFeed } from "./flow_feed.ts";
-import { ProxyServer } from "./proxy.ts";
 
 /** How a proxy is started from a program. */
 export interface ProxyInit {
@@ -112,6 +111,7 @@ export class Proxy implements AsyncDisposable {
     this.#feed.close();
   }
 
+  /** Stops with the usual grace time. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

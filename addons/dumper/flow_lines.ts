@@ -1,0 +1,90 @@
+/**
+ * An HTTP flow as lines: its request line and its response line, with headers, contents and trailers where they are asked for.
+ * @module
+ */
+import { escapeControl, type Headers, type HttpFlow, type Message, reasonFor } from "weir";
+import { bodyLines } from "./body_lines.ts";
+import { columns, style } from "./printer.ts";
+import { clientOf, sizeText, timeText } from "./words.ts";
+
+/** A URL is cut at level 1 when the terminal is not this much wider: room for address, method and "…". */
+const BESIDE_URL = 25;
+
+/** All of a flow that has ended. */
+export function flowLines(flow: HttpFlow, detail: number): string[] {
+  const { request, response } = flow;
+  const lines = [
+    requestLine(flow, detail) + (request.size > 0 ? ` ${style(sizeText(request.size), "bold")}` : ""),
+  ];
+  lines.push(...messageLines(request, detail));
+  if (response) lines.push(responseLine(flow, detail), ...messageLines(response, detail));
+  return lines;
+}
+
+/** `127.0.0.1:52344: GET http://example.com/`; versions are said only when they are not HTTP/1 on both sides. */
+export function requestLine(flow: HttpFlow, detail: number): string {
+  const { method, httpVersion } = flow.request;
+  let { url } = flow.request;
+  const room = detail === 1 ? Math.max(columns() - BESIDE_URL, 50) : Infinity;
+  if (url.length > room) url = `${url.slice(0, room)}…`;
+  const colour = method === "GET" ? "green" : method === "DELETE" ? "red" : "magenta";
+  const version = saysVersion(flow, httpVersion) ? ` ${httpVersion}` : "";
+  return `${clientOf(flow)}: ${style(escapeControl(method), "bold", colour)} ${
+    style(readable(url), "bold")
+  }${version}`;
+}
+
+/** ` << 200 OK 1.2k 35ms`, so far to the right at level 1 that the code stands below the method. */
+function responseLine(flow: HttpFlow, detail: number): string {
+  const { statusCode, httpVersion, streamedBy, size } = flow.response!;
+  const colour = statusCode < 200 ? null : statusCode < 300 ? "green" : statusCode < 400 ? "magenta" : "red";
+  const version = saysVersion(flow, httpVersion) ? `${httpVersion} ` : "";
+  const pad = detail === 1 ? Math.max(0, clientOf(flow).length - 2 - version.length) : 0;
+  // HTTP/2 has no reason phrase (RFC 9113 §8.3.2), but people know codes by theirs.
+  const reason = flow.response!.reason || (httpVersion === "HTTP/2.0" ? reasonFor(statusCode) : "");
+  const status = [String(statusCode), readable(reason)].filter((part) => part !== "")
+    .map((part) => style(part, "bold", colour)).join(" ");
+  const time = timeText(Date.now() - flow.timestampStart);
+  const how = streamedBy === null ? "" : ` (streamed: ${streamedBy})`;
+  return `${" ".repeat(pad)}${style(" <<", "bold")} ${version}${status} ${
+    style(sizeText(size), "bold")
+  } ${time}${how}`;
+}
+
+function saysVersion(flow: HttpFlow, version: string): boolean {
+  const other = flow.response?.httpVersion ?? "HTTP/1.1";
+  return version === "HTTP/2.0" || flow.request.httpVersion !== other;
+}
+
+/** Headers from level 2, body from level 3, trailers. */
+function messageLines(message: Message, detail: number): string[] {
+  if (detail < 2) return [];
+  const lines = headerLines(message.headers);
+  if (detail >= 3) {
+    if (message.content !== null) {
+      lines.push(...bodyLines(message.content, message.headers.get("content-type"), detail));
+    } else if (message.streamedBy !== null) {
+      lines.push("", style("    (streamed, so there is no content to show)", "dim"));
+    }
+  }
+  if (detail >= 3) lines.push("");
+  if (message.trailers) {
+    lines.push(style("    --- HTTP Trailers", "magenta"), ...headerLines(message.trailers));
+  }
+  return lines;
+}
+
+function headerLines(headers: Headers): string[] {
+  return [...headers].map(([name, value]) => `    ${style(escapeControl(name), "blue")}: ${readable(value)}`);
+}
+
+/** Heads hold a character per byte (RFC 9110 §5.5), but what is not ASCII in them is mostly UTF-8. */
+function readable(text: string): string {
+  if (!/[\x80-\xff]/.test(text) || /[\u0100-\uffff]/.test(text)) return escapeControl(text);
+  try {
+    const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
+    return escapeControl(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return escapeControl(text);
+  }
+}
