@@ -16,7 +16,9 @@ import { MemoryBudget } from "./memory_budget.ts";
 import { stoppingError } from "./upstream_dialer.ts";
 import { UpstreamPool } from "./upstream_pool.ts";
 
-/** After the grace time, for what the end of each exchange sets off: a hook that never ends must not keep weir from it. */
+/** After the grace time, for the closing handshake of WebSockets. */
+const LAST_WORDS_MS = 250;
+/** Then, for what the end of each exchange sets off: a hook that never ends must not keep weir from it. */
 const LAST_HOOKS_MS = 2_000;
 
 /** One listener that is ready. */
@@ -155,6 +157,7 @@ export class ProxyServer {
     this.#stopping.abort();
     await settlesWithin(graceMs, Promise.all(this.#clients.values()));
     this.#cut.abort(stoppingError());
+    await settlesWithin(LAST_WORDS_MS, Promise.all(this.#clients.values()));
     for (const conn of this.#clients.keys()) conn.reset();
     this.#pool.close();
     await settlesWithin(LAST_HOOKS_MS, Promise.all(this.#clients.values()));

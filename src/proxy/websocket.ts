@@ -11,6 +11,7 @@ import { parseHistory } from "../options/mod.ts";
 import {
   type Agreement,
   checkRequest,
+  CloseCode,
   filterOffer,
   isWebSocketUpgrade,
   relayWebSocket,
@@ -45,7 +46,7 @@ export async function runWebSocket(
   ends: { readonly client: Conn; readonly server: Conn },
   agreement: Agreement,
 ): Promise<void> {
-  const { hooks, options } = context;
+  const { hooks, options, cut } = context;
   const data = flow.websocket = new WebSocketData(parseHistory(options.websocket_history));
   data.stream = options.stream_websockets;
   await hooks.trigger("websocket_start", flow);
@@ -67,7 +68,11 @@ export async function runWebSocket(
     relay.kill();
   };
   if (state.killed) relay.kill();
+  const goAway = () => data.close(CloseCode.goingAway, "weir is stopping.");
+  cut.addEventListener("abort", goAway);
+  if (cut.aborted) goAway();
   const error = await relay.ended;
+  cut.removeEventListener("abort", goAway);
   await hooks.trigger("websocket_end", flow);
   if (error !== null) throw error;
 }

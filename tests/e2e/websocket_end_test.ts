@@ -246,3 +246,17 @@ Deno.test("a client that stops reading stops the server, and gets every byte aft
     assertEnd(test, 1000, "complete");
   }
 });
+
+Deno.test("weir stops: when the grace time is over both sides are told 1001, and the flow completes", async () => {
+  await using test = await converse({ options: { shutdown_grace: 0 } });
+  const stopped = test.proxy.stop();
+  for (const side of SIDES) {
+    assertEquals(await test[side].brief(), "close 1001 weir is stopping.");
+    await test[side].send(closeFrame(1001));
+  }
+  test.server.wire.close();
+  assertEquals(await test.client.ended(), "fin");
+  test.client.wire.close();
+  await stopped;
+  assertEnd(test, 1001, "complete");
+});
