@@ -29,8 +29,13 @@ export class FlowState implements MessageOwner {
   /** Where warnings go: not a closure over whoever runs the flow, which an addon that keeps the flow would keep, too. */
   log: { warn(text: string): void } | null = null;
 
+  /** What warnings are about; null for flows that are no exchange. */
+  request: Request | null = null;
+
   warn(text: string): void {
-    this.log?.warn(this.addon === null ? text : `${this.addon}: ${text}`);
+    const { request, addon } = this;
+    const about = request === null ? text : `${request.method} ${request.url}: ${text}`;
+    this.log?.warn(addon === null ? about : `${addon}: ${about}`);
   }
 }
 
@@ -83,6 +88,7 @@ export class HttpFlow extends BaseFlow {
   constructor(request: Request, clientConn: ClientConnection) {
     super(clientConn);
     this.request = request;
+    this[internals].request = request;
     request[internals].flow = this[internals];
   }
 

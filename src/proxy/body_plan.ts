@@ -5,6 +5,7 @@
 import { WeirError } from "../errors.ts";
 import { Headers } from "../flow/headers.ts";
 import { internals, type Message, type StreamedBy } from "../flow/message.ts";
+import { Request } from "../flow/request.ts";
 import { describeHookError } from "../hooks/mod.ts";
 import type { Body } from "../streams/body.ts";
 import { EMPTY } from "../streams/bytes.ts";
@@ -67,7 +68,8 @@ export class BodyPlan {
       },
     });
     if (collected.kind === "whole") return this.#buffered(collected.bytes, collected.trailers);
-    this.#stream(collected.rest, collected.held > over ? late : "memory");
+    if (collected.held > over) this.#stream(collected.rest, late);
+    else this.#stream(collected.rest, "memory", "memory_limit together with the others");
   }
 
   /** The body for the other leg; null for none. Call once, after the last hook that may change it. */
@@ -113,15 +115,15 @@ export class BodyPlan {
     this.#body = null;
   }
 
-  #stream(source: Body, reason: StreamedBy): void {
+  /** `limit` says which one was passed where the reason is memory. */
+  #stream(source: Body, reason: StreamedBy, limit = "body_buffer_limit"): void {
     const { message } = this;
     const state = message[internals];
     state.mode = "streamed";
     state.streamedBy = reason;
     if (reason === "memory") {
-      state.flow?.warn(
-        "A body is larger than body_buffer_limit, or all are than memory_limit: it is streamed, and hooks do not see its content.",
-      );
+      const what = message instanceof Request ? "request" : "response";
+      state.flow?.warn(`The ${what} body passes ${limit}: it is streamed, and hooks do not see its content.`);
     }
     const onBytes = (count: number) => {
       state.received += count;
