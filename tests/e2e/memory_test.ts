@@ -9,7 +9,7 @@ import { Gate, SOON, standsStill, within } from "./support/within.ts";
 
 const MIB = 1024 * 1024;
 /** More than may leave the source, see DRAINED. */
-const BODY = 160 * MIB;
+const BODY = 256 * MIB;
 /** What weir may grow by while somebody stalls (contract section 4). */
 const GROWTH = 32 * MIB;
 /**

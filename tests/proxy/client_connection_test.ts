@@ -153,12 +153,17 @@ Deno.test("inside CONNECT: HTTP is served, unknown bytes are passed on", async (
   assertEquals(await (await raw.origin()).readUntil("abc"), "\0abc");
 });
 
+/** A client that says nothing inside CONNECT, for so long that its origin is asked: the origin's end. */
+async function silent(served: Served, clock: FakeClock, authority: string) {
+  await served.connect(authority);
+  await clock.pass(500);
+  return await served.origin();
+}
+
 Deno.test("a server that speaks first is heard, and everything that the client says reaches it", async () => {
   using clock = new FakeClock();
   await using served = new Served();
-  await served.connect("a.example:25");
-  await clock.pass(500);
-  const server = await served.origin();
+  const server = await silent(served, clock, "a.example:25");
   await server.writeText("220 hello\r\n");
   assertEquals(await served.client.readUntil("\r\n"), "220 hello\r\n");
   // Each of these could still become an HTTP method.
@@ -169,9 +174,7 @@ Deno.test("a server that speaks first is heard, and everything that the client s
 Deno.test("a tunnel whose client has not spoken is not cut when weir begins to stop", async () => {
   using clock = new FakeClock();
   await using served = new Served();
-  await served.connect("a.example:25");
-  await clock.pass(500);
-  const server = await served.origin();
+  const server = await silent(served, clock, "a.example:25");
   await server.writeText("220 hello\r\n");
   await served.client.readUntil("\r\n");
   served.stopping.abort();
@@ -182,9 +185,7 @@ Deno.test("a tunnel whose client has not spoken is not cut when weir begins to s
 Deno.test("a silent client that turns out to speak HTTP is served, and the other connection is closed", async () => {
   using clock = new FakeClock();
   await using served = new Served();
-  await served.connect("a.example:8000");
-  await clock.pass(500);
-  const server = await served.origin();
+  const server = await silent(served, clock, "a.example:8000");
   await served.client.writeText("GET / HTTP/1.1\r\nHost: a.example:8000\r\n\r\n");
   await served.client.readUntil("hi");
   assertEquals(await server.readToEnd(), "");
@@ -199,9 +200,7 @@ Deno.test("a silent client that goes away, or weir that stops: the origin's conn
   for (const end of ["reset", "close", "stop"] as const) {
     using clock = new FakeClock();
     await using served = new Served();
-    await served.connect("a.example:25");
-    await clock.pass(500);
-    const server = await served.origin();
+    const server = await silent(served, clock, "a.example:25");
     if (end === "stop") served.stopping.abort();
     else served.client[end]();
     assertEquals(await server.readToEnd(), "");

@@ -150,7 +150,7 @@ Deno.test("many matches and near misses take time in proportion to the text", ()
   sent += replacer.end().length;
   assertEquals(sent, 500 * 4096);
   // 2 million bytes; comparing the pattern anew at each of them would take a thousand times as long.
-  assertEquals(performance.now() - started < 10_000, true);
+  assertEquals(performance.now() - started < 2000, true);
 });
 
 Deno.test("replaceStream works as a hook, an event at a time", async () => {

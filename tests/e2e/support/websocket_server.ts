@@ -108,7 +108,7 @@ export function allKinds(): (string | Uint8Array<ArrayBuffer>)[] {
   const noise = new Uint8Array(LARGE);
   for (let at = 0; at < LARGE; at += 65536) crypto.getRandomValues(noise.subarray(at, at + 65536));
   const even = new Uint8Array(LARGE).map((_, i) => i >> 8);
-  const text = "Grüße, 世界 😀 ".repeat(40_000);
+  const text = "Grüße, 世界 😀 ".repeat(400_000);
   return ["a", "", new Uint8Array(0), text, noise, new Uint8Array([0, 255, 128]), even, "the end"];
 }
 
