@@ -11,11 +11,10 @@ import type { Body } from "../streams/body.ts";
 import { EMPTY } from "../streams/bytes.ts";
 import { bytesBody } from "../streams/bytes_body.ts";
 import { collect } from "../streams/collect.ts";
-import { throughHook } from "../streams/hook.ts";
-import { limited } from "../streams/limit.ts";
-import { metered } from "../streams/meter.ts";
+import { piped, stagesOf } from "../streams/hook.ts";
+import { limit, observe } from "../streams/observe.ts";
 import { StoredBody } from "../streams/store.ts";
-import { teed } from "../streams/tee.ts";
+import { tee } from "../streams/tee.ts";
 import { withTrailers } from "../streams/trailed.ts";
 import type { ProxyContext } from "./context.ts";
 
@@ -50,10 +49,10 @@ export class BodyPlan {
     const source = this.#body;
     // An addon's answer may have its content already: a copy of another flow's, or one that was given content since.
     if (source === null) return this.#buffered(this.message[internals].raw ?? EMPTY, null);
-    const limit = this.#context.options.body_size_limit;
-    if (limit !== null) {
-      if (source.size !== null && source.size > limit) throw tooLarge(limit);
-      this.#body = limited(source, limit, () => tooLarge(limit));
+    const { body_size_limit: most } = this.#context.options;
+    if (most !== null) {
+      if (source.size !== null && source.size > most) throw tooLarge(most);
+      this.#body = limit(most, () => tooLarge(most)).through(source);
     }
     const body = this.#body!;
     const reason = this.#streamedAtOnce(body);
@@ -89,7 +88,7 @@ export class BodyPlan {
     // Without a hook nothing can set them any more, and the length that was declared stays.
     const isHooked = stream !== undefined && typeof stream !== "boolean";
     return isHooked || message.trailers !== null
-      ? withTrailers(body, () => message.trailers?.raw ?? null)
+      ? withTrailers(() => message.trailers?.raw ?? null).through(body)
       : body;
   }
 
@@ -125,24 +124,23 @@ export class BodyPlan {
       const what = message instanceof Request ? "request" : "response";
       state.flow?.warn(`The ${what} body passes ${limit}: it is streamed, and hooks do not see its content.`);
     }
-    const onBytes = (count: number) => {
-      state.received += count;
-      // What was collected stays in memory until it is on its way.
-      if (this.#booked > 0 && state.received > this.#booked) this.release();
-    };
-    let body = metered(source, onBytes, (error) => {
-      message.timestampEnd = Date.now();
-      if (error === null) message.trailers ??= source.trailers && Headers.fromRaw(source.trailers);
+    const meter = observe({
+      piece: ({ length }) => {
+        state.received += length;
+        // What was collected stays in memory until it is on its way.
+        if (this.#booked > 0 && state.received > this.#booked) this.release();
+      },
+      end: (error) => {
+        message.timestampEnd = Date.now();
+        if (error === null) message.trailers ??= source.trailers && Headers.fromRaw(source.trailers);
+      },
     });
-    const hook = state.stream;
-    if (hook !== undefined && typeof hook !== "boolean") {
-      body = throughHook(body, hook, { onAddonError: (error) => this.#tell(error) });
-    }
+    const stages = [meter, ...stagesOf(state.stream ?? false)];
     if (this.#context.options.store_streamed_bodies) {
       state.stored = new StoredBody({ onFailure: (error) => state.flow?.warn(error.message) });
-      body = teed(body, state.stored);
+      stages.push(tee(state.stored));
     }
-    this.#body = body;
+    this.#body = piped(source, stages, (error) => this.#tell(error));
   }
 
   #tell(error: WeirError): void {

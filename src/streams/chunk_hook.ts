@@ -11,23 +11,29 @@ import { asBytes, notBytes, threw } from "./bytes.ts";
 import { closeIterable, closeIterator, isThenable } from "./iterators.ts";
 import { PulledBody } from "./pulled.ts";
 import { type Chunk, HookChunks } from "./split.ts";
+import { Stage } from "./stage.ts";
 
 const WHAT = "The stream hook";
 
+/** A stage that hands each chunk to a function, and at the end an empty one. */
+export function perChunk(hook: (chunk: Chunk) => unknown): Stage {
+  return new Stage((source, onFault) => new ChunkHookBody(source, hook, onFault));
+}
+
 /** The body that a per-chunk hook makes of another one. */
-export class ChunkHookBody extends PulledBody {
+class ChunkHookBody extends PulledBody {
   readonly #source: HookChunks;
   readonly #hook: (chunk: Chunk) => unknown;
-  readonly #onAddonError: (error: WeirError) => void;
+  readonly #onFault: (error: WeirError) => void;
   #outputs: Iterator<unknown> | null = null;
   #asyncOutputs: AsyncIterator<unknown> | null = null;
   #last = false;
 
-  constructor(source: Body, hook: (chunk: Chunk) => unknown, onAddonError: (error: WeirError) => void) {
+  constructor(source: Body, hook: (chunk: Chunk) => unknown, onFault: (error: WeirError) => void) {
     super();
     this.#source = new HookChunks(source);
     this.#hook = hook;
-    this.#onAddonError = onAddonError;
+    this.#onFault = onFault;
   }
 
   get trailers(): string[] | null {
@@ -158,7 +164,7 @@ export class ChunkHookBody extends PulledBody {
 
   #broken(error: WeirError): undefined {
     if (!this.open) return;
-    this.#onAddonError(error);
+    this.#onFault(error);
     this.fail(error);
   }
 

@@ -5,8 +5,9 @@
 import type { Transform } from "node:stream";
 import zlib from "node:zlib";
 import { AFTER_BROTLI, BROTLI_PARAMS, type Coding, codingsOf, isRawDeflate } from "./coding.ts";
+import { generated } from "./generator_hook.ts";
 import type { StreamHook, StreamValue } from "./hook.ts";
-import type { StreamPair } from "./stream_hook.ts";
+import { Stage } from "./stage.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
 /** A message, as far as its coding goes. */
@@ -31,53 +32,57 @@ export function decoded(message: CodedMessage, ...hooks: StreamHook[]): StreamVa
   return [decodeStream(contentEncoding), ...hooks, encodeStream(contentEncoding)];
 }
 
-/** A pair of streams that undoes `contentEncoding`. @throws {TypeError} on an unknown coding. */
-export function decodeStream(contentEncoding: string | null): StreamPair {
+/** A stage that undoes `contentEncoding`. @throws {TypeError} on an unknown coding. */
+export function decodeStream(contentEncoding: string | null): Stage {
   return chain(codingsOf(contentEncoding).reverse().map(decoder));
 }
 
-/** A pair of streams that applies `contentEncoding`. @throws {TypeError} on an unknown coding. */
-export function encodeStream(contentEncoding: string | null): StreamPair {
+/** A stage that applies `contentEncoding`. @throws {TypeError} on an unknown coding. */
+export function encodeStream(contentEncoding: string | null): Stage {
   return chain(codingsOf(contentEncoding).map(encoder));
 }
 
-function chain(pairs: StreamPair[]): StreamPair {
-  return pairs.reduce((before, pair) => ({
-    writable: before.writable,
-    readable: (before.readable as ReadableStream<Uint8Array>).pipeThrough(pair),
-  }), pairs.shift() ?? new TransformStream<Uint8Array, Uint8Array>());
+function chain(stages: Stage[]): Stage {
+  return stages.length === 1
+    ? stages[0]
+    : new Stage((source, onFault) => stages.reduce((body, stage) => stage.through(body, onFault), source));
 }
 
-/** How a coding is done by one of Node's transforms. */
+/** One of node's transforms. */
+type Machine = zlib.Zlib & Transform;
+
+/** How a coding is done by a machine. */
 interface Transcoder {
-  /** Makes the transform when the first bytes are there. */
-  make(first: Uint8Array): zlib.Zlib & Transform;
-  /** True when an empty body has a coded form, so that the transform is made also without any bytes. */
+  /** Makes the machine when the first bytes are there. */
+  make(first: Uint8Array): Machine;
+  /** True when an empty body has a coded form, so that the machine is made also without any bytes. */
   codesEmpty?: boolean;
-  /** Cuts a chunk into the parts that the transform wants one by one. */
+  /** Cuts a chunk into the parts that the machine wants one by one. */
   split?(chunk: Uint8Array): Iterable<Uint8Array>;
-  /** Rejects when the `total` bytes that were written cannot be all. */
-  checkEnd?(transform: zlib.Zlib & Transform, total: number): Promise<void> | void;
+  /** What is written behind the last byte to have the machine look at the end. */
+  after?: Uint8Array;
+  /** Throws when the `total` bytes that were written cannot be all. */
+  checkEnd?(machine: Machine, total: number): void;
 }
 
-function decoder(coding: Coding): StreamPair {
-  if (coding === "gzip") return pairOf({ make: () => zlib.createGunzip() });
+function decoder(coding: Coding): Stage {
+  if (coding === "gzip") return transcoded({ make: () => zlib.createGunzip() });
   if (coding === "deflate") {
-    return pairOf({
+    return transcoded({
       make: (first) => isRawDeflate(first[0]) ? zlib.createInflateRaw() : zlib.createInflate(),
     });
   }
   if (coding === "br") {
-    return pairOf({
+    return transcoded({
       make: () => zlib.createBrotliDecompress(),
-      async checkEnd(transform, total) {
-        await write(transform, AFTER_BROTLI);
-        if (transform.bytesWritten > total) throw new Error("unexpected end of file");
+      after: AFTER_BROTLI,
+      checkEnd(machine, total) {
+        if (machine.bytesWritten > total) throw new Error("unexpected end of file");
       },
     });
   }
   const frames = new ZstdFrames();
-  return pairOf({
+  return transcoded({
     make: () => zlib.createZstdDecompress(),
     *split(chunk) {
       for (let start = 0, end = 0; start < chunk.length; start = end) {
@@ -91,9 +96,9 @@ function decoder(coding: Coding): StreamPair {
   });
 }
 
-function encoder(coding: Coding): StreamPair {
+function encoder(coding: Coding): Stage {
   const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = zlib.constants;
-  return pairOf({
+  return transcoded({
     make() {
       if (coding === "gzip") return zlib.createGzip({ flush: Z_SYNC_FLUSH });
       if (coding === "deflate") return zlib.createDeflate({ flush: Z_SYNC_FLUSH });
@@ -104,100 +109,57 @@ function encoder(coding: Coding): StreamPair {
   });
 }
 
-/**
- * A Node transform as a pair of web streams. It is read only on demand, so that a chunk that unfolds to gigabytes waits inside
- * zlib.
- */
-function pairOf(transcoder: Transcoder): StreamPair {
-  const started = Promise.withResolvers<Transform | null>();
-  let transform: (zlib.Zlib & Transform) | null = null;
-  let total = 0;
-  let reading: ReadableStreamDefaultController<Uint8Array>;
-  let writing: WritableStreamDefaultController;
-  const fail = (error: unknown) => {
-    reading.error(error);
-    writing.error(error);
-  };
-  const start = (first: Uint8Array) => {
-    transform = transcoder.make(first);
-    transform.on("error", fail);
-    started.resolve(transform);
-    return transform;
-  };
-  const stop = () => {
-    transform?.destroy();
-    started.resolve(null);
-  };
-  const readable = new ReadableStream<Uint8Array>({
-    start: (controller) => void (reading = controller),
-    async pull(controller) {
-      const source = await started.promise;
-      const piece = source === null ? null : await read(source);
-      if (piece === null) controller.close();
-      else controller.enqueue(piece);
-    },
-    cancel(reason) {
-      writing.error(reason);
-      stop();
-    },
-  }, { highWaterMark: 0 });
-  const writable = new WritableStream<Uint8Array>({
-    start: (controller) => void (writing = controller),
-    async write(chunk) {
-      if (chunk.length === 0) return;
-      const target = transform ?? start(chunk);
-      total += chunk.length;
-      try {
-        for (const part of transcoder.split?.(chunk) ?? [chunk]) await write(target, part);
-      } catch (error) {
-        fail(error);
-        stop();
+/** A machine as a stage. It is read only on demand, so that a chunk that unfolds to gigabytes waits inside zlib. */
+function transcoded({ make, codesEmpty, split, after, checkEnd }: Transcoder): Stage {
+  return generated(async function* (chunks) {
+    let machine: Machine | null = null;
+    let total = 0;
+    try {
+      for await (const chunk of chunks) {
+        machine ??= make(chunk);
+        total += chunk.length;
+        for (const part of split?.(chunk) ?? [chunk]) {
+          yield* output(machine, (machine, done) => machine.write(part, done));
+        }
       }
-    },
-    async close() {
-      if (transform === null && transcoder.codesEmpty) start(new Uint8Array(0));
-      if (transform === null) return stop();
-      try {
-        await transcoder.checkEnd?.(transform, total);
-        transform.end();
-      } catch (error) {
-        fail(error);
-        stop();
-      }
-    },
-    abort(reason) {
-      reading.error(reason);
-      stop();
-    },
-  });
-  return { readable, writable };
-}
-
-/** Resolves when the transform has worked on all of `chunk`, which it does not before what came out was read. */
-function write(transform: Transform, chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transform.write(chunk, (error) => error ? reject(error) : resolve());
+      if (codesEmpty) machine ??= make(new Uint8Array(0));
+      if (machine === null) return;
+      if (after !== undefined) yield* output(machine, (machine, done) => machine.write(after, done));
+      checkEnd?.(machine, total);
+      yield* output(machine, (machine, done) => machine.once("end", done).end());
+    } finally {
+      machine?.destroy();
+    }
   });
 }
 
-/** What has come out, when there is something; null at the end. */
-async function read(transform: Transform): Promise<Uint8Array | null> {
-  for (;;) {
-    if (transform.errored) throw transform.errored;
-    const piece: Uint8Array | null = transform.read();
-    if (piece !== null) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
-    if (transform.readableEnded || transform.destroyed) return null;
-    await changed(transform);
+/** What comes out while the machine works on something. */
+async function* output(
+  machine: Machine,
+  work: (machine: Machine, done: (error?: Error | null) => void) => void,
+): AsyncGenerator<Uint8Array, void> {
+  let isDone = false;
+  let failure: Error | null = null;
+  let changed = Promise.withResolvers<void>();
+  const done = (error?: Error | null) => {
+    isDone = true;
+    failure ??= error ?? null;
+    changed.resolve();
+  };
+  const readable = () => changed.resolve();
+  machine.on("readable", readable).on("error", done);
+  try {
+    work(machine, done);
+    for (;;) {
+      for (let piece: Uint8Array | null; (piece = machine.read()) !== null;) {
+        yield new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
+      }
+      if (failure !== null) throw failure;
+      if (isDone || machine.readableEnded) return;
+      await changed.promise;
+      changed = Promise.withResolvers();
+    }
+  } finally {
+    machine.off("readable", readable).off("error", done);
   }
-}
-
-function changed(transform: Transform): Promise<void> {
-  const events = ["readable", "end", "error", "close"];
-  return new Promise((resolve) => {
-    const done = () => {
-      for (const event of events) transform.off(event, done);
-      resolve();
-    };
-    for (const event of events) transform.on(event, done);
-  });
 }

@@ -9,30 +9,18 @@ import type { Body } from "./body.ts";
 import { asBytes, notBytes, threw } from "./bytes.ts";
 import { ignore } from "./iterators.ts";
 import { PulledBody } from "./pulled.ts";
-import { HookChunks } from "./split.ts";
 
-/** Options for {@linkcode readableOf}. */
-export interface ReadableOptions {
-  /** Cut into the chunks that hooks see (the default), or leave the pieces as they are, only copied. */
-  split?: boolean;
-}
-
-/**
- * The rest of `body` as a stream of chunks that belong to whoever reads them. Nothing is read before it is asked for;
- * cancelling the stream cancels the body.
- */
-export function readableOf(body: Body, options: ReadableOptions = {}): ReadableStream<Uint8Array> {
-  const split = options.split ?? true;
-  const source: Body = split ? new HookChunks(body) : body;
+/** The rest of `body` as a stream of copies. Nothing is read before it is asked for; cancelling the stream cancels the body. */
+export function readableOf(body: Body): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      let piece = source.take();
+      let piece = body.take();
       while (piece === undefined) {
-        await source.fill();
-        piece = source.take();
+        await body.fill();
+        piece = body.take();
       }
       if (piece === null) controller.close();
-      else controller.enqueue(split ? piece : piece.slice());
+      else controller.enqueue(piece.slice());
     },
     cancel(reason) {
       body.cancel(WeirError.from(reason, "weir", "closed", "The reader of the body cancelled it"));

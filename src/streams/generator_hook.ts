@@ -9,25 +9,31 @@ import { Discard } from "./discard.ts";
 import { closeIterator, ignore } from "./iterators.ts";
 import { PulledBody } from "./pulled.ts";
 import { type Chunk, HookChunks } from "./split.ts";
+import { Stage } from "./stage.ts";
 
 const WHAT = "The stream hook";
 
+/** A stage that is what a generator yields for all the chunks. */
+export function generated(hook: (chunks: AsyncIterable<Chunk>) => AsyncIterator<unknown>): Stage {
+  return new Stage((source, onFault) => new GeneratorHookBody(source, hook, onFault));
+}
+
 /** The body that a generator makes of another one. */
-export class GeneratorHookBody extends PulledBody {
+class GeneratorHookBody extends PulledBody {
   readonly #chunks: ChunkFeed;
   readonly #hook: (chunks: AsyncIterable<Chunk>) => AsyncIterator<unknown>;
-  readonly #onAddonError: (error: WeirError) => void;
+  readonly #onFault: (error: WeirError) => void;
   #generator: AsyncIterator<unknown> | null = null;
 
   constructor(
     source: Body,
     hook: (chunks: AsyncIterable<Chunk>) => AsyncIterator<unknown>,
-    onAddonError: (error: WeirError) => void,
+    onFault: (error: WeirError) => void,
   ) {
     super();
     this.#chunks = new ChunkFeed(source, (error) => this.fail(error));
     this.#hook = hook;
-    this.#onAddonError = onAddonError;
+    this.#onFault = onFault;
   }
 
   get trailers(): string[] | null {
@@ -65,7 +71,7 @@ export class GeneratorHookBody extends PulledBody {
   #broken(error: WeirError): void {
     // A generator that passes on its source's failure, or swallows it, has no say any more.
     if (!this.open) return;
-    this.#onAddonError(error);
+    this.#onFault(error);
     this.fail(error);
   }
 

@@ -9,11 +9,11 @@ import type { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
 import type { BytesLike } from "./bytes.ts";
 import { nameOf } from "./bytes.ts";
-import { ChunkHookBody } from "./chunk_hook.ts";
-import { GeneratorHookBody } from "./generator_hook.ts";
-import { LocalTransformStream } from "./local_transform.ts";
+import { perChunk } from "./chunk_hook.ts";
+import { generated } from "./generator_hook.ts";
 import type { Chunk } from "./split.ts";
-import { StreamHookBody, type StreamPair } from "./stream_hook.ts";
+import { Stage } from "./stage.ts";
+import { foreign, type StreamPair } from "./stream_hook.ts";
 
 /** What a per-chunk hook gives for one chunk: bytes, nothing, or several pieces. */
 export type ChunkOutput =
@@ -52,12 +52,6 @@ export interface StagePair {
 /** The values of `message.stream`: buffer, pass on, or pass through one or more hooks in order. */
 export type StreamValue = boolean | StreamHook | readonly (StreamHook | StagePair)[];
 
-/** Options for {@linkcode throughHook}. */
-export interface HookOptions {
-  /** Told once per failing hook, before the body fails with the same error. */
-  onAddonError?: (error: WeirError) => void;
-}
-
 /**
  * Refuses what cannot be a value of `message.stream`, when it is assigned.
  *
@@ -93,7 +87,7 @@ function checkHook(hook: unknown, where: string): void {
         "an async generator function, a TransformStream (or { readable, writable }), or an array of those.",
     );
   }
-  if (hook.readable.locked || hook.writable.locked) {
+  if (hook instanceof Stage ? hook.locked : hook.readable.locked || hook.writable.locked) {
     throw new TypeError(
       `message.stream was given a stream${where} that is in use; make a new one per message.`,
     );
@@ -110,52 +104,53 @@ function isClass(value: CallableFunction): boolean {
 }
 
 function isPair(value: unknown): value is StreamPair {
-  return typeof value === "object" && value !== null &&
-    "readable" in value && value.readable instanceof ReadableStream &&
-    "writable" in value && value.writable instanceof WritableStream;
+  return value instanceof Stage || typeof value === "object" && value !== null &&
+      "readable" in value && value.readable instanceof ReadableStream &&
+      "writable" in value && value.writable instanceof WritableStream;
 }
 
-/**
- * The body that comes out of `value` when `body` goes in; `body` itself for a boolean. Its size is not known before its end,
- * each piece that a hook gives is a chunk, and the source's trailers follow.
- */
-export function throughHook(body: Body, value: StreamValue, options: HookOptions = {}): Body {
-  if (typeof value === "boolean") return body;
-  const onAddonError = options.onAddonError ?? (() => {});
+/** The stages that `value` stands for, in order; none for a boolean. */
+export function stagesOf(value: StreamValue): Stage[] {
+  if (typeof value === "boolean") return [];
   const hooks = Array.isArray(value) ? value : [value];
-  return joined(hooks).reduce<Body>((source, hook) => throughOne(source, hook, onAddonError), body);
+  return joined(hooks).map(stageOf);
 }
 
-/** Neighbouring streams become one pair, so that they hand each other their own values (text, objects). */
+/** Neighbouring streams of others become one pair, so that they hand each other their own values (text, objects). */
 function joined(hooks: readonly StreamHook[]): StreamHook[] {
   const all: StreamHook[] = [];
   for (const hook of hooks) {
     const last = all.at(-1);
-    if (isOwnPair(last) && isOwnPair(hook) && !last.readable.locked && !hook.writable.locked) {
+    if (isForeign(last) && isForeign(hook) && !last.readable.locked && !hook.writable.locked) {
       all[all.length - 1] = { writable: last.writable, readable: last.readable.pipeThrough(hook) };
     } else all.push(hook);
   }
   return all;
 }
 
-/** A pair whose streams are really used; a LocalTransformStream's are not. */
-function isOwnPair(hook: StreamHook | undefined): hook is StreamPair {
-  return typeof hook === "object" && !(hook instanceof LocalTransformStream);
+function isForeign(hook: StreamHook | undefined): hook is StreamPair {
+  return typeof hook === "object" && !(hook instanceof Stage);
 }
 
-function throughOne(source: Body, hook: StreamHook, onAddonError: (error: WeirError) => void): Body {
-  if (typeof hook === "function") {
-    return tagOf(hook) === "AsyncGeneratorFunction"
-      ? new GeneratorHookBody(source, hook as GeneratorHook, onAddonError)
-      : new ChunkHookBody(source, hook as ChunkHook, onAddonError);
-  }
-  try {
-    if (hook instanceof LocalTransformStream) {
-      return new ChunkHookBody(source, hook.takeTransform(), onAddonError);
+function stageOf(hook: StreamHook): Stage {
+  if (hook instanceof Stage) return hook;
+  if (typeof hook !== "function") return foreign(hook);
+  return tagOf(hook) === "AsyncGeneratorFunction"
+    ? generated(hook as GeneratorHook)
+    : perChunk(hook as ChunkHook);
+}
+
+/** `body` behind all of these, one after the other. A stage that is in use elsewhere by now fails it. */
+export function piped(
+  body: Body,
+  stages: readonly Stage[],
+  onFault: (error: WeirError) => void = () => {},
+): Body {
+  return stages.reduce((source, stage) => {
+    try {
+      return stage.through(source, onFault);
+    } catch (thrown) {
+      return perChunk(() => Promise.reject(thrown)).through(source, onFault);
     }
-    return new StreamHookBody(source, hook, onAddonError);
-  } catch (thrown) {
-    // The stream was free when it was assigned, and went to another message since.
-    return new ChunkHookBody(source, () => Promise.reject(thrown), onAddonError);
-  }
+  }, body);
 }

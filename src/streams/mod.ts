@@ -9,26 +9,26 @@
 export type { Body } from "./body.ts";
 export { bytesBody, joinedBody, type KeptPiece } from "./bytes_body.ts";
 export { collect, type Collected, type CollectLimits } from "./collect.ts";
-export { bodyOf, type BodyOptions, readableOf, type ReadableOptions } from "./convert.ts";
+export { bodyOf, type BodyOptions, readableOf } from "./convert.ts";
 export {
   checkStreamValue,
   type ChunkHook,
   type ChunkOutput,
   type GeneratorHook,
   type HookFunction,
-  type HookOptions,
+  piped,
   type StagePair,
+  stagesOf,
   type StreamHook,
   type StreamValue,
-  throughHook,
 } from "./hook.ts";
 export type { BytesLike } from "./bytes.ts";
 export type { Chunk } from "./split.ts";
 export type { StreamPair } from "./stream_hook.ts";
-export { limited } from "./limit.ts";
-export { metered } from "./meter.ts";
+export { limit, observe, type Observer } from "./observe.ts";
+export { Stage } from "./stage.ts";
 export { StoredBody, type StoredBodyOptions } from "./store.ts";
-export { teed } from "./tee.ts";
+export { tee } from "./tee.ts";
 export { decodeBytes, encodeBytes } from "./coding.ts";
 export { type CodedMessage, decoded, decodeStream, encodeStream } from "./coding_stream.ts";
 export { replaceStream } from "./replace.ts";

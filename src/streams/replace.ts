@@ -10,7 +10,7 @@
  * ```
  * @module
  */
-import { LocalTransformStream } from "./local_transform.ts";
+import { perChunk } from "./chunk_hook.ts";
 import { Patterns, type Replacement, type Replacements, Replacer } from "./replacer.ts";
 
 /**
@@ -38,5 +38,5 @@ export function replaceStream(
     ? [[pattern as string | Uint8Array, replacement as Replacement]]
     : pattern as Replacements;
   const replacer = new Replacer(new Patterns(replacements));
-  return new LocalTransformStream((chunk) => chunk.length === 0 ? replacer.end() : replacer.push(chunk));
+  return perChunk((chunk) => chunk.length === 0 ? replacer.end() : replacer.push(chunk));
 }

@@ -9,6 +9,7 @@
 import type { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
 import { PassingBody } from "./passing.ts";
+import { Stage } from "./stage.ts";
 
 /** Most bytes in a chunk of a body that has no boundaries: what mitmproxy's users are used to. */
 const HOOK_CHUNK = 4096;
@@ -17,6 +18,11 @@ const WHOLE_CHUNK = 1024 * 1024;
 
 /** What hooks are given: bytes that are not shared with other threads, which is what the web's own classes want. */
 export type Chunk = Uint8Array<ArrayBuffer>;
+
+/** Cuts a body into the chunks that hooks see. */
+export function chunks(): Stage {
+  return new Stage((source) => new HookChunks(source));
+}
 
 /** A body whose pieces are as hooks see them, and belong to whoever takes them. */
 export class HookChunks extends PassingBody {

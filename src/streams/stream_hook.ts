@@ -9,6 +9,7 @@ import { ReaderBody } from "./convert.ts";
 import { Discard } from "./discard.ts";
 import { ignore } from "./iterators.ts";
 import { type Chunk, HookChunks } from "./split.ts";
+import { Stage } from "./stage.ts";
 
 const WHAT = "The stream hook";
 
@@ -20,8 +21,13 @@ export interface StreamPair {
   readonly writable: WritableStream<Chunk>;
 }
 
+/** A stage that pipes a body through somebody else's streams. */
+export function foreign(pair: StreamPair): Stage {
+  return new Stage((source, onFault) => new StreamHookBody(source, pair, onFault));
+}
+
 /** The body that comes out of a pair of streams when another one is written into it. */
-export class StreamHookBody extends ReaderBody {
+class StreamHookBody extends ReaderBody {
   readonly #source: HookChunks;
   readonly #writer: WritableStreamDefaultWriter<Chunk>;
   #feeding: Promise<void> | null = null;
@@ -32,9 +38,9 @@ export class StreamHookBody extends ReaderBody {
   #rest: Discard | null = null;
 
   /** @throws {TypeError} when one of the streams is locked. */
-  constructor(source: Body, pair: StreamPair, onAddonError: (error: WeirError) => void) {
+  constructor(source: Body, pair: StreamPair, onFault: (error: WeirError) => void) {
     const writer = pair.writable.getWriter();
-    super(pair.readable.getReader(), { onError: onAddonError, what: WHAT });
+    super(pair.readable.getReader(), { onError: onFault, what: WHAT });
     this.#writer = writer;
     this.#source = new HookChunks(source);
     writer.closed.catch(ignore);

@@ -4,13 +4,14 @@
  */
 import type { Body } from "./body.ts";
 import { PassingBody } from "./passing.ts";
+import { Stage } from "./stage.ts";
 
 /**
- * `body` with what `trailers` gives once it has ended in the place of its own trailers. Its size is left open, as
+ * Ends a body with what `trailers` gives once it has ended in the place of its own trailers. Its size is left open, as
  * framing by length has no room for trailers (RFC 9112 §6.3).
  */
-export function withTrailers(body: Body, trailers: () => string[] | null): Body {
-  return new TrailedBody(body, trailers);
+export function withTrailers(trailers: () => string[] | null): Stage {
+  return new Stage((source) => new TrailedBody(source, trailers));
 }
 
 class TrailedBody extends PassingBody {

@@ -9,7 +9,8 @@ import * as replaceTransform from "../../addons/examples/replace_transform.ts";
 import * as streamByType from "../../addons/examples/stream_by_type.ts";
 import * as streamEverything from "../../addons/examples/stream_everything.ts";
 import type { HttpFlow } from "../../src/flow/flow.ts";
-import { bodyOf, readableOf, throughHook } from "../../src/streams/mod.ts";
+import { bodyOf, readableOf } from "../../src/streams/mod.ts";
+import { throughHook } from "../streams/support.ts";
 import { httpFlow, respond } from "../support/addon_host.ts";
 
 /** What comes out of the response's hook when these pieces go in. */

@@ -5,10 +5,20 @@ import zlib from "node:zlib";
 import { WeirError } from "../../src/errors.ts";
 import { decodeBytes, encodeBytes } from "../../src/streams/coding.ts";
 import { decoded, decodeStream, encodeStream } from "../../src/streams/coding_stream.ts";
-import { throughHook } from "../../src/streams/hook.ts";
 import { replaceStream } from "../../src/streams/replace.ts";
 import { ZstdFrames } from "../../src/streams/zstd_frames.ts";
-import { bodyOfPieces, next, pieces, TestBody, text, turn, utf8, whole, wholeText } from "./support.ts";
+import {
+  bodyOfPieces,
+  next,
+  pieces,
+  TestBody,
+  text,
+  throughHook,
+  turn,
+  utf8,
+  whole,
+  wholeText,
+} from "./support.ts";
 
 const CODINGS = ["gzip", "x-gzip", "deflate", "br", "zstd", "gzip, br", "Deflate , GZIP", "identity, zstd"];
 const GONE = new WeirError("client", "closed", "The client has gone.");

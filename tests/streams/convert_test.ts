@@ -2,9 +2,13 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { concat } from "@std/bytes";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
-import { bodyOf, readableOf } from "../../src/streams/convert.ts";
+import { chunks as chunked } from "../../src/streams/split.ts";
+import { bodyOf, readableOf as unsplit_ } from "../../src/streams/convert.ts";
 import { bodyOfPieces, next, pieces, TestBody, text, turn, utf8, whole } from "./support.ts";
 
+import type { Body } from "../../src/streams/body.ts";
+const readableOf = (body: Body, o: { split?: boolean } = {}) =>
+  unsplit_(o.split === false ? body : chunked().through(body));
 const CUT = new WeirError("server", "closed", "The server closed the connection in the middle of a body.");
 
 /** Bytes that differ from place to place. */

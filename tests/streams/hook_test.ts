@@ -2,8 +2,19 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { concat } from "@std/bytes";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
-import { checkStreamValue, type StreamValue, throughHook } from "../../src/streams/hook.ts";
-import { bodyOfPieces, next, pieces, TestBody, text, turn, utf8, whole, wholeText } from "./support.ts";
+import { checkStreamValue, type StreamValue } from "../../src/streams/hook.ts";
+import {
+  bodyOfPieces,
+  next,
+  pieces,
+  TestBody,
+  text,
+  throughHook,
+  turn,
+  utf8,
+  whole,
+  wholeText,
+} from "./support.ts";
 
 const GONE = new WeirError("client", "closed", "The client has gone.");
 const CUT = new WeirError("server", "closed", "The server closed the connection in the middle of a body.");

@@ -2,10 +2,9 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
-import { throughHook } from "../../src/streams/hook.ts";
 import { replaceStream } from "../../src/streams/replace.ts";
 import { Patterns, type Replacements, Replacer } from "../../src/streams/replacer.ts";
-import { bodyOfPieces, next, TestBody, text, turn, utf8, whole, wholeText } from "./support.ts";
+import { bodyOfPieces, next, TestBody, text, throughHook, turn, utf8, whole, wholeText } from "./support.ts";
 
 /** Strings of few letters, so that they are full of matches and of beginnings of matches. */
 const few = (options: { minLength?: number; maxLength: number }) =>

@@ -5,6 +5,7 @@
 import { concat } from "@std/bytes";
 import type { WeirError } from "../../src/errors.ts";
 import type { Body } from "../../src/streams/body.ts";
+import { piped, stagesOf, type StreamValue } from "../../src/streams/hook.ts";
 
 /** One piece of a {@linkcode TestBody}: bytes, and how many bytes of its wire chunk follow. */
 export interface TestPiece {
@@ -133,4 +134,13 @@ export async function wholeText(body: Body): Promise<string> {
 /** Lets everything that is only a matter of microtasks happen, and whatever is due in the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** What comes out of a body behind the stages of a hook. */
+export function throughHook(
+  body: Body,
+  value: StreamValue,
+  options: { onAddonError?: (error: WeirError) => void } = {},
+): Body {
+  return piped(body, stagesOf(value), options.onAddonError);
 }
