@@ -82,5 +82,5 @@ export type {
   StreamPair,
   StreamValue,
 } from "./streams/mod.ts";
-export { decoded, decodeStream, encodeStream, replaceStream } from "./streams/mod.ts";
+export { decoded, decodeStream, drop, encodeStream, replaceStream } from "./streams/mod.ts";
 export { escapeControl } from "./flow/escape.ts";

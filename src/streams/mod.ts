@@ -31,5 +31,6 @@ export { StoredBody, type StoredBodyOptions } from "./store.ts";
 export { tee } from "./tee.ts";
 export { decodeBytes, encodeBytes } from "./coding.ts";
 export { type CodedMessage, decoded, decodeStream, encodeStream } from "./coding_stream.ts";
+export { drop } from "./drop.ts";
 export { replaceStream } from "./replace.ts";
 export type { Replacement, Replacements } from "./replacer.ts";
