@@ -26,6 +26,8 @@ export class FlowState implements MessageOwner {
   /** Stops the exchange; set by whoever runs it. */
   kill: (() => void) | null = null;
   killed = false;
+  /** All is known that will ever be: it was delivered or cut, or it was never on the wire. */
+  ended = false;
   /** Where warnings go: not a closure over whoever runs the flow, which an addon that keeps the flow would keep, too. */
   log: { warn(text: string): void } | null = null;
 
@@ -63,6 +65,11 @@ export abstract class BaseFlow {
   /** Unique in this process and unlikely to be met in another. */
   get id(): string {
     return this.#id ??= newId();
+  }
+
+  /** True until the flow has ended: from the hooks `complete`, `error`, `tcp_end` and `tcp_error` on it is false. */
+  get live(): boolean {
+    return !this[internals].ended;
   }
 
   /** Cuts the flow at once, on both sides; `error` runs. */

@@ -357,7 +357,9 @@ class Exchange {
   }
 
   async #end(hook: "complete" | "error"): Promise<void> {
-    this.#flow[internals].kill = null;
+    const state = this.#flow[internals];
+    state.kill = null;
+    state.ended = true;
     const pending = this.#context.hooks.trigger(hook, this.#flow);
     if (pending) await pending;
   }

@@ -62,12 +62,14 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     const onData = hooks.has("tcp_message") ? tap : undefined;
     const { error } = await relay(client, server, { onData, signal: cut });
     if (error !== null) throw error;
+    state.ended = true;
     await hooks.trigger("tcp_end", flow);
   } catch (thrown) {
     const cause = state.killed
       ? new WeirError("weir", "killed", "The flow was killed.")
       : WeirError.from(thrown, "weir", "closed", "The tunnel broke");
     flow.error = { message: cause.message, timestamp: Date.now(), cause };
+    state.ended = true;
     await hooks.trigger("tcp_error", flow);
   } finally {
     state.kill = null;

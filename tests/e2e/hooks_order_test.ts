@@ -26,6 +26,18 @@ for (const [mode, addon] of MODES) {
     assertEquals(events.list, [...ALL, ...ALL, ...ALL]);
   });
 
+  Deno.test(`flow.live is true until the flow has ended (${mode})`, async () => {
+    const live: [string, boolean][] = [], events = new Events();
+    const look = Object.fromEntries(
+      ALL.map((name) => [name, (flow: HttpFlow) => void live.push([name, flow.live])]),
+    ) as Addon;
+    await using server = await origin(echo);
+    await using proxy = await startProxy([addon, look, recorder(events)]);
+    await exchange(proxy, server.url(), { method: "POST", body: "abc" });
+    await events.seen("complete");
+    assertEquals(live, ALL.map((name) => [name, name !== "complete"]));
+  });
+
   for (const point of POINTS) {
     for (const kind of ["text", "stream"] as const) {
       Deno.test(`flow.response set in ${point} answers with a ${kind} body (${mode})`, async () => {
