@@ -50,6 +50,12 @@ export abstract class BaseFlow {
   serverConn: ServerConnection | null = null;
   /** Set when the flow ends with `error`. */
   error: FlowError | null = null;
+  /** Who looks at flows marks some: "" for none, or a name between colons such as `:star:` (mitmproxy `flow.marked`). */
+  marked = "";
+  /** What somebody wrote about this flow (mitmproxy `flow.comment`). */
+  comment = "";
+  /** What of it comes from a recording: the request was sent again, or the response was (mitmproxy `flow.is_replay`). */
+  isReplay: "request" | "response" | null = null;
   /** A place for addons to keep what they know of this flow. */
   readonly metadata: Record<string, unknown> = {};
   /** When it began, in milliseconds since the epoch. */
