@@ -6,6 +6,7 @@
  * @module
  */
 import { hint, OptionError, type OptionRegistry, OPTIONS, type OptionValue } from "../options/mod.ts";
+import { shortened, shown } from "../shown.ts";
 
 /** What one argument says of an option. */
 export interface Pending {
@@ -183,13 +184,13 @@ export function resolveFlags(pending: readonly Pending[], registry: OptionRegist
 export function refuseUnknown(unknown: readonly Pending[], registry: OptionRegistry): void {
   for (const { flag, name } of unknown) {
     if (flag === "--set") {
-      throw new OptionError(name, `unknown option ${name}${hint(name, registry.names())}`);
+      throw new OptionError(name, `unknown option ${shortened(name)}${hint(name, registry.names())}`);
     }
     const known = [...registry.names()].flatMap((option) =>
       registry.definition(option).kind.type === "bool" ? [flagOf(option), noFlagOf(option)] : [flagOf(option)]
     );
     known.push(...GENERAL_FLAGS.flatMap(({ names }) => names.filter((name) => name.startsWith("--"))));
-    throw new OptionError(name, `unknown flag ${flag}${hint(flag, known)}`);
+    throw new OptionError(name, `unknown flag ${shortened(flag)}${hint(flag, known)}`);
   }
 }
 
@@ -216,7 +217,7 @@ function splitArgument(
   if (!/^-[^-]/.test(argument)) {
     if (argument === "exec") throw new UsageError("exec comes first: weir exec [options] -- COMMAND");
     throw new UsageError(
-      `${JSON.stringify(argument)} is no flag, and filters are not available in this version`,
+      `${shown(argument)} is no flag, and filters are not available in this version`,
     );
   }
   const flag = argument.slice(0, 2), behind = argument.slice(2);
@@ -256,7 +257,7 @@ function textOf(
   if (kind.type === "bool") {
     if (item.next !== null) {
       throw new UsageError(
-        `${JSON.stringify(item.next)} is no flag, and filters are not available in this version ` +
+        `${shown(item.next)} is no flag, and filters are not available in this version ` +
           `(${item.flag} takes no value)`,
       );
     }
@@ -272,7 +273,7 @@ function shellOf(text: string | null): Shell {
   const shell = SHELLS.find((name) => name === text);
   if (shell === undefined) {
     throw new UsageError(
-      `--completions needs one of ${SHELLS.join(", ")}${text ? `, not ${JSON.stringify(text)}` : ""}`,
+      `--completions needs one of ${SHELLS.join(", ")}${text ? `, not ${shown(text)}` : ""}`,
     );
   }
   return shell;

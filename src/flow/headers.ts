@@ -4,6 +4,7 @@
  * Values are kept as Latin-1 strings, one character per byte, so that what came in goes out unchanged.
  * @module
  */
+import { shortened, shown } from "../shown.ts";
 
 /** What a {@linkcode Headers} can be made from. */
 export type HeadersInit =
@@ -167,8 +168,10 @@ export function isToken(text: string): boolean {
 }
 
 function check(name: string, value: string): void {
-  if (!isToken(name)) throw new TypeError(`Header name ${JSON.stringify(name)} is not a token.`);
+  if (!isToken(name)) throw new TypeError(`Header name ${shown(name)} is not a token.`);
   if (!VALUE.test(value)) {
-    throw new TypeError(`Value of header ${name} has a line break, a NUL or a character beyond Latin-1.`);
+    throw new TypeError(
+      `Value of header ${shortened(name)} has a line break, a NUL or a character beyond Latin-1.`,
+    );
   }
 }

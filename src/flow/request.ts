@@ -2,6 +2,7 @@
  * A request as addons hold it (RFC 9110 §9; mitmproxy `http.Request`).
  * @module
  */
+import { shown } from "../shown.ts";
 import { authorityOf, defaultPort } from "./authority.ts";
 import { Message } from "./message.ts";
 import type { RequestHead } from "./wire.ts";
@@ -62,7 +63,7 @@ export class Request extends Message {
   set url(value: string) {
     const url = new URL(value);
     if (url.protocol !== "http:" && url.protocol !== "https:") {
-      throw new TypeError(`Request URL ${JSON.stringify(value)} is not http or https.`);
+      throw new TypeError(`Request URL ${shown(value)} is not http or https.`);
     }
     this.scheme = url.protocol.slice(0, -1);
     this.#host = url.hostname.replace(/^\[|\]$/g, "");

@@ -5,6 +5,7 @@
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
+import { shown } from "../shown.ts";
 
 /** The peer broke the syntax; clients get 400 unless `statusCode` says otherwise. */
 export function malformed(side: Side, message: string, statusCode?: number): WeirError {
@@ -23,5 +24,5 @@ export function cut(side: Side, message: string, cause?: unknown): WeirError {
 
 /** Text from the network for a message: printable, quoted, short. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return shown(text);
 }

@@ -9,6 +9,7 @@ import { isToken } from "../flow/headers.ts";
 import { hasNoBody, reasonFor } from "../flow/status.ts";
 import type { RequestHead, ResponseHead } from "../flow/wire.ts";
 import { WeirError } from "../errors.ts";
+import { shown } from "../shown.ts";
 import { FieldKind, fieldKind, FieldSummary, hasToken } from "./field_kind.ts";
 import { becomesTunnel } from "./framing.ts";
 
@@ -27,11 +28,11 @@ export interface WireHead {
 export function serialiseRequest(head: RequestHead, body: Body | null): WireHead {
   const { method, headers: { raw } } = head;
   const target = method === "CONNECT" ? authorityOf(head.host, head.port, "") : head.path;
-  if (!isToken(method)) throw unsafe(`The method ${JSON.stringify(method)} is not a token`);
+  if (!isToken(method)) throw unsafe(`The method ${shown(method)} is not a token`);
   // deno-lint-ignore no-control-regex -- control characters are what it looks for
   if (target === "" || /[\x00-\x20\x7f]/.test(target)) {
     throw unsafe(
-      `The request target ${JSON.stringify(target)} is empty or has whitespace or control characters`,
+      `The request target ${shown(target)} is empty or has whitespace or control characters`,
     );
   }
   const fields = new FieldSummary(raw);
@@ -161,7 +162,7 @@ class FieldLines {
           if (keepTe && hasToken(value, "trailers")) this.add(name, "trailers");
           break;
         case FieldKind.invalid:
-          throw unsafe(`The field name ${JSON.stringify(name)} is not a token`);
+          throw unsafe(`The field name ${shown(name)} is not a token`);
       }
     }
     this.#addFraming("", "", FieldKind.endToEnd);
@@ -202,7 +203,7 @@ export function serialiseTrailers(trailers: readonly string[] | null): { text: s
   for (let i = 0; trailers !== null && i < trailers.length; i += 2) {
     const kind = fieldKind(trailers[i]);
     if (kind === FieldKind.invalid) {
-      throw unsafe(`The trailer name ${JSON.stringify(trailers[i])} is not a token`);
+      throw unsafe(`The trailer name ${shown(trailers[i])} is not a token`);
     }
     if (kind !== FieldKind.endToEnd) continue;
     text += `${trailers[i]}: ${trailers[i + 1]}\r\n`;

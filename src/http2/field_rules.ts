@@ -4,6 +4,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { shortened, shown } from "../shown.ts";
 import { Code, StreamError } from "./errors.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 
@@ -25,12 +26,14 @@ const CONNECTION_SPECIFIC = new Set([
 
 /** @throws {StreamError} when a received field makes its message malformed. */
 export function checkField(name: string, value: string): void {
-  if (!NAME.test(name)) malformed(`The field name ${JSON.stringify(name)} is not allowed.`);
-  if (BAD_VALUE.test(value)) malformed(`The value of ${name} has a character that is not allowed.`);
+  if (!NAME.test(name)) malformed(`The field name ${shown(name)} is not allowed.`);
+  if (BAD_VALUE.test(value)) {
+    malformed(`The value of ${shortened(name)} has a character that is not allowed.`);
+  }
   if (CONNECTION_SPECIFIC.has(name)) malformed(`The field ${name} belongs to a connection.`);
   // §8.2.2: TE may be there and say nothing but "trailers".
   if (name === "te" && value.toLowerCase() !== "trailers") {
-    malformed(`The field te says ${JSON.stringify(value)}.`);
+    malformed(`The field te says ${shown(value)}.`);
   }
 }
 
@@ -52,7 +55,7 @@ export function contentLength(fields: readonly string[]): number | null {
     if (
       !/^[0-9]+$/.test(fields[i + 1]) || !Number.isSafeInteger(value) || (length !== null && length !== value)
     ) {
-      malformed(`The content-length ${JSON.stringify(fields[i + 1])} is malformed or differs from another.`);
+      malformed(`The content-length ${shown(fields[i + 1])} is malformed or differs from another.`);
     }
     length = value;
   }
@@ -98,7 +101,7 @@ export function addFields(
       throw new WeirError(
         "weir",
         "internal",
-        `The field ${JSON.stringify(name)} cannot be sent over HTTP/2.`,
+        `The field ${shown(name)} cannot be sent over HTTP/2.`,
       );
     }
     into.push(name, BAD_VALUE.test(value) ? value.replace(/^[ \t]+|[ \t]+$/g, "") : value);

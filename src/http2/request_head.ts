@@ -5,6 +5,7 @@
 import { agrees, type Authority, authorityOf, defaultPort, parseAuthority } from "../flow/authority.ts";
 import { Headers, isToken } from "../flow/headers.ts";
 import type { RequestHead } from "../flow/wire.ts";
+import { shown } from "../shown.ts";
 import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
 
 /** Origin-form: nothing that could end an HTTP/1 request line early, and no fragment (RFC 9110 §7.1). */
@@ -21,7 +22,7 @@ export function readRequestHead(fields: readonly string[]): RequestHead {
   // §8.3: all pseudo-header fields come first, each once, and no others than these.
   for (; at < fields.length && fields[at].startsWith(":"); at += 2) {
     const name = fields[at];
-    if (!REQUEST_PSEUDO.has(name)) malformed(`The pseudo-header field ${JSON.stringify(name)} is not known.`);
+    if (!REQUEST_PSEUDO.has(name)) malformed(`The pseudo-header field ${shown(name)} is not known.`);
     if (pseudo.has(name)) malformed(`The pseudo-header field ${name} comes twice.`);
     pseudo.set(name, fields[at + 1]);
   }
@@ -52,7 +53,7 @@ export function readRequestHead(fields: readonly string[]): RequestHead {
   if (method === undefined || !isToken(method)) malformed("The :method is missing or no token.");
   if (authority === undefined && hostField === null) malformed("There is neither :authority nor host.");
   const target = parseAuthority(authority ?? hostField ?? "");
-  if (target === null) malformed(`The authority ${JSON.stringify(authority ?? hostField)} is malformed.`);
+  if (target === null) malformed(`The authority ${shown(authority ?? hostField)} is malformed.`);
   if (method === "CONNECT") {
     // §8.5.
     if (scheme !== undefined || path !== undefined) malformed("CONNECT has a :scheme or a :path.");
@@ -60,10 +61,10 @@ export function readRequestHead(fields: readonly string[]): RequestHead {
     addHost(raw, hostField, authority);
     return head(method, "authority", "", target, "", raw);
   }
-  if (scheme !== "http" && scheme !== "https") malformed(`The :scheme is ${JSON.stringify(scheme ?? null)}.`);
+  if (scheme !== "http" && scheme !== "https") malformed(`The :scheme is ${shown(scheme ?? null)}.`);
   const asterisk = path === "*" && method === "OPTIONS";
   if (path === undefined || !(asterisk || PATH.test(path))) {
-    malformed(`The :path is ${JSON.stringify(path ?? null)}.`);
+    malformed(`The :path is ${shown(path ?? null)}.`);
   }
   if (target.port === 0) target.port = defaultPort(scheme);
   if (authority !== undefined && hostField !== null) checkAgreement(target, hostField, scheme);
@@ -92,7 +93,7 @@ function addHost(raw: string[], hostField: string | null, authority: string): vo
 function checkAgreement(target: Authority, hostField: string, scheme: string): void {
   const other = parseAuthority(hostField);
   if (other === null || !agrees(other, target, scheme)) {
-    malformed(`The host field ${JSON.stringify(hostField)} does not agree with :authority.`);
+    malformed(`The host field ${shown(hostField)} does not agree with :authority.`);
   }
 }
 

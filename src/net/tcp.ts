@@ -25,6 +25,8 @@ export class TcpConn implements Conn {
     try {
       // Small writes follow each other all the time in a proxy: Nagle's algorithm would hold them for 40 ms.
       conn.setNoDelay(true);
+      // A peer that vanished without a word (power, NAT, a cable) is found out by the system, not never.
+      conn.setKeepAlive(true);
     } catch {
       // The peer is gone already; the first read says so.
     }

@@ -3,6 +3,7 @@
  * @module
  */
 import { messageOf } from "../errors.ts";
+import { shortened } from "../shown.ts";
 import { OptionError } from "./error.ts";
 import { OPTIONS } from "./table.ts";
 import type { OptionRegistry } from "./registry.ts";
@@ -38,7 +39,8 @@ export async function readConfigFile(confdir: string): Promise<ConfigFile | null
   } catch (error) {
     // The rest of the message is a picture of the line; a complaint of ours is one line.
     const [reason] = messageOf(error).split("\n");
-    throw new OptionError("confdir", `${path} is not YAML: ${reason.replace(/:$/, "")}`, error);
+    const [, what, place] = /^(.*?)((?: at line \d+, column \d+)?):?$/.exec(reason)!;
+    throw new OptionError("confdir", `${path} is not YAML: ${shortened(what)}${place}`, error);
   }
   if (data === null || data === undefined) return { path, entries: new Map() };
   if (typeof data !== "object" || Array.isArray(data)) {
@@ -62,7 +64,7 @@ export async function applyKnown(
   for (const [name, value] of file.entries) {
     if (name === "confdir") {
       const harmless = [registry.values.confdir, expandHome(String(OPTIONS.confdir.default))];
-      if (!harmless.includes(expandHome(String(value)))) {
+      if (!harmless.includes(expandHome(typeof value === "string" ? value : ""))) {
         warn(`${file.path}: confdir has no effect here, give it as a flag`);
       }
     } else (registry.has(name) ? known : rest).set(name, value);

@@ -2,6 +2,7 @@
  * The option `websocket_history`: how much of a WebSocket conversation a flow keeps, as `MESSAGES[/SIZE]`.
  * @module
  */
+import { shown } from "../shown.ts";
 import { parseSize } from "./size.ts";
 
 /** Both bounds hold: the oldest messages go as soon as either is passed. */
@@ -20,7 +21,7 @@ export function parseHistory(text: string): History {
   const bytes = parseSize(size);
   if (count === undefined || bytes === null) {
     throw new SyntaxError(
-      `${JSON.stringify(text)} is not a number of messages, or one with a size (1000/16m)`,
+      `${shown(text)} is not a number of messages, or one with a size (1000/16m)`,
     );
   }
   return { messages: Number(count), bytes };

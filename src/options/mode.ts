@@ -4,6 +4,7 @@
  *     mode[:data][@[host:]port]
  * @module
  */
+import { shown } from "../shown.ts";
 
 /** A proxy that clients know of: absolute-form requests and CONNECT. */
 export interface RegularMode {
@@ -49,17 +50,17 @@ export function parseMode(spec: string): ModeSpec {
 
 function parseKind(spec: string, name: string, data: string | null): RegularMode | ReverseMode {
   if (name === "regular") {
-    if (data !== null) throw new SyntaxError(`${quote(spec)}: regular takes nothing after a colon`);
+    if (data !== null) throw new SyntaxError(`${shown(spec)}: regular takes nothing after a colon`);
     return { kind: "regular" };
   }
-  if (name !== "reverse") throw new SyntaxError(`${quote(spec)} is not a mode (there are ${MODES})`);
+  if (name !== "reverse") throw new SyntaxError(`${shown(spec)} is not a mode (there are ${MODES})`);
   const match = ORIGIN.exec(data ?? "");
   const scheme = match?.[1]?.toLowerCase() ?? "https";
   if (match === null || (scheme !== "http" && scheme !== "https")) {
-    throw new SyntaxError(`${quote(spec)}: reverse needs an origin, as in reverse:https://example.com:443`);
+    throw new SyntaxError(`${shown(spec)}: reverse needs an origin, as in reverse:https://example.com:443`);
   }
   const port = match[3] === undefined ? (scheme === "https" ? 443 : 80) : Number(match[3]);
-  if (port < 1 || port > 65535) throw new SyntaxError(`${quote(spec)}: ${port} is not a port`);
+  if (port < 1 || port > 65535) throw new SyntaxError(`${shown(spec)}: ${port} is not a port`);
   return { kind: "reverse", scheme, host: bare(match[2]), port };
 }
 
@@ -67,15 +68,11 @@ function parsePlace(spec: string, place: string | null): Pick<ModeSpec, "listenH
   if (place === null) return { listenHost: null, listenPort: null };
   const match = PLACE.exec(place);
   if (match === null || Number(match[2]) > 65535) {
-    throw new SyntaxError(`${quote(spec)}: what follows @ must be [host:]port`);
+    throw new SyntaxError(`${shown(spec)}: what follows @ must be [host:]port`);
   }
   return { listenHost: match[1] === undefined ? null : bare(match[1]), listenPort: Number(match[2]) };
 }
 
 function bare(host: string): string {
   return host.startsWith("[") ? host.slice(1, -1) : host;
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text);
 }

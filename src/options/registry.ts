@@ -2,6 +2,7 @@
  * All options that exist, weir's own and those that addons register, with their values (mitmproxy `optmanager.py`).
  * @module
  */
+import { shortened, shown } from "../shown.ts";
 import { OptionError } from "./error.ts";
 import { hint } from "./nearest.ts";
 import { type CoreValues, type OptionDefinition, OPTIONS } from "./table.ts";
@@ -115,7 +116,7 @@ export class OptionRegistry {
     extras: AddOptionExtras = {},
   ): void {
     if (!/^[a-z][a-z0-9_]*$/.test(name) || RESERVED.has(name)) {
-      throw new OptionError(name, `${JSON.stringify(name)} cannot be the name of an option`);
+      throw new OptionError(name, `${shown(name)} cannot be the name of an option`);
     }
     const owner = extras.owner ?? "an addon";
     const existing = this.#entries.get(name);
@@ -216,7 +217,7 @@ export class OptionRegistry {
   #entry(name: string): Entry {
     const entry = this.#entries.get(name);
     if (entry === undefined) {
-      throw new OptionError(name, `unknown option ${name}${hint(name, this.#entries.keys())}`);
+      throw new OptionError(name, `unknown option ${shortened(name)}${hint(name, this.#entries.keys())}`);
     }
     return entry;
   }
@@ -257,7 +258,7 @@ function kindOf(
   if (!Object.hasOwn(kinds, type)) {
     throw new OptionError(
       name,
-      `option ${name}: ${JSON.stringify(type)} is none of ${Object.keys(kinds).join(", ")}`,
+      `option ${name}: ${shown(type)} is none of ${Object.keys(kinds).join(", ")}`,
     );
   }
   return kinds[type]() as Kind<OptionValue>;

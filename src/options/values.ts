@@ -6,6 +6,7 @@
  */
 import { homedir } from "node:os";
 import { messageOf } from "../errors.ts";
+import { shortened, shown } from "../shown.ts";
 import { parseSize } from "./size.ts";
 
 /** A value of an option. */
@@ -47,7 +48,7 @@ export const bool: Kind<boolean> = {
   optional: false,
   choices: null,
   check(value) {
-    if (typeof value !== "boolean") throw new BadValue(`${show(value)} is neither true nor false`);
+    if (typeof value !== "boolean") throw new BadValue(`${shown(value)} is neither true nor false`);
     return value;
   },
   read: (texts, current) =>
@@ -55,7 +56,7 @@ export const bool: Kind<boolean> = {
       if (text === null || text === "" || text === "true") return true;
       if (text === "false") return false;
       if (text === "toggle") return !value;
-      throw new BadValue(`${show(text)} is none of true, false and toggle`);
+      throw new BadValue(`${shown(text)} is none of true, false and toggle`);
     }, current),
 };
 
@@ -66,7 +67,7 @@ export function int(min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER
     optional: false,
     choices: null,
     check(value) {
-      if (!Number.isSafeInteger(value)) throw new BadValue(`${show(value)} is not an integer`);
+      if (!Number.isSafeInteger(value)) throw new BadValue(`${shown(value)} is not an integer`);
       const number = value as number;
       if (number < min) throw new BadValue(`${number} is less than ${min}`);
       if (number > max) throw new BadValue(`${number} is more than ${max}`);
@@ -89,7 +90,7 @@ export const size: Kind<number | null> = {
     if (value === null) return null;
     const bytes = typeof value === "string" ? parseSize(value) : value;
     if (!Number.isSafeInteger(bytes) || (bytes as number) < 0) {
-      throw new BadValue(`${show(value)} is not a size (an integer with an optional b, k, m, g or t)`);
+      throw new BadValue(`${shown(value)} is not a size (an integer with an optional b, k, m, g or t)`);
     }
     return bytes as number;
   },
@@ -124,7 +125,7 @@ export function list(rules: TextRules = {}): Kind<readonly string[]> {
     optional: false,
     choices: rules.choices ?? null,
     check(value) {
-      if (!Array.isArray(value)) throw new BadValue(`${show(value)} is not a list`);
+      if (!Array.isArray(value)) throw new BadValue(`${shown(value)} is not a list`);
       if (rules.filled && value.length === 0) throw new BadValue("needs a value");
       return Object.freeze(value.map((item) => checkText(item, rules)));
     },
@@ -168,7 +169,7 @@ export function isPattern(text: string): string | null {
     new RegExp(text, "i");
     return null;
   } catch (error) {
-    return `${show(text)} is not a regular expression (${messageOf(error)})`;
+    return `${shown(text)} is not a regular expression (${shortened(messageOf(error))})`;
   }
 }
 
@@ -182,9 +183,9 @@ export function expandHome(path: string): string {
 
 function checkText(value: unknown, rules: TextRules): string {
   if (value === null) throw new BadValue("needs a value");
-  if (typeof value !== "string") throw new BadValue(`${show(value)} is not text`);
+  if (typeof value !== "string") throw new BadValue(`${shown(value)} is not text`);
   if (rules.choices !== undefined && !rules.choices.includes(value)) {
-    throw new BadValue(`${show(value)} is none of ${rules.choices.join(", ")}`);
+    throw new BadValue(`${shown(value)} is none of ${rules.choices.join(", ")}`);
   }
   const complaint = rules.condition?.(value) ?? null;
   if (complaint !== null) throw new BadValue(complaint);
@@ -194,9 +195,4 @@ function checkText(value: unknown, rules: TextRules): string {
 function needed(text: string | null | undefined): string {
   if (!text) throw new BadValue("needs a value");
   return text;
-}
-
-/** The value as a user would recognise it, on one line. */
-function show(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
 }

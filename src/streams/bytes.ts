@@ -3,6 +3,7 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
+import { shortened } from "../shown.ts";
 
 /** Anything an addon may give where bytes are wanted; a string is sent as UTF-8. */
 export type BytesLike = Uint8Array | ArrayBuffer | ArrayBufferView | string;
@@ -29,7 +30,7 @@ export function nameOf(value: unknown): string {
     return typeof name === "string" && name !== "" ? `a value of type ${name}` : "an object";
   }
   if (typeof value === "function") return "a function";
-  return `the ${typeof value} ${String(value)}`;
+  return `the ${typeof value} ${shortened(String(value))}`;
 }
 
 /** The error for a piece of a body that is no bytes. */

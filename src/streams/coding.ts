@@ -6,6 +6,7 @@
 import { concat } from "@std/bytes";
 import zlib from "node:zlib";
 import { messageOf, WeirError } from "../errors.ts";
+import { shown } from "../shown.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
 /** Most bytes that a body may have when decoded, where the caller says nothing: as many as are buffered (`body_buffer_limit`). */
@@ -28,7 +29,7 @@ export function codingsOf(contentEncoding: string | null): Coding[] {
     if (name === "" || name === "identity") continue;
     if (name === "x-gzip") codings.push("gzip");
     else if (name === "gzip" || name === "deflate" || name === "br" || name === "zstd") codings.push(name);
-    else throw new TypeError(`The content coding ${JSON.stringify(name)} is not known.`);
+    else throw new TypeError(`The content coding ${shown(name)} is not known.`);
   }
   if (codings.length > MOST_CODINGS) {
     throw new TypeError(

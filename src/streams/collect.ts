@@ -5,8 +5,6 @@
 import type { Body } from "./body.ts";
 import { joinedBody, type KeptPiece } from "./bytes_body.ts";
 
-/** Memory that is set aside for a declared size before anything has come; a claim is cheap to make. */
-const TRUSTED_SIZE = 1024 * 1024;
 /**
  * Chunk boundaries that are remembered while a body is collected, 8 bytes each. Beyond that, chunks are joined if the body is
  * streamed after all: a body of so many tiny ones must not cost many times its size.
@@ -76,14 +74,12 @@ class Kept {
     if (chunkLeft === 0 && this.#body.chunked && this.#ends.length < MOST_BOUNDARIES) this.#ends.push(end);
   }
 
-  /** Exactly the declared size where it can be trusted, exactly the first piece where there is none, then by doubling. */
+  /**
+   * Exactly the first piece, then by doubling, up to what may come: a declared length is cheap to claim, so memory follows
+   * what has come.
+   */
   #grow(needed: number): void {
-    const { size } = this.#body;
-    const wanted = this.length > 0
-      ? Math.min(this.#buffer.length * 2, this.#most)
-      : size === null
-      ? needed
-      : Math.min(size, TRUSTED_SIZE);
+    const wanted = this.length === 0 ? needed : Math.min(this.#buffer.length * 2, this.#most);
     this.#buffer = new Uint8Array(this.#buffer.buffer.transfer(Math.max(needed, wanted)));
   }
 

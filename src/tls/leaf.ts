@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import tls, { type SecureContext } from "node:tls";
 import { WeirError } from "../errors.ts";
+import { shown } from "../shown.ts";
 import { type Authority, CLOCK_SKEW_DAYS, DAY, serialNumber } from "./authority.ts";
 
 /** Certificates kept: a browser's day has some hundreds of hosts, and each entry is about 10 KiB. */
@@ -124,11 +125,10 @@ function ownNames({ host, sni }: LeafRequest): string[] {
     if (name === null || name === "") continue;
     const normal = normalName(name);
     if (normal === null) {
-      const shown = JSON.stringify(name.slice(0, 100));
       throw new WeirError(
         "client",
         "tls",
-        `The client asked for the server name ${shown}, which is no host name.`,
+        `The client asked for the server name ${shown(name)}, which is no host name.`,
       );
     }
     if (!names.includes(normal)) names.push(normal);

@@ -7,6 +7,7 @@
  */
 import { WeirError } from "../errors.ts";
 import { isToken } from "../flow/headers.ts";
+import { shown } from "../shown.ts";
 
 /** One element of the header: a name, and parameters with a value or null. */
 export interface Extension {
@@ -139,7 +140,7 @@ export function parseAgreed(value: string | null, offer: string | null): Deflate
     new WeirError(
       "server",
       "protocol",
-      `The server's Sec-WebSocket-Extensions ${JSON.stringify(value)} ${why}.`,
+      `The server's Sec-WebSocket-Extensions ${shown(value)} ${why}.`,
     );
   if (answers === null) throw refuse("is malformed");
   if (answers.length === 0) return null;

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { WeirError } from "../errors.ts";
 import type { Headers } from "../flow/headers.ts";
 import type { RequestHead, ResponseHead } from "../flow/wire.ts";
+import { shown } from "../shown.ts";
 import { type DeflateParams, parseAgreed } from "./extensions.ts";
 
 /** What client and server have agreed on. */
@@ -30,7 +31,7 @@ export function checkRequest(head: RequestHead): void {
     throw new WeirError(
       "client",
       "protocol",
-      `The client asked for WebSocket version ${JSON.stringify(versions.join(", "))}; only 13 is known.`,
+      `The client asked for WebSocket version ${shown(versions.join(", "))}; only 13 is known.`,
       { statusCode: 426 },
     );
   }
@@ -39,7 +40,7 @@ export function checkRequest(head: RequestHead): void {
     throw new WeirError(
       "client",
       "protocol",
-      `The client's Sec-WebSocket-Key ${JSON.stringify(keys.join(", "))} is not 16 bytes in base64.`,
+      `The client's Sec-WebSocket-Key ${shown(keys.join(", "))} is not 16 bytes in base64.`,
     );
   }
 }
@@ -57,12 +58,12 @@ export function checkResponse(request: RequestHead, response: ResponseHead): Agr
   if (!listHas(headers, "connection", "upgrade")) throw refuse("has no Connection: Upgrade");
   const accept = headers.get("sec-websocket-accept");
   if (accept !== acceptValue(request.headers.get("sec-websocket-key") ?? "")) {
-    throw refuse(`has the wrong Sec-WebSocket-Accept ${JSON.stringify(accept)}`);
+    throw refuse(`has the wrong Sec-WebSocket-Accept ${shown(accept)}`);
   }
   const subprotocol = headers.get("sec-websocket-protocol");
   const offered = listOf(request.headers, "sec-websocket-protocol");
   if (subprotocol !== null && !offered.includes(subprotocol)) {
-    throw refuse(`chose the subprotocol ${JSON.stringify(subprotocol)}, which was not offered`);
+    throw refuse(`chose the subprotocol ${shown(subprotocol)}, which was not offered`);
   }
   const deflate = parseAgreed(
     headers.get("sec-websocket-extensions"),

@@ -197,3 +197,21 @@ Deno.test("clients that are gone before they are accepted do not hold up the nex
   last.close();
   listener.close();
 });
+
+Deno.test({
+  name: "a peer that vanishes is found out: both ends of a connection have TCP keep-alive",
+  // Only Linux shows the timers of sockets; there is nothing to look at elsewhere.
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const [client, server] = await pair();
+    const ports = [client.localAddr.port, client.remoteAddr.port].map((port) =>
+      port.toString(16).toUpperCase().padStart(4, "0")
+    );
+    const lines = Deno.readTextFileSync("/proc/net/tcp").split("\n").map((line) => line.trim().split(/\s+/))
+      .filter(([, local, remote]) => ports.every((port) => `${local} ${remote}`.includes(`:${port}`)));
+    // Column "tr": 02 is the keep-alive timer (proc(5)).
+    assertEquals(lines.map((columns) => columns[5].slice(0, 2)), ["02", "02"]);
+    client.close();
+    server.close();
+  },
+});

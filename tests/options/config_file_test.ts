@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { applyAll, applyKnown, OptionError, OptionRegistry, readConfigFile } from "../../src/options/mod.ts";
 
 async function withConfig(text: string, use: (confdir: string) => Promise<void>) {
@@ -85,4 +85,25 @@ Deno.test("confdir in config.yaml moves nothing, and says so when it would", asy
     await applyKnown((await readConfigFile(confdir))!, new OptionRegistry(), (text) => warnings.push(text));
     assertEquals(warnings, []);
   });
+});
+
+Deno.test("a YAML bomb in config.yaml is neither unfolded nor printed whole", async () => {
+  const names = "abcdefghi".split("");
+  const bomb = `a: &a [${'"lol",'.repeat(9)}]\n` +
+    names.slice(1).map((name, i) => `${name}: &${name} [${`*${names[i]},`.repeat(9)}]\n`).join("");
+  for (const option of ["via", "confdir", "listen_port", "scripts", "memory_limit", "listen_host"]) {
+    await withConfig(`${bomb}${option}: *i\n`, async (confdir) => {
+      const warnings: string[] = [];
+      const file = await readConfigFile(confdir);
+      const registry = new OptionRegistry();
+      const warn = (text: string) => warnings.push(text);
+      const message = await applyKnown(
+        { ...file!, entries: new Map([[option, file!.entries.get(option)]]) },
+        registry,
+        warn,
+      )
+        .then(() => warnings.join(), (error: Error) => error.message);
+      assert(message.length > 0 && message.length < 400, `${option}: ${message.length} characters`);
+    });
+  }
 });
