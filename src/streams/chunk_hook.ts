@@ -17,21 +17,31 @@ const WHAT = "The stream hook";
 
 /** A stage that hands each chunk to a function, and at the end an empty one. */
 export function perChunk(hook: (chunk: Chunk) => unknown): Stage {
+  return new Stage((source, onFault) =>
+    new ChunkHookBody(new HookChunks(source), hook as (chunk: Uint8Array) => unknown, onFault)
+  );
+}
+
+/**
+ * The same for weir's own stages: the pieces are neither cut nor copied. A piece belongs to the source: it is valid until the
+ * function is called again, and what is kept longer is copied. What it gives may be a part of the piece.
+ */
+export function perPiece(hook: (piece: Uint8Array) => unknown): Stage {
   return new Stage((source, onFault) => new ChunkHookBody(source, hook, onFault));
 }
 
 /** The body that a per-chunk hook makes of another one. */
 class ChunkHookBody extends PulledBody {
-  readonly #source: HookChunks;
-  readonly #hook: (chunk: Chunk) => unknown;
+  readonly #source: Body;
+  readonly #hook: (chunk: Uint8Array) => unknown;
   readonly #onFault: (error: WeirError) => void;
   #outputs: Iterator<unknown> | null = null;
   #asyncOutputs: AsyncIterator<unknown> | null = null;
   #last = false;
 
-  constructor(source: Body, hook: (chunk: Chunk) => unknown, onFault: (error: WeirError) => void) {
+  constructor(source: Body, hook: (chunk: Uint8Array) => unknown, onFault: (error: WeirError) => void) {
     super();
-    this.#source = new HookChunks(source);
+    this.#source = source;
     this.#hook = hook;
     this.#onFault = onFault;
   }
@@ -53,7 +63,7 @@ class ChunkHookBody extends PulledBody {
 
   /** Hands the next chunk to the hook. Like those below: bytes to send, null for none, undefined when it will call back. */
   #nextChunk(): Uint8Array | null | undefined {
-    let chunk: Chunk | null | undefined;
+    let chunk: Uint8Array | null | undefined;
     try {
       chunk = this.#source.take();
     } catch (thrown) {
@@ -152,9 +162,10 @@ class ChunkHookBody extends PulledBody {
     else if (bytes !== undefined) this.arrive(bytes);
   }
 
+  /** A stage of weir's own throws what went wrong as it is to be told (a limit that was passed, for instance). */
   readonly #threw = (thrown: unknown): undefined => {
     this.#asyncOutputs = null;
-    return this.#broken(threw(WHAT, thrown));
+    return this.#broken(thrown instanceof WeirError ? thrown : threw(WHAT, thrown));
   };
 
   /** The source failed: that is no fault of the hook's, which is not told of an end that did not come. */
