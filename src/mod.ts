@@ -83,4 +83,5 @@ export type {
   StreamValue,
 } from "./streams/mod.ts";
 export { decoded, decodeStream, drop, encodeStream, replaceStream } from "./streams/mod.ts";
+export { type Filter, FilterError, parseFilter } from "./filter/mod.ts";
 export { escapeControl } from "./flow/escape.ts";

@@ -1,0 +1,74 @@
+/**
+ * Whether bodies and messages match an expression, as far as they are known.
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { Flow, HttpFlow } from "../flow/flow.ts";
+import { internals, type Message } from "../flow/message.ts";
+import { hasResponse, type Verdict } from "./verdict.ts";
+
+/** Whose bytes are looked at. */
+export type Side = "request" | "response" | "both";
+
+/**
+ * True when a decoded body or a message on that side matches. A body that is not kept matches nothing; one that has yet to come,
+ * or that is being kept while it streams, is not known.
+ */
+export function bodiesMatch(flow: Flow, side: Side, pattern: RegExp): Verdict {
+  let verdict: Verdict = false;
+  for (const part of flow.type === "http" ? httpParts(flow, side) : tcpParts(flow, side)) {
+    if (part === undefined) verdict = undefined;
+    else if (searches(part, pattern)) return true;
+  }
+  return verdict;
+}
+
+/** What can be searched; undefined for what has yet to come. */
+type Parts = Generator<Uint8Array | undefined, void>;
+
+function* httpParts(flow: HttpFlow, side: Side): Parts {
+  if (side !== "response") yield* bodyOf(flow.request, flow);
+  if (side !== "request") {
+    if (flow.response !== null) yield* bodyOf(flow.response, flow);
+    else if (hasResponse(flow) === undefined) yield undefined;
+  }
+  if (flow.websocket === null) return;
+  for (const message of flow.websocket.messages) {
+    const { content } = message[internals];
+    if (content !== null && isOn(side, message.fromClient)) yield content;
+  }
+  if (flow.live) yield undefined;
+}
+
+function* tcpParts(flow: Flow & { type: "tcp" }, side: Side): Parts {
+  for (const { content, fromClient } of flow.messages) if (isOn(side, fromClient)) yield content;
+  if (flow.live) yield undefined;
+}
+
+function isOn(side: Side, fromClient: boolean): boolean {
+  return side === "both" || fromClient === (side === "request");
+}
+
+function* bodyOf(message: Message, flow: HttpFlow): Parts {
+  const { mode, stored } = message[internals];
+  const isComing = flow.live &&
+    (mode === "pending" || mode === "streamed" && stored !== null && !stored.complete);
+  if (isComing) yield undefined;
+  else {
+    const { content } = message;
+    if (content !== null) yield content;
+  }
+}
+
+/** Bytes that become one text at a time: V8's texts end at half a gigabyte. */
+const WINDOW = 256 * 1024 * 1024;
+/** How much of one window is looked at again with the next: a match may be this long. */
+const OVERLAP = 1024 * 1024;
+
+function searches(bytes: Uint8Array, pattern: RegExp): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let start = 0;; start += WINDOW - OVERLAP) {
+    if (pattern.test(buffer.toString("latin1", start, start + WINDOW))) return true;
+    if (start + WINDOW >= bytes.length) return false;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * `parseFilter`: a filter expression as a function of a flow.
+ * @module
+ */
+import type { Flow } from "../flow/flow.ts";
+import type { Need } from "./operators.ts";
+import { type Node, parse } from "./parser.ts";
+import type { Verdict } from "./verdict.ts";
+
+/**
+ * What a filter expression became. Called with a flow it says whether the flow matches as far as is known: what is not known yet
+ * is no match.
+ */
+export interface Filter {
+  (flow: Flow): boolean;
+  /** The expression. */
+  readonly text: string;
+  /**
+   * What the whole answer may need: the request's head, the response's head, the bodies (which must then be buffered or kept),
+   * or the end of the flow. Often less is enough: ask `decide`.
+   */
+  readonly needs: Need;
+  /** True or false once it is certain that the answer stays; undefined while it is not. */
+  decide(flow: Flow): boolean | undefined;
+}
+
+/** From the least to the most. */
+const NEEDS: readonly Need[] = ["request", "response", "bodies", "end"];
+
+/**
+ * Reads a filter in mitmproxy's language: `~m POST & ~d example`, `~c 5xx | ~e`, `!~b "secret"`. Regular expressions are Python's
+ * and ignore case; plain words match the URL.
+ *
+ * ```ts
+ * import { parseFilter } from "weir";
+ *
+ * const failed = parseFilter("~d api.example & (~c 5xx | ~e)");
+ * export function complete(flow: HttpFlow) {
+ *   if (failed(flow)) console.log(flow.request.url);
+ * }
+ * ```
+ *
+ * `~q` and `~s` speak of the moment: in `requestheaders` and `request` a flow matches `~q`, from `responseheaders` on `~s`.
+ * @throws {FilterError} that says what is wrong, and at which character.
+ */
+export function parseFilter(text: string): Filter {
+  const root = parse(text);
+  const filter = (flow: Flow) => decide(root, flow, true) === true;
+  return Object.assign(filter, {
+    text,
+    needs: NEEDS[needOf(root)],
+    decide: (flow: Flow) => decide(root, flow, true),
+  });
+}
+
+/** Whether `node` holds; with `wanted` false, whether its contrary does. */
+function decide(node: Node, flow: Flow, wanted: boolean): Verdict {
+  if (node.kind === "not") return decide(node.part, flow, !wanted);
+  if (node.kind === "term") {
+    if (wanted) return node.term.decide(flow);
+    if (node.term.refuse !== undefined) return node.term.refuse(flow);
+    const verdict = node.term.decide(flow);
+    return verdict === undefined ? undefined : !verdict;
+  }
+  // Of the contrary of "all of these", one is enough (De Morgan).
+  const enough = (node.kind === "any") === wanted;
+  let verdict: Verdict = !enough;
+  for (const part of node.parts) {
+    const one = decide(part, flow, wanted);
+    if (one === enough) return enough;
+    if (one === undefined) verdict = undefined;
+  }
+  return verdict;
+}
+
+function needOf(node: Node): number {
+  if (node.kind === "term") return NEEDS.indexOf(node.term.needs);
+  if (node.kind === "not") return needOf(node.part);
+  return Math.max(...node.parts.map(needOf));
+}

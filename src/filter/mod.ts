@@ -1,0 +1,8 @@
+/**
+ * The filter language: a text in, a function of a flow out. Nothing here changes a flow or reads a file.
+ * @module
+ */
+export { FilterError } from "./error.ts";
+export { type Filter, parseFilter } from "./filter.ts";
+export type { Need } from "./operators.ts";
+export { PatternError, type PatternOptions, pythonRegex } from "./python_regex.ts";
