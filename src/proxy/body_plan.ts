@@ -140,7 +140,12 @@ export class BodyPlan {
       state.stored = new StoredBody({ onFailure: (error) => state.flow?.warn(error.message) });
       stages.push(tee(state.stored));
     }
-    this.#body = piped(source, stages, (error) => this.#tell(error));
+    this.#body = piped(source, stages, (error) => this.#tell(error), (text) => this.#warn(text));
+  }
+
+  #warn(text: string): void {
+    const { streamSetBy, flow } = this.message[internals];
+    flow?.warn(streamSetBy === null ? text : `${streamSetBy}: ${text}`);
   }
 
   #tell(error: WeirError): void {

@@ -45,7 +45,9 @@ export function encodeStream(contentEncoding: string | null): Stage {
 function chain(stages: Stage[]): Stage {
   return stages.length === 1
     ? stages[0]
-    : new Stage((source, onFault) => stages.reduce((body, stage) => stage.through(body, onFault), source));
+    : new Stage((source, onFault, warn) =>
+      stages.reduce((body, stage) => stage.through(body, onFault, warn), source)
+    );
 }
 
 /** One of node's transforms. */

@@ -145,10 +145,11 @@ export function piped(
   body: Body,
   stages: readonly Stage[],
   onFault: (error: WeirError) => void = () => {},
+  warn?: (text: string) => void,
 ): Body {
   return stages.reduce((source, stage) => {
     try {
-      return stage.through(source, onFault);
+      return stage.through(source, onFault, warn);
     } catch (thrown) {
       return perChunk(() => Promise.reject(thrown)).through(source, onFault);
     }

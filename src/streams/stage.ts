@@ -10,8 +10,18 @@ import type { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
 import { bodyOf, readableOf } from "./convert.ts";
 
-/** The body that comes out when `source` goes in. `onFault` is told when the stage itself fails, before its body does. */
-export type Through = (source: Body, onFault: (error: WeirError) => void) => Body;
+/**
+ * The body that comes out when `source` goes in. `onFault` is told when the stage itself fails, before its body does; `warn` is
+ * told in a sentence what went wrong without doing harm to the body.
+ */
+export type Through = (
+  source: Body,
+  onFault: (error: WeirError) => void,
+  warn: (text: string) => void,
+) => Body;
+
+/** Where nobody else is told. */
+const toConsole = (text: string) => console.warn(text);
 
 /** What a body, or any stream of bytes, can be piped through. It serves one of them. */
 export class Stage implements TransformStream<Uint8Array, Uint8Array> {
@@ -45,16 +55,16 @@ export class Stage implements TransformStream<Uint8Array, Uint8Array> {
   }
 
   /** Puts it behind a body. @throws {TypeError} when it is in use. */
-  through(source: Body, onFault: (error: WeirError) => void = () => {}): Body {
+  through(source: Body, onFault: (error: WeirError) => void = () => {}, warn = toConsole): Body {
     if (this.locked) throw new TypeError("The stage is locked: it is in use.");
     this.#isUsed = true;
-    return this.#through(source, onFault);
+    return this.#through(source, onFault, warn);
   }
 
   #pair(): ReadableWritablePair<Uint8Array, Uint8Array> {
     if (this.#streams !== null) return this.#streams;
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    const out = readableOf(this.#through(bodyOf(readable), () => {}));
+    const out = readableOf(this.#through(bodyOf(readable), () => {}, toConsole));
     return this.#streams = { readable: out, writable };
   }
 }
