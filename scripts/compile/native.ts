@@ -37,6 +37,8 @@ export async function compileNative(target: Target, file: string): Promise<void>
       ...RUN_FLAGS,
       "--no-check",
       "--frozen",
+      // Else everything in the lock file is in the executable, what only tests need included.
+      "--exclude-unused-npm",
       "--target",
       target.triple,
       "--include",

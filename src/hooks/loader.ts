@@ -13,7 +13,7 @@ import type { Addon, AddonExport, AddonModule, Context, Loader } from "./addon.t
 import { describeHookError, describeLoadError, filesIn } from "./describe.ts";
 import { Dispatcher, type LoadedAddon } from "./dispatch.ts";
 import { addonsOf, nearMisses } from "./exports.ts";
-import { filesOf, forgetExcept, hashOf, importModule, nextGeneration } from "./modules.ts";
+import { filesOf, forgetExcept, hashOf, importModule, keepLockFile, nextGeneration } from "./modules.ts";
 import { catchStrayErrors } from "./stray_errors.ts";
 import { FileWatcher } from "./watch.ts";
 
@@ -125,6 +125,7 @@ export class AddonManager {
     this.#ignoreStrayErrors();
     await this.#watcher.close();
     await this.#reloading;
+    keepLockFile();
   }
 
   async #import(slot: Slot, generation: number): Promise<Addon[]> {

@@ -12,6 +12,7 @@ import { registerHooks } from "node:module";
 import { buildKind } from "../build_kind.ts";
 import * as weir from "../mod.ts";
 import { fromFileUrl, generationOf, tagged } from "./generation.ts";
+import { LockFile } from "./lock_file.ts";
 
 /** What is known of a module of some generation. */
 interface ModuleRecord {
@@ -24,6 +25,8 @@ interface ModuleRecord {
 const records = new Map<string, ModuleRecord>();
 let generations = 0;
 let installed = false;
+/** That of the checkout; an executable has none. */
+const lockFile = new LockFile(new URL("../../deno.lock", import.meta.url));
 
 /** A number that no module has been loaded under. */
 export function nextGeneration(): number {
@@ -39,6 +42,8 @@ export async function importModule(path: string, generation: number): Promise<Re
     return await import(url);
   } catch (error) {
     throw buildKind() === "compiled" ? explained(error) : error;
+  } finally {
+    lockFile.putBack();
   }
 }
 
@@ -66,6 +71,11 @@ export function filesOf(path: string, generation: number): Map<string, string | 
   return files;
 }
 
+/** Puts weir's lock file back as it was, should an import() of an addon's have written to it. */
+export function keepLockFile(): void {
+  lockFile.putBack();
+}
+
 /** Lets go of what is known about modules of generations that are no longer in use. */
 export function forgetExcept(inUse: ReadonlySet<number>): void {
   for (const url of records.keys()) if (!inUse.has(generationOf(url)!)) records.delete(url);
@@ -89,6 +99,7 @@ function record(url: string): ModuleRecord {
 function install(): void {
   if (installed) return;
   installed = true;
+  lockFile.remember();
   registerHooks({
     resolve(specifier, context, nextResolve) {
       if (specifier === "weir" && generationOf(context.parentURL) !== null) {
@@ -96,6 +107,8 @@ function install(): void {
       }
       const resolved = nextResolve(specifier, context);
       const generation = generationOf(context.parentURL);
+      // An import() that runs later. The runtime has noted it by now, unless the name was put together at run time.
+      if (generation !== null && /^(npm|jsr|https?):/.test(specifier)) lockFile.putBack();
       if (generation === null || !/^(\.{0,2}\/|file:)/.test(specifier) || !resolved.url.startsWith("file:")) {
         return resolved;
       }
