@@ -65,7 +65,6 @@ export class AddonManager {
     });
     this.#watcher = new FileWatcher(
       () => void (this.#reloading = this.#reloading.then(() => this.#reloadChanged())),
-      (directory, error) => ctx.log.warn(`Cannot watch ${directory} for changes of addons: ${error}`),
     );
   }
 
@@ -208,8 +207,6 @@ export class AddonManager {
 
   #watch(): void {
     if (!this.#closed) this.#watcher.watch(this.#slots.flatMap((slot) => [...slot.files.keys()]));
-    // What changed between loading and watching made no event.
-    if (this.#slots.some(hasChanged)) this.#reloading = this.#reloading.then(() => this.#reloadChanged());
   }
 
   async #reloadChanged(): Promise<void> {

@@ -1,77 +1,80 @@
 /**
  * Tells when any of some files may have changed.
  *
- * Directories are watched, not files: editors write a new file and rename it over the old one, and a file that is not
- * there yet can be waited for.
+ * Files are looked at from time to time, by name, as mitmproxy does: whatever stands at that name now is what counts, be
+ * it behind a symbolic link, in a directory that was renamed into place, on a network file system, or not there yet. The
+ * system's events belong to the file or directory that was there when watching began, and say nothing of these.
  * @module
  */
-import { basename, dirname } from "node:path";
 
-/** How long files must be quiet: an editor's save is several events, and a half-written file should not be loaded. */
-const DEBOUNCE_MS = 75;
+/** How often to look, in ms. A save is told when the next look finds the files as they were: none is loaded half-written. */
+const LOOK_EVERY = 150;
 
 /** Watches a set of files that can be replaced at any time. */
 export class FileWatcher {
   readonly #onChange: () => void;
-  readonly #onFailure: (directory: string, error: unknown) => void;
-  readonly #watchers = new Map<string, Deno.FsWatcher>();
-  readonly #loops = new Set<Promise<void>>();
-  #names = new Set<string>();
+  /** Files with what they were when last looked at; null until then. */
+  #files = new Map<string, string | null>();
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #looking: Promise<void> | null = null;
+  #isChanging = false;
 
-  /** `onChange` is called a moment after the last of a row of events; `onFailure` when a directory cannot be watched. */
-  constructor(onChange: () => void, onFailure: (directory: string, error: unknown) => void) {
+  /** `onChange` is called when files that are new here, or have changed, are at rest. */
+  constructor(onChange: () => void) {
     this.#onChange = onChange;
-    this.#onFailure = onFailure;
   }
 
   /** Replaces the set of files. */
   watch(files: Iterable<string>): void {
-    const directories = new Set<string>();
-    this.#names = new Set();
-    for (const file of files) {
-      directories.add(dirname(file));
-      this.#names.add(basename(file));
-    }
-    for (const [directory, watcher] of this.#watchers) {
-      if (directories.has(directory)) continue;
-      this.#watchers.delete(directory);
-      watcher.close();
-    }
-    for (const directory of directories) if (!this.#watchers.has(directory)) this.#open(directory);
-  }
-
-  /** Stops; resolves when no event can come any more. */
-  async close(): Promise<void> {
-    this.watch([]);
+    const before = this.#files;
+    this.#files = new Map(Array.from(files, (file) => [file, before.get(file) ?? null]));
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    await Promise.all(this.#loops);
+    // While it looks, the next look is its matter.
+    if (this.#looking === null) this.#schedule();
   }
 
-  #open(directory: string): void {
-    try {
-      const watcher = Deno.watchFs(directory, { recursive: false });
-      this.#watchers.set(directory, watcher);
-      const loop = this.#follow(directory, watcher).finally(() => this.#loops.delete(loop));
-      this.#loops.add(loop);
-    } catch (error) {
-      this.#onFailure(directory, error);
-    }
+  /** Stops; resolves when nothing is looked at any more. */
+  async close(): Promise<void> {
+    this.watch([]);
+    await this.#looking;
   }
 
-  async #follow(directory: string, watcher: Deno.FsWatcher): Promise<void> {
-    try {
-      for await (const { kind, paths } of watcher) {
-        if (kind === "access" || !paths.some((path) => this.#names.has(basename(path)))) continue;
-        if (this.#timer !== null) clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => {
-          this.#timer = null;
-          this.#onChange();
-        }, DEBOUNCE_MS);
-      }
-    } catch (error) {
-      this.#onFailure(directory, error);
+  #schedule(): void {
+    if (this.#files.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#looking = this.#look().finally(() => {
+        this.#looking = null;
+        this.#schedule();
+      });
+    }, LOOK_EVERY);
+  }
+
+  async #look(): Promise<void> {
+    const files = this.#files;
+    const found = await Promise.all(
+      Array.from(files.keys(), async (file) => [file, await traitsOf(file)] as const),
+    );
+    // Others are watched by now.
+    if (files !== this.#files) return;
+    let isChanged = false;
+    for (const [file, traits] of found) {
+      const before = files.get(file);
+      if (before !== traits) isChanged = true;
+      files.set(file, traits);
     }
+    if (this.#isChanging && !isChanged) this.#onChange();
+    this.#isChanging = isChanged;
+  }
+}
+
+/** What is different of a file that has changed, links followed; "" when there is none that can be read. */
+async function traitsOf(file: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtime, ctime } = await Deno.stat(file);
+    return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
+  } catch {
+    return "";
   }
 }
