@@ -3,9 +3,11 @@
  * @module
  */
 
-/** C0, DEL and C1 controls (ECMA-48 §5), line separators, and what turns the direction of writing (UAX #9 §2). */
-// deno-lint-ignore no-control-regex -- control characters are what it is for
-const UNSAFE = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/**
+ * C0, DEL and C1 controls (ECMA-48 §5), line and paragraph separators, and all that turns the direction of writing
+ * (UAX #9 §2, the property Bidi_Control: among them U+061C, U+200F, U+202E).
+ */
+const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
 const SHORT: Readonly<Record<string, string>> = { "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 
