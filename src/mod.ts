@@ -59,12 +59,25 @@ export type { ErrorCode, Side, WeirError } from "./errors.ts";
 export type { Address, TlsInfo } from "./net/conn.ts";
 export type { ClientConnection, ServerConnection } from "./flow/connection.ts";
 export type { BaseFlow, Flow, FlowError, HttpFlow, TcpFlow, TcpMessage } from "./flow/flow.ts";
+export {
+  type FlowInit,
+  type HttpFlowInit,
+  makeClientConnection,
+  makeHttpFlow,
+  makeServerConnection,
+  makeTcpFlow,
+  type MessageInit,
+  type RequestInit,
+  type ResponseInit,
+  type TcpFlowInit,
+  type WebSocketInit,
+} from "./flow/make.ts";
 export { Headers, type HeadersInit } from "./flow/headers.ts";
 export type { Message, StreamedBy } from "./flow/message.ts";
 export type { Request } from "./flow/request.ts";
 export type { Response } from "./flow/response.ts";
 export { reasonFor } from "./flow/status.ts";
-export type { WebSocketData, WebSocketMessage } from "./flow/websocket.ts";
+export type { RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./flow/websocket.ts";
 export type { HttpVersion } from "./flow/wire.ts";
 
 export type {
@@ -82,6 +95,14 @@ export type {
   StreamPair,
   StreamValue,
 } from "./streams/mod.ts";
-export { decoded, decodeStream, drop, encodeStream, replaceStream } from "./streams/mod.ts";
+export {
+  decoded,
+  decodeStream,
+  drop,
+  encodeStream,
+  replaceStream,
+  StoredBody,
+  type StoredBodyOptions,
+} from "./streams/mod.ts";
 export { type Filter, FilterError, parseFilter } from "./filter/mod.ts";
 export { escapeControl } from "./flow/escape.ts";

@@ -41,9 +41,15 @@ export class FlowState implements MessageOwner {
   }
 }
 
+/** What a flow that is read from a file, or made by hand, has of the one that it was. */
+interface Recorded {
+  readonly id?: string;
+  readonly timestampStart?: number;
+}
+
 /** What HTTP and TCP flows have in common. */
 export abstract class BaseFlow {
-  #id: string | null = null;
+  #id: string | null;
   /** The connection that it came by. */
   readonly clientConn: ClientConnection;
   /** Null before weir has a connection for this flow. */
@@ -59,16 +65,18 @@ export abstract class BaseFlow {
   /** A place for addons to keep what they know of this flow. */
   readonly metadata: Record<string, unknown> = {};
   /** When it began, in milliseconds since the epoch. */
-  readonly timestampStart: number = Date.now();
+  readonly timestampStart: number;
   /** @ignore */
   readonly [internals]: FlowState = new FlowState();
 
   /** @ignore */
-  constructor(clientConn: ClientConnection) {
+  constructor(clientConn: ClientConnection, { id, timestampStart }: Recorded = {}) {
     this.clientConn = clientConn;
+    this.#id = id ?? null;
+    this.timestampStart = timestampStart ?? Date.now();
   }
 
-  /** Unique in this process and unlikely to be met in another. */
+  /** Unique among running processes, in the shape of a UUID. */
   get id(): string {
     return this.#id ??= newId();
   }
@@ -98,8 +106,8 @@ export class HttpFlow extends BaseFlow {
   #response: Response | null = null;
 
   /** @ignore */
-  constructor(request: Request, clientConn: ClientConnection) {
-    super(clientConn);
+  constructor(request: Request, clientConn: ClientConnection, recorded?: Recorded) {
+    super(clientConn, recorded);
     this.request = request;
     this[internals].request = request;
     request[internals].flow = this[internals];

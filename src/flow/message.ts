@@ -26,8 +26,10 @@ export interface MessageState {
   streamedBy: StreamedBy | null;
   /** Bytes of body that have come so far, as on the wire. */
   received: number;
-  /** The copy that `store_streamed_bodies` keeps. */
+  /** The copy that `store_streamed_bodies` keeps, or that a file was read into. */
   stored: StoredBody | null;
+  /** It was read from a file or made by hand: nothing is on its way, and content can be assigned at any time. */
+  isRecorded: boolean;
   /** Which addon assigned `stream`, for the log. */
   streamSetBy: string | null;
   /** Which addon assigned the response that this is, for the log. */
@@ -74,6 +76,7 @@ export abstract class Message {
     streamedBy: null,
     received: 0,
     stored: null,
+    isRecorded: false,
     streamSetBy: null,
     responseSetBy: null,
     flow: null,
@@ -122,7 +125,9 @@ export abstract class Message {
     if (state.mode === "pending") {
       state.stream = value;
       state.streamSetBy = state.flow?.addon ?? null;
-    } else state.flow?.warn("message.stream was set too late; set it in requestheaders or responseheaders.");
+    } else if (!state.isRecorded) {
+      state.flow?.warn("message.stream was set too late; set it in requestheaders or responseheaders.");
+    }
   }
 
   /** What decided that this body is streamed, or null when it is not. */
@@ -132,8 +137,8 @@ export abstract class Message {
 
   /** Bytes of the body as on the wire; of one that is streamed, those that have come so far. */
   get size(): number {
-    const { raw, received } = this[internals];
-    return raw?.length ?? received;
+    const { raw, received, stored, isRecorded } = this[internals];
+    return raw?.length ?? (isRecorded && stored !== null ? stored.size : received);
   }
 
   /** The body as on the wire, or null when it is streamed or not read yet. */
@@ -149,8 +154,10 @@ export abstract class Message {
   set rawContent(value: BytesLike | null) {
     const bytes = bytesOf(value);
     const state = this[internals];
-    if (state.mode === "buffered") {
+    if (state.mode === "buffered" || state.isRecorded) {
+      state.mode = "buffered";
       state.raw = bytes;
+      state.stored = null;
       if (this.headers.has("content-length")) this.headers.set("content-length", String(bytes.length));
       return;
     }
@@ -189,7 +196,8 @@ export abstract class Message {
   set content(value: BytesLike | null) {
     const bytes = bytesOf(value);
     const coding = this.headers.get("content-encoding");
-    if (coding === null || this[internals].mode !== "buffered") {
+    const { mode, isRecorded } = this[internals];
+    if (coding === null || mode !== "buffered" && !isRecorded) {
       this.rawContent = bytes;
       return;
     }

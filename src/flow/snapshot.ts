@@ -58,7 +58,7 @@ function snapshotMessage(message: Message): () => void {
   const fields = headers.raw.slice();
   const trailerFields = trailers?.raw.slice();
   const state = message[internals];
-  const { raw, stream, streamSetBy, mode } = state;
+  const { raw, stream, streamSetBy, mode, stored, isRecorded } = state;
   return () => {
     putBack(headers, fields);
     message.headers = headers;
@@ -71,6 +71,7 @@ function snapshotMessage(message: Message): () => void {
     state.streamSetBy = streamSetBy;
     // An async hook may throw after the body was read: what was read meanwhile is no change of the addon's.
     if (state.mode === mode) state.raw = raw;
+    if (isRecorded) Object.assign(state, { raw, mode, stored });
   };
 }
 

@@ -38,16 +38,23 @@ export class WebSocketMessage {
   /** An addon made it, with `inject`. */
   readonly injected: boolean;
   /** When it was complete, in milliseconds since the epoch. */
-  readonly timestamp: number = Date.now();
+  readonly timestamp: number;
   /** @ignore */
   readonly [internals]: MessageState;
   #dropped = false;
 
   /** @ignore */
-  constructor(isText: boolean, fromClient: boolean, content: Uint8Array, injected = false) {
+  constructor(
+    isText: boolean,
+    fromClient: boolean,
+    content: Uint8Array,
+    injected = false,
+    timestamp = Date.now(),
+  ) {
     this.isText = isText;
     this.fromClient = fromClient;
     this.injected = injected;
+    this.timestamp = timestamp;
     this[internals] = {
       content,
       shown: null,
@@ -132,6 +139,19 @@ export class WebSocketMessage {
     };
   }
 
+  /**
+   * A message of a conversation that is over.
+   * @ignore
+   */
+  static recorded(init: RecordedWebSocketMessage): WebSocketMessage {
+    const { isText, fromClient, content, injected, timestamp } = init;
+    const bytes = typeof content === "string" ? encoder.encode(content) : content;
+    const message = new WebSocketMessage(isText, fromClient, bytes, injected ?? false, timestamp);
+    message.#dropped = init.dropped ?? false;
+    Object.assign(message[internals], { busy: false, unseen: false });
+    return message;
+  }
+
   #bytes(): Uint8Array {
     const { content } = this[internals];
     if (content !== null) return content;
@@ -153,6 +173,22 @@ function decode(bytes: Uint8Array): string {
   } catch (cause) {
     throw new TypeError("The content of a WebSocket text message must be UTF-8.", { cause });
   }
+}
+
+/** A WebSocket message that is read from a file, or made by hand. */
+export interface RecordedWebSocketMessage {
+  /** Text (UTF-8) or binary. */
+  readonly isText: boolean;
+  /** From the client to the server, or back. */
+  readonly fromClient: boolean;
+  /** The payload; a string is encoded as UTF-8. */
+  readonly content: Uint8Array | string;
+  /** In milliseconds since the epoch; the present by default. */
+  readonly timestamp?: number;
+  /** It was not sent on. */
+  readonly dropped?: boolean;
+  /** An addon made it. */
+  readonly injected?: boolean;
 }
 
 /** What `inject` and `close` act on: the relay of the connection. */
@@ -180,15 +216,16 @@ export class WebSocketData {
   /** The text in the Close frame; null while it is open. */
   closeReason: string | null = null;
   /** When the connection began, in milliseconds since the epoch. */
-  readonly timestampStart: number = Date.now();
+  readonly timestampStart: number;
   /** When the connection ended, or null. */
   timestampEnd: number | null = null;
   /** @ignore */
   readonly [internals]: WebSocketState;
 
   /** @ignore */
-  constructor(history: History) {
+  constructor(history: History, timestampStart = Date.now()) {
     this[internals] = new WebSocketState(this, history);
+    this.timestampStart = timestampStart;
   }
 
   /**

@@ -26,6 +26,8 @@ export interface TlsInfo {
   readonly cipher: string | null;
   /** DER of the peer's certificate; null where the peer showed none. */
   readonly peerCertificate: Uint8Array | null;
+  /** DER of all certificates that the peer showed, its own first; empty where it showed none. */
+  readonly peerCertificates: readonly Uint8Array[];
 }
 
 /** One end of a bidirectional byte stream. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
-import { type ClientConnection as ClientInfo, newId } from "../flow/connection.ts";
+import { type ClientConnection as ClientInfo, markClosed, newId } from "../flow/connection.ts";
 import { errorPage } from "../flow/error_page.ts";
 import { HttpFlow } from "../flow/flow.ts";
 import { Headers } from "../flow/headers.ts";
@@ -18,7 +18,7 @@ import { serveHttp1 } from "../http1/mod.ts";
 import { serveHttp2 } from "../http2/mod.ts";
 import { type Address, type Conn, FirstBytes, PassingConn, type TlsInfo } from "../net/mod.ts";
 import { settlesWithin } from "../timing.ts";
-import { parseClientHello, serverHandshake } from "../tls/mod.ts";
+import { certificateFromPem, type Leaf, parseClientHello, serverHandshake } from "../tls/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import { runExchange } from "./exchange.ts";
 import { isAllowed, isIgnored } from "./host_rules.ts";
@@ -48,13 +48,24 @@ class ClientConn implements ClientInfo {
   readonly address: Address;
   readonly localAddress: Address;
   tls: TlsInfo | null = null;
+  alpnOffers: readonly string[] = [];
+  leaf: Leaf | null = null;
   readonly mode: string;
   readonly timestampStart: number = Date.now();
+  timestampTlsSetup: number | null = null;
+  timestampEnd: number | null = null;
+  #shownCertificate: Uint8Array | null = null;
 
   constructor(conn: Conn, mode: ModeSpec) {
     this.address = conn.remoteAddr;
     this.localAddress = conn.localAddr;
     this.mode = mode.spec;
+  }
+
+  /** Decoded when somebody asks: most connections are looked at by nobody. */
+  get shownCertificate(): Uint8Array | null {
+    if (this.leaf === null) return null;
+    return this.#shownCertificate ??= certificateFromPem(this.leaf.cert);
   }
 }
 
@@ -74,6 +85,7 @@ export async function serveClient(
     log.debug(`${info.address.hostname}:${info.address.port}: ${messageOf(error)}`);
   } finally {
     conn.close();
+    markClosed(info);
     await hooks.trigger("client_disconnected", info);
   }
 }
@@ -252,11 +264,13 @@ class ClientServer {
         return await this.#passThrough({ ...target, scheme: "http" }, first.release());
       }
     }
+    this.#info.alpnOffers = hello.alpn;
     let carrier: Carrier | null = null;
     let tls: Conn;
     try {
       const { leaf, upstreamAlpn } = await certificates.offerFor(target, hello.sni, this.#info);
       const preferred = target !== null && (options.http2_upstream === "any" || upstreamAlpn === "h2");
+      this.#info.leaf = leaf;
       carrier = new Carrier(first.release());
       tls = await serverHandshake(carrier, {
         secureContext: leaf.context,
@@ -268,6 +282,7 @@ class ClientServer {
       return await carrier?.closed;
     }
     this.#info.tls = tls.tls;
+    this.#info.timestampTlsSetup = Date.now();
     try {
       await serve(tls);
     } finally {

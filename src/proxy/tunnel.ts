@@ -4,7 +4,7 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
-import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
+import { type ClientConnection, markClosed, type ServerConnection } from "../flow/connection.ts";
 import { TcpFlow, type TcpMessage } from "../flow/flow.ts";
 import { internals } from "../flow/message.ts";
 import type { Conn } from "../net/conn.ts";
@@ -42,6 +42,7 @@ export async function hangUp(
   clientConn: ClientConnection,
 ): Promise<void> {
   conn.close();
+  markClosed(server);
   await hooks.trigger("server_disconnected", { server, clientConn, error: null });
 }
 
@@ -75,6 +76,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     state.kill = null;
     client.close();
     server.close();
+    markClosed(ends.serverConn);
     await hooks.trigger("server_disconnected", {
       server: ends.serverConn,
       clientConn: ends.clientConn,

@@ -4,7 +4,7 @@
  */
 import { messageOf, WeirError } from "../errors.ts";
 import { authorityOf } from "../flow/authority.ts";
-import { type ClientConnection, newId, type ServerConnection } from "../flow/connection.ts";
+import { type ClientConnection, markClosed, newId, type ServerConnection } from "../flow/connection.ts";
 import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
 import { type Address, type Conn, dial, type TlsInfo } from "../net/mod.ts";
 import type { Options } from "../options/mod.ts";
@@ -62,8 +62,11 @@ export class UpstreamDialer {
         timeout: options.connect_timeout * 1000,
       });
       server.tls = secure.tls;
+      server.alpnOffers = alpn;
+      server.timestampTlsSetup = Date.now();
       return { conn: secure, server };
     } catch (error) {
+      markClosed(server);
       await hooks.trigger("server_disconnected", { server, clientConn, error: messageOf(error) });
       throw signal.aborted ? stoppingError() : error;
     } finally {
@@ -103,6 +106,8 @@ export class UpstreamDialer {
       );
     }
     server.peerAddress = conn.remoteAddr;
+    server.localAddress = conn.localAddr;
+    server.timestampTcpSetup = Date.now();
     await hooks.trigger("server_connected", data);
     return conn;
   }
@@ -117,8 +122,13 @@ class ServerConn implements ServerConnection {
   readonly id: string = newId();
   readonly address: Address;
   peerAddress: Address | null = null;
+  localAddress: Address | null = null;
   tls: TlsInfo | null = null;
+  alpnOffers: readonly string[] = [];
   readonly timestampStart: number = Date.now();
+  timestampTcpSetup: number | null = null;
+  timestampTlsSetup: number | null = null;
+  timestampEnd: number | null = null;
 
   constructor(destination: Destination) {
     this.address = { hostname: destination.host, port: destination.port };

@@ -4,7 +4,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
+import { type ClientConnection, markClosed, type ServerConnection } from "../flow/connection.ts";
 import type { HttpFlow } from "../flow/flow.ts";
 import type { OutgoingExchange, UpstreamConnection } from "../flow/wire.ts";
 import { Http1Connection } from "../http1/mod.ts";
@@ -259,6 +259,7 @@ export class UpstreamPool {
 
   #disconnected(pooled: Pooled): void {
     const { server, clientConn } = pooled;
+    markClosed(server);
     void this.#init.hooks.trigger("server_disconnected", { server, clientConn, error: null });
   }
 

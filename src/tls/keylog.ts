@@ -159,13 +159,15 @@ async function handshake({ carrier, below, above, sni }: Hop, side: Side): Promi
   const session = new KeyLogConn(wire, above, side);
   try {
     const { alpnProtocol } = await above.handshake();
+    const peerCertificate = peerCertificateOf(above);
     session.tls = {
       sni,
       alpn: alpnProtocol,
       // Deno does not tell.
       version: null,
       cipher: null,
-      peerCertificate: peerCertificateOf(above),
+      peerCertificate,
+      peerCertificates: peerCertificate === null ? [] : [peerCertificate],
     };
     return session;
   } catch (thrown) {

@@ -15,4 +15,5 @@ export {
 } from "./handshake.ts";
 export { type Leaf, type LeafRequest, Leaves } from "./leaf.ts";
 export { TlsConn } from "./tls_conn.ts";
+export { certificateFromPem, certificateToPem } from "./pem.ts";
 export { certificatesIn } from "./trust.ts";

@@ -14,6 +14,9 @@ import type { CipherStream } from "./cipher_stream.ts";
 /** Plaintext handed to node at once; it encrypts a part at a time and copies the rest, so more costs more. */
 const WRITE_SLICE = 256 * 1024;
 
+/** Certificates that are looked at: real chains have two to four. */
+const MAX_CHAIN = 16;
+
 /** Milliseconds that a close_notify may take to be written: a peer that reads nothing must keep nothing open. */
 export const CLOSE_GRACE = 500;
 
@@ -257,7 +260,7 @@ export class TlsConn implements Conn {
 }
 
 function infoOf(socket: TLSSocket): TlsInfo {
-  const certificate: { raw?: Uint8Array } | null = socket.getPeerCertificate();
+  const peerCertificates = chainOf(socket.getPeerCertificate(true));
   // node's type leaves out that a server's socket has the name that the client asked for.
   const { servername } = socket as { servername?: string | false | null };
   return {
@@ -265,6 +268,24 @@ function infoOf(socket: TLSSocket): TlsInfo {
     alpn: socket.alpnProtocol || null,
     version: socket.getProtocol(),
     cipher: socket.getCipher()?.name ?? null,
-    peerCertificate: certificate?.raw ?? null,
+    peerCertificate: peerCertificates[0] ?? null,
+    peerCertificates,
   };
+}
+
+/** A certificate of node's, each with the one of its issuer; the last one's is itself. */
+interface NodeCertificate {
+  raw?: Uint8Array;
+  issuerCertificate?: NodeCertificate;
+}
+
+/** DER of a certificate and of those that the peer sent with it. node gives null, or an object without `raw`, for none. */
+function chainOf(leaf: NodeCertificate | null): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  for (let next: NodeCertificate | null = leaf; next?.raw !== undefined;) {
+    chain.push(next.raw);
+    const issuer: NodeCertificate | undefined = next.issuerCertificate;
+    next = issuer === undefined || issuer === next || chain.length === MAX_CHAIN ? null : issuer;
+  }
+  return chain;
 }

@@ -2,19 +2,17 @@
 import { parseAuthority } from "../../src/flow/authority.ts";
 import type { ClientConnection, ServerConnection } from "../../src/flow/connection.ts";
 import { HttpFlow, type TcpFlow, TcpFlow as Tcp } from "../../src/flow/flow.ts";
+import { makeClientConnection, makeServerConnection } from "../../src/flow/make.ts";
 import { Headers } from "../../src/flow/headers.ts";
 import { internals, type Message } from "../../src/flow/message.ts";
 import { Request } from "../../src/flow/request.ts";
 import { Response } from "../../src/flow/response.ts";
 
-const CLIENT: ClientConnection = {
+const CLIENT: ClientConnection = makeClientConnection({
   id: "client",
-  address: { transport: "tcp", hostname: "127.0.0.1", port: 50_000 },
-  localAddress: { transport: "tcp", hostname: "127.0.0.1", port: 8080 },
-  tls: null,
-  mode: "regular",
-  timestampStart: 0,
-} as ClientConnection;
+  address: { hostname: "127.0.0.1", port: 50_000 },
+  localAddress: { hostname: "127.0.0.1", port: 8080 },
+});
 
 /** What a flow is made of; a body that is left out has not come yet. */
 export interface FlowInit {
@@ -85,11 +83,5 @@ export function tcpFlow(messages: [fromClient: boolean, text: string][] = []): T
 
 /** A connection to an origin. */
 export function server(hostname: string, port: number): ServerConnection {
-  return {
-    id: "server",
-    address: { transport: "tcp", hostname, port },
-    peerAddress: null,
-    tls: null,
-    timestampStart: 0,
-  } as ServerConnection;
+  return makeServerConnection({ id: "server", address: { hostname, port } });
 }

@@ -35,9 +35,14 @@ class FakeDialer implements Dialer {
     this.dialled.push(`${host} ${alpn[0]}`);
     const chosen = alpn.includes(this.alpn) ? this.alpn : "http/1.1";
     await this.gate;
-    const tls: TlsInfo | undefined = scheme === "http"
-      ? undefined
-      : { sni: host, alpn: chosen, version: null, cipher: null, peerCertificate: Uint8Array.of(1) };
+    const tls: TlsInfo | undefined = scheme === "http" ? undefined : {
+      sni: host,
+      alpn: chosen,
+      version: null,
+      cipher: null,
+      peerCertificate: Uint8Array.of(1),
+      peerCertificates: [Uint8Array.of(1)],
+    };
     const [conn, peer] = memoryConnPair({ tls });
     this.conns.push(conn);
     this.peers.push(peer);

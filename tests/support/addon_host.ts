@@ -76,16 +76,25 @@ export const clientConn: ClientConnection = {
   address: { hostname: "127.0.0.1", port: 52344 },
   localAddress: { hostname: "127.0.0.1", port: 8081 },
   tls: null,
+  alpnOffers: [],
+  shownCertificate: null,
   mode: "regular",
   timestampStart: 0,
+  timestampTlsSetup: null,
+  timestampEnd: null,
 };
 
 export const serverConn: ServerConnection = {
   id: "server-1",
   address: { hostname: "example.com", port: 80 },
   peerAddress: null,
+  localAddress: null,
   tls: null,
+  alpnOffers: [],
   timestampStart: 0,
+  timestampTcpSetup: null,
+  timestampTlsSetup: null,
+  timestampEnd: null,
 };
 
 /** A flow for `GET http://example.com/path`, unless told otherwise. */
