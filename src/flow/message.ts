@@ -6,6 +6,9 @@ import { asBytes, type BytesLike, nameOf } from "../streams/bytes.ts";
 import { decodeBytes, encodeBytes } from "../streams/coding.ts";
 import { checkStreamValue, type StreamValue } from "../streams/hook.ts";
 import type { StoredBody } from "../streams/store.ts";
+import type { Moment, Timeline } from "../streams/timeline.ts";
+import { TokenBucket } from "../streams/token_bucket.ts";
+import { Valve } from "../streams/valve.ts";
 import { Headers, type HeadersInit } from "./headers.ts";
 import type { HttpVersion } from "./wire.ts";
 
@@ -26,6 +29,10 @@ export interface MessageState {
   streamedBy: StreamedBy | null;
   /** Bytes of body that have come so far, as on the wire. */
   received: number;
+  /** What holds the body up, once somebody wanted that. */
+  valve: Valve | null;
+  /** How the body came, once some of it has. */
+  timeline: Timeline | null;
   /** The copy that `store_streamed_bodies` keeps, or that a file was read into. */
   stored: StoredBody | null;
   /** It was read from a file or made by hand: nothing is on its way, and content can be assigned at any time. */
@@ -75,6 +82,8 @@ export abstract class Message {
     stream: undefined,
     streamedBy: null,
     received: 0,
+    valve: null,
+    timeline: null,
     stored: null,
     isRecorded: false,
     streamSetBy: null,
@@ -128,6 +137,40 @@ export abstract class Message {
     } else if (!state.isRecorded) {
       state.flow?.warn("message.stream was set too late; set it in requestheaders or responseheaders.");
     }
+  }
+
+  /**
+   * Holds the body up where it is, at any moment, also before it comes; its source is stopped by that. Nothing is lost, and the
+   * rest goes on with {@linkcode resume}.
+   */
+  pause(): void {
+    this.#valve().isPaused = true;
+  }
+
+  /** Lets a body go on that was held up by {@linkcode pause}. */
+  resume(): void {
+    if (this[internals].valve !== null) this.#valve().isPaused = false;
+  }
+
+  /**
+   * Lets so many bytes per second of the body through from now on; null ends that.
+   * @throws {TypeError} when it is neither null nor a number above 0.
+   */
+  throttle(bytesPerSecond: number | null): void {
+    if (bytesPerSecond !== null) this.#valve().bucket = new TokenBucket(bytesPerSecond);
+    else if (this[internals].valve !== null) this.#valve().bucket = null;
+  }
+
+  #valve(): Valve {
+    return this[internals].valve ??= new Valve();
+  }
+
+  /**
+   * How the body came, as on the wire: milliseconds since its first byte, and the bytes that were there by then, for each piece;
+   * of long bodies for every second one, every fourth and so on: at most 1 000 entries.
+   */
+  get timeline(): Moment[] {
+    return this[internals].timeline?.moments() ?? [];
   }
 
   /** What decided that this body is streamed, or null when it is not. */

@@ -15,8 +15,13 @@ import { piped, stagesOf } from "../streams/hook.ts";
 import { limit, observe } from "../streams/observe.ts";
 import { StoredBody } from "../streams/store.ts";
 import { tee } from "../streams/tee.ts";
+import { Timeline } from "../streams/timeline.ts";
 import { withTrailers } from "../streams/trailed.ts";
+import { ValveBody } from "../streams/valve.ts";
 import type { ProxyContext } from "./context.ts";
+
+/** Buffered bodies above this size can be paused on their way out. */
+const HELD_UP = 64 * 1024;
 
 /** The body of one message from the moment its head is known until it is handed to the other leg. */
 export class BodyPlan {
@@ -26,13 +31,15 @@ export class BodyPlan {
   #body: Body | null;
   /** Only the body's end told its size: no length was declared. */
   readonly #isOpen: boolean;
+  /** How many bytes were collected: they came before, and go through the stages when the rest is streamed. */
+  #collected = 0;
   /** How many bytes of this body are booked in the memory budget. */
   #booked = 0;
 
   constructor(context: ProxyContext, message: Message, source: Body | null) {
     this.message = message;
     this.#context = context;
-    this.#body = source;
+    this.#body = source && new ValveBody(source, message[internals]);
     this.#isOpen = source !== null && source.size === null;
   }
 
@@ -63,6 +70,7 @@ export class BodyPlan {
       switchAt: over,
       onBytes: (count) => {
         this.#booked += count;
+        this.#came(this.#collected += count);
         return this.#context.memory.take(count) || mustBuffer;
       },
     });
@@ -78,7 +86,11 @@ export class BodyPlan {
     const { trailers } = this.message;
     if (raw === null || (raw.length === 0 && trailers === null)) return null;
     // Whether there is a length stays as it came: nothing is added that was not asked for (contract §5).
-    return bytesBody(raw, trailers?.raw ?? null, this.#isOpen && !this.message.headers.has("content-length"));
+    const isOpen = this.#isOpen && !this.message.headers.has("content-length");
+    const body = bytesBody(raw, trailers?.raw ?? null, isOpen);
+    // Small ones are gone before anybody could hold them up.
+    const isLong = raw.length > HELD_UP || this.message[internals].valve !== null;
+    return isLong ? new ValveBody(body, this.message[internals]) : body;
   }
 
   /** A streamed body ends with the message's trailers, which an addon may have set. */
@@ -104,6 +116,11 @@ export class BodyPlan {
     this.#body = null;
   }
 
+  /** So many bytes have come by now. */
+  #came(bytes: number): void {
+    (this.message[internals].timeline ??= new Timeline()).add(bytes);
+  }
+
   #buffered(bytes: Uint8Array, trailers: string[] | null): void {
     const { message } = this;
     const state = message[internals];
@@ -127,6 +144,7 @@ export class BodyPlan {
     const meter = observe({
       piece: ({ length }) => {
         state.received += length;
+        if (state.received > this.#collected) this.#came(state.received);
         // What was collected stays in memory until it is on its way.
         if (this.#booked > 0 && state.received > this.#booked) this.release();
       },

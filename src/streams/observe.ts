@@ -4,20 +4,22 @@
  */
 import { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
+import { threw } from "./bytes.ts";
+import { ignore, isThenable } from "./iterators.ts";
 import { PassingBody } from "./passing.ts";
 import { Stage } from "./stage.ts";
 
-/** Who looks. */
+/** Who looks. What it throws, or rejects with, cuts the body; a promise holds up what comes next. */
 export interface Observer {
-  /** Sees each piece as it is taken. What it throws cuts the body; a promise (never rejected) holds up the next piece. */
+  /** Sees each piece as it is taken; it is valid until the promise that is returned settles, if there is one. */
   piece?(bytes: Uint8Array): Promise<void> | void;
   /** Told once how the body ended: null in order, else what cut it short or the reason for which nobody wants the rest. */
-  end?(error: WeirError | null): void;
+  end?(error: WeirError | null): Promise<void> | void;
 }
 
 /** A stage for an observer. */
 export function observe(observer: Observer): Stage {
-  return new Stage((source) => new ObservedBody(source, observer));
+  return new Stage((source, onFault) => new ObservedBody(source, observer, onFault));
 }
 
 /** Cuts a body with `tooLarge()` where more than `most` bytes have come. */
@@ -32,35 +34,47 @@ export function limit(most: number, tooLarge: () => WeirError): Stage {
 
 class ObservedBody extends PassingBody {
   readonly #observer: Observer;
-  /** What the piece that was taken last waits for: it is valid only until the source is asked for the next one. */
-  #busy: Promise<void> | null = null;
+  readonly #onFault: (error: WeirError) => void;
+  /** What the observer works on. Never rejects. */
+  #busy: PromiseLike<void> | null = null;
+  #wake: (() => void) | null = null;
   #error: WeirError | null = null;
   #isOver = false;
 
-  constructor(source: Body, observer: Observer) {
+  constructor(source: Body, observer: Observer, onFault: (error: WeirError) => void) {
     super(source);
     this.#observer = observer;
+    this.#onFault = onFault;
   }
 
   override take(): Uint8Array | null | undefined {
     if (this.#error !== null) throw this.#error;
     if (this.#busy !== null) return undefined;
+    if (this.#isOver) return null;
+    let piece: Uint8Array | null | undefined;
     try {
-      const piece = this.source.take();
-      if (piece === null) this.#end(null);
-      else if (piece !== undefined) {
-        const busy = this.#observer.piece?.(piece);
-        if (busy !== undefined) this.#busy = busy.then(this.#goOn);
-      }
-      return piece;
+      piece = this.source.take();
     } catch (thrown) {
       throw this.#cut(thrown);
     }
+    if (piece === undefined) return undefined;
+    try {
+      const busy = piece === null ? this.#end(null) : this.#observer.piece?.(piece);
+      if (isThenable(busy)) this.#await(busy);
+    } catch (thrown) {
+      throw this.#broken(thrown);
+    }
+    // The end waits for who looks at it; a piece goes out meanwhile.
+    return piece === null && this.#busy !== null ? undefined : piece;
   }
 
   override async fill(): Promise<void> {
     if (this.#error !== null) throw this.#error;
-    if (this.#busy !== null) await this.#busy;
+    if (this.#busy !== null) {
+      await this.#orCancelled(this.#busy);
+      if (this.#error !== null) throw this.#error;
+      if (this.#isOver) return;
+    }
     try {
       await this.source.fill();
     } catch (thrown) {
@@ -69,22 +83,60 @@ class ObservedBody extends PassingBody {
   }
 
   override cancel(reason: WeirError): void {
+    this.#error ??= reason;
     this.source.cancel(reason);
-    this.#end(reason);
+    this.#tellEnd(reason);
+    this.#wake?.();
   }
 
-  readonly #goOn = () => void (this.#busy = null);
+  /** An observer may never come to an end; who has cancelled the body does not wait for that. */
+  #orCancelled(busy: PromiseLike<void>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      busy.then(resolve);
+    });
+  }
 
+  #await(busy: PromiseLike<void>): void {
+    this.#busy = busy.then(
+      () => void (this.#busy = null),
+      (thrown) => {
+        this.#busy = null;
+        this.#broken(thrown);
+      },
+    );
+  }
+
+  /** The source failed. */
   #cut(thrown: unknown): WeirError {
+    if (this.#error !== null) return this.#error;
     const error = this.#error = WeirError.from(thrown, "weir", "internal", "The body could not be read");
     this.source.cancel(error);
-    this.#end(error);
+    this.#tellEnd(error);
     return error;
   }
 
-  #end(error: WeirError | null): void {
+  /** The observer failed. */
+  #broken(thrown: unknown): WeirError {
+    if (this.#error !== null) return this.#error;
+    const error = thrown instanceof WeirError ? thrown : threw("The stream hook", thrown);
+    this.#onFault(error);
+    return this.#cut(error);
+  }
+
+  #end(error: WeirError | null): Promise<void> | void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#observer.end?.(error);
+    return this.#observer.end?.(error);
+  }
+
+  /** Nobody waits any more for what an observer makes of a cut. */
+  #tellEnd(error: WeirError): void {
+    try {
+      const ending = this.#end(error);
+      if (isThenable(ending)) ending.then(undefined, ignore);
+    } catch (thrown) {
+      this.#onFault(threw("The stream hook", thrown));
+    }
   }
 }

@@ -48,15 +48,14 @@ export class Stage implements TransformStream<Uint8Array, Uint8Array> {
     return this.#pair().writable;
   }
 
-  /** True when something goes through it already. */
+  /** True once something goes through it, or has gone, or its streams were asked for. */
   get locked(): boolean {
-    return this.#isUsed ||
-      this.#streams !== null && (this.#streams.readable.locked || this.#streams.writable.locked);
+    return this.#isUsed || this.#streams !== null;
   }
 
   /** Puts it behind a body. @throws {TypeError} when it is in use. */
   through(source: Body, onFault: (error: WeirError) => void = () => {}, warn = toConsole): Body {
-    if (this.locked) throw new TypeError("The stage is locked: it is in use.");
+    if (this.locked) throw new TypeError("This stage is in use, or was used: make a new one for each body.");
     this.#isUsed = true;
     return this.#through(source, onFault, warn);
   }

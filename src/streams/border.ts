@@ -1,0 +1,170 @@
+/**
+ * `stallStream`, `cutStream` and `limitStream`: bodies that stop at a byte, for a while or for good.
+ * @module
+ */
+import { WeirError } from "../errors.ts";
+import { checkCount } from "./arguments.ts";
+import type { Body } from "./body.ts";
+import { PassingBody } from "./passing.ts";
+import { Stage } from "./stage.ts";
+
+/**
+ * Lets `atByte` bytes through, then waits once for `ms` milliseconds. A body that ends there or before does not wait.
+ *
+ * ```ts
+ * import { type HttpFlow, stallStream } from "weir";
+ *
+ * export function responseheaders(flow: HttpFlow) {
+ *   flow.response!.stream = stallStream(1024, 5000);
+ * }
+ * ```
+ * @throws {TypeError} when one is no whole number, at least 0.
+ */
+export function stallStream(atByte: number, ms: number): TransformStream<Uint8Array, Uint8Array> {
+  checkCount("stallStream", "the byte to stop at", atByte);
+  checkCount("stallStream", "milliseconds", ms);
+  return new Stage((source) => new StalledBody(source, atByte, ms));
+}
+
+/**
+ * Lets exactly `atByte` bytes through, then cuts the body: its reader sees that it is broken. A body that ends there or before
+ * is left alone.
+ *
+ * ```ts
+ * import { cutStream, type HttpFlow } from "weir";
+ *
+ * export function responseheaders(flow: HttpFlow) {
+ *   flow.response!.stream = cutStream(1024);
+ * }
+ * ```
+ * @throws {TypeError} when it is no whole number, at least 0.
+ */
+export function cutStream(atByte: number): TransformStream<Uint8Array, Uint8Array> {
+  checkCount("cutStream", "the byte to stop at", atByte);
+  const error = () => new WeirError("weir", "killed", `The body was cut after ${atByte} bytes (cutStream).`);
+  return new Stage((source) => new CutBody(source, atByte, error));
+}
+
+/**
+ * Cuts a body that is larger than `bytes` bytes (code `limit`); those within it have gone out by then.
+ *
+ * ```ts
+ * import { type HttpFlow, limitStream } from "weir";
+ *
+ * export function requestheaders(flow: HttpFlow) {
+ *   flow.request.stream = limitStream(10 * 1024 * 1024);
+ * }
+ * ```
+ * @throws {TypeError} when it is no whole number, at least 0.
+ */
+export function limitStream(bytes: number): TransformStream<Uint8Array, Uint8Array> {
+  checkCount("limitStream", "bytes", bytes);
+  const error = () => new WeirError("weir", "limit", `The body is larger than ${bytes} bytes (limitStream).`);
+  return new Stage((source) => new CutBody(source, bytes, error));
+}
+
+/** Passes so many bytes on; a subclass says what becomes of those beyond. */
+abstract class BorderBody extends PassingBody {
+  /** Bytes before the border. */
+  #left: number;
+  /** What of a piece lies beyond it. */
+  protected rest: Uint8Array | null = null;
+
+  constructor(source: Body, border: number) {
+    super(source);
+    this.#left = border;
+  }
+
+  override get chunkLeft(): number {
+    return this.source.chunkLeft + (this.rest?.length ?? 0);
+  }
+
+  override take(): Uint8Array | null | undefined {
+    if (this.#left === 0) return this.beyond();
+    const piece = this.source.take();
+    if (!piece) return piece;
+    if (piece.length <= this.#left) {
+      this.#left -= piece.length;
+      return piece;
+    }
+    this.rest = piece.subarray(this.#left);
+    const before = piece.subarray(0, this.#left);
+    this.#left = 0;
+    return before;
+  }
+
+  override fill(): Promise<void> {
+    return this.rest === null ? this.source.fill() : Promise.resolve();
+  }
+
+  /** What `take` gives once all before the border was taken: `rest` first, then what the source gives. */
+  protected abstract beyond(): Uint8Array | null | undefined;
+}
+
+class CutBody extends BorderBody {
+  readonly #makeError: () => WeirError;
+  #error: WeirError | null = null;
+
+  constructor(source: Body, border: number, makeError: () => WeirError) {
+    super(source, border);
+    this.#makeError = makeError;
+  }
+
+  protected beyond(): null | undefined {
+    if (this.#error !== null) throw this.#error;
+    const piece = this.rest ?? this.source.take();
+    if (piece === null || piece === undefined) return piece;
+    this.#error = this.#makeError();
+    this.source.cancel(this.#error);
+    throw this.#error;
+  }
+}
+
+class StalledBody extends BorderBody {
+  readonly #ms: number;
+  /** When the border was reached. */
+  #since: number | null = null;
+  #isOver = false;
+  #stopWaiting: ((error: WeirError | null) => void) | null = null;
+
+  constructor(source: Body, border: number, ms: number) {
+    super(source, border);
+    this.#ms = ms;
+  }
+
+  protected beyond(): Uint8Array | null | undefined {
+    this.#since ??= performance.now();
+    if (this.rest === null) {
+      const piece = this.source.take();
+      if (!piece || this.#isOver) return piece;
+      this.rest = piece;
+    }
+    if (this.#left() > 0) return undefined;
+    this.#isOver = true;
+    const { rest } = this;
+    this.rest = null;
+    return rest;
+  }
+
+  override fill(): Promise<void> {
+    if (this.rest === null || this.#since === null || this.#left() <= 0) return super.fill();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#stopWaiting?.(null), Math.ceil(this.#left()));
+      this.#stopWaiting = (error) => {
+        this.#stopWaiting = null;
+        clearTimeout(timer);
+        if (error === null) resolve();
+        else reject(error);
+      };
+    });
+  }
+
+  override cancel(reason: WeirError): void {
+    this.source.cancel(reason);
+    this.#stopWaiting?.(reason);
+  }
+
+  #left(): number {
+    return this.#ms - (performance.now() - this.#since!);
+  }
+}

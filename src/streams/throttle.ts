@@ -1,0 +1,35 @@
+/**
+ * `throttleStream`: a body at a rate.
+ * @module
+ */
+import { Stage } from "./stage.ts";
+import { TokenBucket } from "./token_bucket.ts";
+import { Valve, ValveBody } from "./valve.ts";
+
+/** Options of {@linkcode throttleStream}. */
+export interface ThrottleOptions {
+  /** Bytes that may go at once after a pause (default: 64 KiB or 100 ms' worth, whichever is more). */
+  burst?: number;
+}
+
+/**
+ * Lets so many bytes per second through; 0 is no limit. A {@linkcode TokenBucket} is shared by all bodies that were given it.
+ *
+ * ```ts
+ * import { type HttpFlow, throttleStream } from "weir";
+ *
+ * export function responseheaders(flow: HttpFlow) {
+ *   flow.response!.stream = throttleStream(50_000, { burst: 4096 });
+ * }
+ * ```
+ * @throws {TypeError} on a rate or a burst that is none.
+ */
+export function throttleStream(
+  rate: number | TokenBucket,
+  options: ThrottleOptions = {},
+): TransformStream<Uint8Array, Uint8Array> {
+  const valve = new Valve();
+  if (rate instanceof TokenBucket) valve.bucket = rate;
+  else if (rate !== 0) valve.bucket = new TokenBucket(rate, options.burst);
+  return new Stage((source) => new ValveBody(source, { valve }));
+}

@@ -1,0 +1,108 @@
+/**
+ * Holding a body up: by a rate, or altogether until somebody lets it go on. What is held up stops its source.
+ * @module
+ */
+import type { WeirError } from "../errors.ts";
+import type { Body } from "./body.ts";
+import { PassingBody } from "./passing.ts";
+import type { TokenBucket } from "./token_bucket.ts";
+
+/** What can be done to bodies on their way. */
+export class Valve {
+  #isPaused = false;
+  #bucket: TokenBucket | null = null;
+  /** Bodies that wait for it. */
+  readonly #waiting = new Set<() => void>();
+
+  /** Nothing goes through. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  set isPaused(value: boolean) {
+    this.#isPaused = value;
+    this.#changed();
+  }
+
+  /** The rate at which bytes go through; null for any. */
+  get bucket(): TokenBucket | null {
+    return this.#bucket;
+  }
+
+  set bucket(value: TokenBucket | null) {
+    this.#bucket = value;
+    this.#changed();
+  }
+
+  /** Calls back, once, when any of it is set; the function that is returned takes that back. */
+  onChange(callback: () => void): () => void {
+    this.#waiting.add(callback);
+    return () => void this.#waiting.delete(callback);
+  }
+
+  #changed(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const callback of waiting) callback();
+  }
+}
+
+/** Whoever may get a valve while the body is on its way. */
+export interface ValveHolder {
+  readonly valve: Valve | null;
+}
+
+/** A body that a valve holds up, from the moment that there is one. */
+export class ValveBody extends PassingBody {
+  readonly #holder: ValveHolder;
+  /** What of a piece may not go yet. */
+  #rest: Uint8Array | null = null;
+  #stopWaiting: ((error: WeirError | null) => void) | null = null;
+  #error: WeirError | null = null;
+
+  constructor(source: Body, holder: ValveHolder) {
+    super(source);
+    this.#holder = holder;
+  }
+
+  override get chunkLeft(): number {
+    return this.source.chunkLeft + (this.#rest?.length ?? 0);
+  }
+
+  override take(): Uint8Array | null | undefined {
+    const { valve } = this.#holder;
+    if (valve === null) return this.source.take();
+    if (this.#error !== null) throw this.#error;
+    if (valve.isPaused) return undefined;
+    const piece = this.#rest ?? this.source.take();
+    if (!piece) return piece;
+    const granted = valve.bucket === null ? piece.length : valve.bucket.take(piece.length);
+    this.#rest = granted === piece.length ? null : piece.subarray(granted);
+    return granted === 0 ? undefined : piece.subarray(0, granted);
+  }
+
+  override fill(): Promise<void> {
+    const { valve } = this.#holder;
+    if (this.#error !== null) return Promise.reject(this.#error);
+    if (valve === null || !valve.isPaused && this.#rest === null) return this.source.fill();
+    const ms = valve.isPaused ? null : valve.bucket?.waitMs(this.#rest!.length) ?? 0;
+    return new Promise((resolve, reject) => {
+      const timer = ms === null ? undefined : setTimeout(() => this.#stopWaiting?.(null), ms);
+      const forget = valve.onChange(() => this.#stopWaiting?.(null));
+      this.#stopWaiting = (error) => {
+        this.#stopWaiting = null;
+        clearTimeout(timer);
+        forget();
+        if (error === null) resolve();
+        else reject(error);
+      };
+    });
+  }
+
+  override cancel(reason: WeirError): void {
+    this.#error ??= reason;
+    this.#rest = null;
+    this.source.cancel(reason);
+    this.#stopWaiting?.(reason);
+  }
+}
