@@ -33,6 +33,7 @@ const CLOSE_NAMES: Record<number, string> = {
 };
 
 export default class Dumper implements Addon {
+  readonly keepsFlows = false;
   #detail = 1;
   /** Ids of flows whose request line was printed, as their end may be far away. */
   readonly #announced = new Set<string>();

@@ -45,6 +45,7 @@ export type {
   AddonLog,
   AddonModule,
   AddonOptions,
+  AddonTraits,
   CertificateFormat,
   Context,
   EventHandlers,

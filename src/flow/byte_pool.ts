@@ -5,8 +5,8 @@
 
 /** Smaller arrays are cheaper to make than to keep. */
 const MIN_SIZE = 512;
-/** Free bytes that are kept; larger arrays never are. */
-const MAX_FREE = 1024 * 1024;
+/** Free bytes that are kept; larger arrays never are. One pool serves all connections. */
+const MAX_FREE = 4 * 1024 * 1024;
 
 /** Free arrays, by capacity. */
 export class BytePool {

@@ -3,11 +3,15 @@
  * @module
  */
 import type { WeirError } from "../errors.ts";
+import type { MemoryBudget } from "../memory_budget.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
 import { internals, type MessageOwner } from "./message.ts";
 import type { Request } from "./request.ts";
 import { Response } from "./response.ts";
+import { TCP_HISTORY, TcpHistory, type TcpMessage } from "./tcp_history.ts";
 import type { WebSocketData } from "./websocket.ts";
+
+export { TCP_HISTORY, type TcpMessage };
 
 /** How a flow ended badly. */
 export interface FlowError {
@@ -33,6 +37,28 @@ export class FlowState implements MessageOwner {
 
   /** What warnings are about; null for flows that are no exchange. */
   request: Request | null = null;
+
+  /** What is held for all flows together; null when this one has ended, and what addons keep of it is theirs. */
+  memory: MemoryBudget | null = null;
+  #held = 0;
+
+  get room(): number {
+    return this.memory?.room ?? Infinity;
+  }
+
+  hold(bytes: number): number {
+    if (this.memory === null) return 0;
+    this.memory.take(bytes);
+    this.#held += bytes;
+    return bytes;
+  }
+
+  /** The flow has ended: nothing is booked for it any more. */
+  release(): void {
+    this.memory?.give(this.#held);
+    this.memory = null;
+    this.#held = 0;
+  }
 
   warn(text: string): void {
     const { request, addon } = this;
@@ -133,30 +159,29 @@ export class HttpFlow extends BaseFlow {
   }
 }
 
-/** Some bytes of a raw TCP conversation. */
-export interface TcpMessage {
-  /** From the client to the server, or back. */
-  readonly fromClient: boolean;
-  /** Assign other bytes in `tcp_message` to change what is sent; empty sends nothing. */
-  content: Uint8Array;
-  /** When it came, in milliseconds since the epoch. */
-  readonly timestamp: number;
-}
-
-/** How many messages a TCP flow keeps: enough to look back a little, no growth with the conversation. */
-export const TCP_HISTORY = 32;
-
 /** A conversation that is passed on as raw bytes. */
 export class TcpFlow extends BaseFlow {
   /** Tells the kinds of {@linkcode Flow} apart. */
   readonly type = "tcp";
-  /** The newest messages, the current one last. */
-  readonly messages: TcpMessage[] = [];
+  /** @ignore */
+  readonly history: TcpHistory = new TcpHistory();
+
+  /**
+   * The newest messages, the current one last: at most 32 of them, and 256 KiB; fewer where memory is short
+   * (`memory_limit`). Only where an addon has a `tcp_*` hook and has not said that it keeps no flows.
+   */
+  get messages(): TcpMessage[] {
+    return this.history.messages;
+  }
+
+  /** How many older messages were let go. */
+  get forgotten(): number {
+    return this.history.forgotten;
+  }
 
   /** Adds the newest message and lets go of the oldest. */
   record(message: TcpMessage): void {
-    if (this.messages.length >= TCP_HISTORY) this.messages.shift();
-    this.messages.push(message);
+    this.history.record(message);
   }
 }
 

@@ -2,13 +2,15 @@
  * What requests and responses share: fields, trailers, the body and how it travels (RFC 9110 §6; mitmproxy `http.Message`).
  * @module
  */
+import { shortened } from "../shown.ts";
 import { asBytes, type BytesLike, nameOf } from "../streams/bytes.ts";
-import { decodeBytes, encodeBytes } from "../streams/coding.ts";
+import { encodeBytes } from "../streams/coding.ts";
 import { checkStreamValue, type StreamValue } from "../streams/hook.ts";
 import type { StoredBody } from "../streams/store.ts";
 import type { Moment, Timeline } from "../streams/timeline.ts";
 import { TokenBucket } from "../streams/token_bucket.ts";
 import { Valve } from "../streams/valve.ts";
+import { DecodedContent } from "./decoded_content.ts";
 import { Headers, type HeadersInit } from "./headers.ts";
 import type { HttpVersion } from "./wire.ts";
 
@@ -43,6 +45,8 @@ export interface MessageState {
   responseSetBy: string | null;
   /** The flow it belongs to; null before it does. */
   flow: MessageOwner | null;
+  /** What `raw` unfolded to, when somebody asked. */
+  decoded: DecodedContent | null;
 }
 
 /** What a message has to know of its flow. */
@@ -51,13 +55,16 @@ export interface MessageOwner {
   readonly addon: string | null;
   /** Tells the log, naming that addon. */
   warn(text: string): void;
+  /** Bytes that the flow may hold besides what it does (`memory_limit`). */
+  readonly room: number;
+  /** Books bytes that are held for the flow; what it says was booked: nothing when the flow has ended. */
+  hold(bytes: number): number;
 }
 
 /** A request or a response. */
 export abstract class Message {
   #headers: Headers;
   #trailers: Headers | null = null;
-  #decoded: { raw: Uint8Array; content: Uint8Array } | null = null;
   /** "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0": what this side of weir speaks. */
   httpVersion: HttpVersion;
   /** When the first byte came, in milliseconds since the epoch. */
@@ -89,6 +96,7 @@ export abstract class Message {
     streamSetBy: null,
     responseSetBy: null,
     flow: null,
+    decoded: null,
   };
 
   /** @ignore */
@@ -187,7 +195,11 @@ export abstract class Message {
   /** The body as on the wire, or null when it is streamed or not read yet. */
   get rawContent(): Uint8Array | null {
     const { raw, stored } = this[internals];
-    return raw ?? (stored?.complete ? stored.bytesSync() : null);
+    if (raw !== null || !stored?.complete) return raw;
+    const { flow } = this[internals];
+    if (stored.size <= (flow?.room ?? Infinity)) return stored.bytesSync();
+    flow?.warn("The copy of the body has no room in memory (memory_limit): read it with readStored().");
+    return null;
   }
 
   /**
@@ -219,20 +231,25 @@ export abstract class Message {
     return this[internals].stored?.readable() ?? null;
   }
 
-  /** The body with its content codings taken off (RFC 9110 §8.4), or null when it is streamed or not read yet. */
+  /**
+   * The body with its content codings taken off (RFC 9110 §8.4), or null when it is streamed or not read yet. As it came where
+   * that cannot be done, or unfolds to more than `memory_limit` has room for: the log says so, once.
+   */
   get content(): Uint8Array | null {
     const raw = this.rawContent;
     const coding = this.headers.get("content-encoding");
     if (raw === null || coding === null || raw.length === 0) return raw;
-    if (this.#decoded?.raw === raw) return this.#decoded.content;
-    try {
-      const content = decodeBytes(raw, coding);
-      this.#decoded = { raw, content };
-      return content;
-    } catch (error) {
-      this[internals].flow?.warn(`Content-Encoding ${coding} could not be decoded, content is raw: ${error}`);
-      return raw;
+    const state = this[internals], { decoded, flow } = state;
+    if (decoded !== null && decoded.raw === raw && decoded.coding === coding) {
+      const { content } = decoded;
+      if (content !== null) return content;
     }
+    decoded?.drop(flow);
+    const { content, failure } = state.decoded = new DecodedContent(raw, coding, flow);
+    if (failure !== null) {
+      flow?.warn(`Content-Encoding ${shortened(coding)} could not be decoded, content is raw: ${failure}`);
+    }
+    return content;
   }
 
   /** @throws {TypeError} on what is no bytes. */
@@ -273,6 +290,13 @@ export abstract class Message {
     }
     this.content = value;
   }
+}
+
+/** The flow has ended: what a message unfolded to is kept by who else has it. */
+export function endContent({ [internals]: state }: Message): void {
+  // Of a copy that is read anew each time nothing is kept.
+  if (state.raw === null) state.decoded = null;
+  state.decoded?.end();
 }
 
 function bytesOf(value: BytesLike | null): Uint8Array {

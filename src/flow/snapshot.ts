@@ -9,12 +9,14 @@ import { HttpFlow, type TcpFlow } from "./flow.ts";
 import type { Headers } from "./headers.ts";
 import { internals, type Message } from "./message.ts";
 import type { Response } from "./response.ts";
+import { PassingTcpMessage } from "./tcp_history.ts";
 import { WebSocketMessage } from "./websocket.ts";
 
 /** Remembers what addons may change of a flow; the function that is returned puts it back. */
 export function snapshot(flow: HttpFlow | TcpFlow): () => void {
   if (flow instanceof HttpFlow) return snapshotHttp(flow);
   const message = flow.messages.at(-1);
+  if (message instanceof PassingTcpMessage) return message.remember();
   const content = message?.content;
   return () => {
     if (message && content) message.content = content;

@@ -3,6 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import type { History as Budgeted, MemoryBudget } from "../memory_budget.ts";
 import type { History } from "../options/mod.ts";
 import { BytePool } from "./byte_pool.ts";
 import { internals } from "./message.ts";
@@ -261,12 +262,19 @@ export function isCloseCode(code: number): boolean {
     (code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999);
 }
 
+/**
+ * Where the contents of messages come from, and go to when they are released: one for all connections, so that a thousand
+ * of them do not each keep memory for messages to come.
+ */
+const pool = new BytePool();
+
 /** What weir keeps on a connection, and does with its history. */
-class WebSocketState {
+class WebSocketState implements Budgeted {
   readonly #data: WebSocketData;
   readonly #history: History;
-  /** Where the contents of messages come from, and go to when they are released. */
-  readonly pool = new BytePool();
+  readonly pool = pool;
+  /** Where the history, and messages that are put together, are booked; null for none, and when the connection has ended. */
+  memory: MemoryBudget | null = null;
   #bytes = 0;
   #control: WebSocketControl | null = null;
   /** Called before there was a relay. */
@@ -290,10 +298,18 @@ class WebSocketState {
     state.busy = false;
     state.shown = null;
     if (state.changed && state.counted !== -1) {
-      this.#bytes -= state.counted;
+      this.#uncount(state.counted);
       this.#count(message);
     }
     this.#release(0);
+  }
+
+  forgetOldest(): boolean {
+    const { messages } = this.#data;
+    // One that is being sent or shown stays, and so does what came after it.
+    if (messages.length === 0 || messages[0][internals].busy) return false;
+    this.#forget(messages.shift()!);
+    return true;
   }
 
   /** Moves a message to the end when the other direction's have come after it: what a hook sees is the newest. */
@@ -344,18 +360,27 @@ class WebSocketState {
   detach(): void {
     this.#control = null;
     this.#data.timestampEnd = Date.now();
+    // What addons keep of it is theirs from here on.
+    this.memory?.forgot(this, this.#bytes);
+    this.memory = null;
   }
 
   #count(message: WebSocketMessage): void {
     const size = message.size;
     message[internals].counted = size;
     this.#bytes += size;
+    this.memory?.remember(this, size);
+  }
+
+  #uncount(size: number): void {
+    this.#bytes -= size;
+    this.memory?.forgot(this, size);
   }
 
   #forget(message: WebSocketMessage): void {
     const state = message[internals];
     this.#data.forgotten++;
-    this.#bytes -= state.counted;
+    this.#uncount(state.counted);
     state.counted = -1;
     if (state.busy || !state.unseen || state.content === null) return;
     this.pool.give(state.content);

@@ -76,8 +76,17 @@ export interface Loader {
 /** Hooks that follow flows and connections: each may be async, and may return anything, which is ignored. */
 export type EventHandlers = { [Hook in keyof EventHooks]?: (arg: EventHooks[Hook], ctx: Context) => unknown };
 
+/** What an addon says of itself. */
+export interface AddonTraits {
+  /**
+   * Set it to false when the addon looks at flows in its hooks and keeps none of them: the bytes of raw connections
+   * (`tcp_message`) are then copied only where it reads them. True where nothing is said.
+   */
+  readonly keepsFlows?: boolean;
+}
+
 /** An object with methods named after hooks. */
-export type Addon = EventHandlers & Partial<LifeHooks>;
+export type Addon = EventHandlers & Partial<LifeHooks> & AddonTraits;
 
 /** A class whose instances are addons; one instance is made each time the module is loaded. */
 export type AddonClass = new () => Addon;

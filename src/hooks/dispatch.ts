@@ -22,6 +22,9 @@ export interface LoadedAddon {
   readonly builtin: boolean;
 }
 
+/** The hooks that are given raw connections. */
+const TCP_HOOKS = EVENT_HOOK_NAMES.filter((hook) => hook.startsWith("tcp_"));
+
 type Handler = (arg: unknown, ctx: Context) => unknown;
 
 interface Entry {
@@ -33,6 +36,7 @@ interface Entry {
 export class Dispatcher {
   readonly #ctx: Context;
   #lists: { [Hook in EventHookName]?: readonly Entry[] } = {};
+  #keepsTcp = false;
 
   constructor(ctx: Context) {
     this.#ctx = ctx;
@@ -50,6 +54,14 @@ export class Dispatcher {
       }
     }
     this.#lists = lists;
+    this.#keepsTcp = TCP_HOOKS.some((hook) =>
+      lists[hook]?.some(({ addon }) => addon.hooks.keepsFlows !== false)
+    );
+  }
+
+  /** True when an addon sees raw connections that may look at their messages later than in its hooks. */
+  get keepsTcp(): boolean {
+    return this.#keepsTcp;
   }
 
   /** True when any addon has that hook. */

@@ -6,9 +6,11 @@ import { type Side, WeirError } from "../errors.ts";
 import type { Conn } from "./conn.ts";
 
 /** First buffer of a direction: many tunnels are idle, and they should cost little. */
-const BUFFER_START = 16 * 1024;
+const BUFFER_MIN = 16 * 1024;
 /** Largest buffer of a direction: larger ones are no faster on loopback. */
 const BUFFER_MAX = 256 * 1024;
+/** A read that fills its buffer is followed by one into so many times as much, one that leaves so much free by a smaller. */
+const STEP = 4;
 
 /** Looks at a chunk on its way: what it returns is sent instead, null drops it. The chunk is valid until it returns. */
 export type RelayHook = (
@@ -46,7 +48,7 @@ export async function relay(
   };
   const oneWay = async (from: Conn, to: Conn, fromClient: boolean): Promise<number> => {
     const [source, target]: [Side, Side] = fromClient ? ["client", "server"] : ["server", "client"];
-    let buffer = new Uint8Array(BUFFER_START);
+    let buffer = new Uint8Array(BUFFER_MIN);
     let total = 0;
     for (;;) {
       let count: number | null;
@@ -58,7 +60,10 @@ export async function relay(
       }
       let chunk: Uint8Array | null = count === null ? null : buffer.subarray(0, count);
       try {
-        if (chunk !== null && onData !== undefined) chunk = await onData(chunk, fromClient);
+        if (chunk !== null && onData !== undefined) {
+          const looked = onData(chunk, fromClient);
+          chunk = looked instanceof Promise ? await looked : looked;
+        }
       } catch (thrown) {
         fail(thrown, "weir", "The hook for a message failed");
         return total;
@@ -76,7 +81,10 @@ export async function relay(
         fail(thrown, target, `Writing to the ${target} failed`);
         return total;
       }
-      if (count === buffer.length && count < BUFFER_MAX) buffer = new Uint8Array(count * 4);
+      if (count === buffer.length && count < BUFFER_MAX) buffer = new Uint8Array(count * STEP);
+      else if (count < buffer.length / STEP && buffer.length > BUFFER_MIN) {
+        buffer = new Uint8Array(buffer.length / STEP);
+      }
     }
   };
   const stop = () => fail(signal!.reason, "weir", "The connection was cut");

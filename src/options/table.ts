@@ -87,7 +87,7 @@ export const OPTIONS = {
   ...group("Bodies", {
     body_size_limit: option(size, null, "Refuse or abort messages with a body larger than this.", { metavar: "SIZE" }),
     body_buffer_limit: option(size, "256m", "Stream a body that was to be buffered once it passes this size.", { metavar: "SIZE" }),
-    memory_limit: option(size, "1g", "Stream bodies once all buffers together pass this size.", { metavar: "SIZE" }),
+    memory_limit: option(size, "1g", "Hold no more for all bodies together: stream, refuse or forget what has no room.", { metavar: "SIZE" }),
     store_streamed_bodies: option(bool, false, "Keep a copy of bodies that are streamed."),
   }),
   ...group("WebSocket", {

@@ -156,6 +156,7 @@ export class BodyPlan {
     const stages = [meter, ...stagesOf(state.stream ?? false)];
     if (this.#context.options.store_streamed_bodies) {
       state.stored = new StoredBody({ onFailure: (error) => state.flow?.warn(error.message) });
+      state.stored.bookIn(this.#context.memory);
       stages.push(tee(state.stored));
     }
     this.#body = piped(source, stages, (error) => this.#tell(error), (text) => this.#warn(text));

@@ -5,7 +5,7 @@
 import type { AddonLog, Dispatcher } from "../hooks/mod.ts";
 import type { Options } from "../options/mod.ts";
 import type { Certificates } from "./certificates.ts";
-import type { MemoryBudget } from "./memory_budget.ts";
+import type { MemoryBudget } from "../memory_budget.ts";
 import type { UpstreamPool } from "./upstream_pool.ts";
 
 /** Where messages for people go: the same log for addons and for weir itself. */

@@ -9,7 +9,7 @@ import { WeirError } from "../errors.ts";
 import { errorPage } from "../flow/error_page.ts";
 import { type FlowError, HttpFlow } from "../flow/flow.ts";
 import { Headers } from "../flow/headers.ts";
-import { internals } from "../flow/message.ts";
+import { endContent, internals } from "../flow/message.ts";
 import { Request } from "../flow/request.ts";
 import { Response } from "../flow/response.ts";
 import { hasNoBody } from "../flow/status.ts";
@@ -68,6 +68,7 @@ class Exchange {
     this.#requestPlan = new BodyPlan(context, this.#flow.request, incoming.body);
     const state = this.#flow[internals];
     state.log = context.log;
+    state.memory = context.memory;
     state.kill = () => this.#stop(new WeirError("weir", "killed", "The flow was killed."));
     incoming.onGone((error) => this.#stop(error));
   }
@@ -351,6 +352,9 @@ class Exchange {
     this.#responsePlan?.release();
     flow.request[internals].stored?.retire();
     flow.response?.[internals].stored?.retire();
+    endContent(flow.request);
+    if (flow.response !== null) endContent(flow.response);
+    flow[internals].release();
     // An answer that did not get as far as being sent.
     flow.response?.takeWebBody()?.cancel().catch(() => {});
     this.#acquired?.release();

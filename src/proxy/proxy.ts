@@ -12,7 +12,7 @@ import { Certificates } from "./certificates.ts";
 import { serveClient } from "./client_connection.ts";
 import type { Log, ProxyContext } from "./context.ts";
 import { leadsTo } from "./loop.ts";
-import { MemoryBudget } from "./memory_budget.ts";
+import { MemoryBudget } from "../memory_budget.ts";
 import { stoppingError } from "./upstream_dialer.ts";
 import { UpstreamPool } from "./upstream_pool.ts";
 
@@ -86,7 +86,8 @@ export class ProxyServer {
       log,
       pool: this.#pool,
       certificates,
-      memory: new MemoryBudget(() => options.memory_limit),
+      // Each isolate counts for itself, so each has its share.
+      memory: new MemoryBudget(() => options.memory_limit && options.memory_limit / options.workers),
       stopping: this.#stopping.signal,
       cut: this.#cut.signal,
     };

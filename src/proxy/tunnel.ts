@@ -5,8 +5,9 @@
  */
 import { messageOf, WeirError } from "../errors.ts";
 import { type ClientConnection, markClosed, type ServerConnection } from "../flow/connection.ts";
-import { TcpFlow, type TcpMessage } from "../flow/flow.ts";
+import { TcpFlow } from "../flow/flow.ts";
 import { internals } from "../flow/message.ts";
+import { PassingTcpMessage } from "../flow/tcp_history.ts";
 import type { Conn } from "../net/conn.ts";
 import { relay } from "../net/relay.ts";
 import type { ProxyContext } from "./context.ts";
@@ -52,6 +53,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   const { client, server } = ends;
   const flow = new TcpFlow(ends.clientConn);
   flow.serverConn = ends.serverConn;
+  flow.history.bookIn(context.memory);
   const state = flow[internals];
   state.log = log;
   state.kill = () => {
@@ -60,8 +62,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   };
   try {
     await hooks.trigger("tcp_start", flow);
-    const onData = hooks.has("tcp_message") ? tap : undefined;
-    const { error } = await relay(client, server, { onData, signal: cut });
+    const { error } = await relay(client, server, { onData: tap, signal: cut });
     if (error !== null) throw error;
     state.ended = true;
     await hooks.trigger("tcp_end", flow);
@@ -74,6 +75,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     await hooks.trigger("tcp_error", flow);
   } finally {
     state.kill = null;
+    flow.history.end();
     client.close();
     server.close();
     markClosed(ends.serverConn);
@@ -84,11 +86,19 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     });
   }
 
-  async function tap(chunk: Uint8Array, fromClient: boolean): Promise<Uint8Array> {
-    // The relay reuses its buffer, and the message may be kept.
-    const message: TcpMessage = { fromClient, content: chunk.slice(), timestamp: Date.now() };
+  /** Nothing is made or copied of a chunk at which no addon looks. */
+  function tap(chunk: Uint8Array, fromClient: boolean): Uint8Array | Promise<Uint8Array> {
+    const isKept = hooks.keepsTcp;
+    if (!isKept && !hooks.has("tcp_message")) return chunk;
+    const message = new PassingTcpMessage(fromClient, chunk);
+    if (isKept) message.copy();
     flow.record(message);
-    await hooks.trigger("tcp_message", flow);
-    return message.content;
+    const passed = () => {
+      if (isKept) flow.history.settle(message);
+      else flow.history.drop(message);
+      return message.passed();
+    };
+    const pending = hooks.trigger("tcp_message", flow);
+    return pending === undefined ? passed() : pending.then(passed);
   }
 }

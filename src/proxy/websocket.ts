@@ -48,6 +48,7 @@ export async function runWebSocket(
 ): Promise<void> {
   const { hooks, options, cut } = context;
   const data = flow.websocket = new WebSocketData(parseHistory(options.websocket_history));
+  data[internals].memory = context.memory;
   data.stream = options.stream_websockets;
   await hooks.trigger("websocket_start", flow);
   const state = flow[internals];

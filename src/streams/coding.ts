@@ -10,7 +10,7 @@ import { shown } from "../shown.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
 /** Most bytes that a body may have when decoded, where the caller says nothing: as many as are buffered (`body_buffer_limit`). */
-const MOST_DECODED = 256 * 1024 * 1024;
+export const MOST_DECODED = 256 * 1024 * 1024;
 /** Most codings on one body. More than one is rare, and each multiplies what few bytes can unfold to. */
 const MOST_CODINGS = 4;
 

@@ -7,10 +7,13 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
+import type { MemoryBudget } from "../memory_budget.ts";
 import { TemporaryFile } from "./temporary_file.ts";
 
 /** Bytes that are kept in memory before a file is made. */
 export const MEMORY_BYTES = 1024 * 1024;
+/** The first bytes in memory. */
+const MIN_BYTES = 4 * 1024;
 /** Bytes that are gathered for one write to the file, so that a body of many small pieces does not wait for the disk each time. */
 const WRITE_BYTES = 256 * 1024;
 /** Bytes per read from the file. */
@@ -34,8 +37,9 @@ export interface StoredBodyOptions {
 export class StoredBody implements Disposable {
   readonly #options: StoredBodyOptions;
   /** The bytes that are not in the file (yet), and how many of them there are. */
-  #tail = new Uint8Array(4096);
+  #tail = new Uint8Array(0);
   #tailLength = 0;
+  #memory: MemoryBudget | null = null;
   #file: TemporaryFile | null = null;
   #writer: Deno.FsFile | null = null;
   #writing = false;
@@ -44,9 +48,20 @@ export class StoredBody implements Disposable {
   #error: WeirError | null = null;
   #disposed = false;
   #changed: (() => void)[] = [];
+  /** What `bytesSync` gave last, as long as somebody has it: hooks that ask again get the same. */
+  #whole: WeakRef<Uint8Array<ArrayBuffer>> | null = null;
 
   constructor(options: StoredBodyOptions = {}) {
     this.#options = options;
+  }
+
+  /**
+   * Counts the bytes in memory from here on; without room for them they go to the file at once.
+   * @ignore
+   */
+  bookIn(memory: MemoryBudget): void {
+    this.#memory = memory;
+    memory.take(this.#tail.length);
   }
 
   /** Bytes recorded so far. */
@@ -67,8 +82,7 @@ export class StoredBody implements Disposable {
   /** Takes the next piece. A promise must be awaited before the piece's buffer is used again. Never rejects. */
   append(piece: Uint8Array): Promise<void> | undefined {
     if (this.#state !== "recording") return undefined;
-    const most = this.#file === null ? MEMORY_BYTES : WRITE_BYTES;
-    if (this.#tailLength + piece.length > most) return this.#write(piece);
+    if (!this.#fits(this.#tailLength + piece.length)) return this.#write(piece);
     this.#keep(piece);
     this.#wake();
   }
@@ -79,18 +93,32 @@ export class StoredBody implements Disposable {
     this.#state = error === null ? "complete" : "stopped";
     this.#error = error;
     this.#closeWriter();
+    if (!this.#writing) this.#resize(this.#tailLength);
     this.#wake();
   }
 
+  /** Makes room for so many bytes in memory; false when they must go to the file. */
+  #fits(needed: number): boolean {
+    const { length } = this.#tail;
+    if (needed <= length) return true;
+    const most = this.#file === null ? MEMORY_BYTES : WRITE_BYTES;
+    if (needed > most) return false;
+    const wanted = this.#file === null ? Math.max(needed, Math.min(length * 2, most), MIN_BYTES) : most;
+    const room = this.#memory?.room ?? Infinity;
+    if (room < needed - length) return false;
+    this.#resize(room < wanted - length ? needed : wanted);
+    return true;
+  }
+
+  #resize(size: number): void {
+    if (size === this.#tail.length) return;
+    this.#memory?.take(size - this.#tail.length);
+    this.#tail = new Uint8Array(this.#tail.buffer.transfer(size));
+  }
+
   #keep(piece: Uint8Array): void {
-    const needed = this.#tailLength + piece.length;
-    if (needed > this.#tail.length) {
-      const grown = new Uint8Array(Math.max(needed, Math.min(this.#tail.length * 2, MEMORY_BYTES)));
-      grown.set(this.#tail.subarray(0, this.#tailLength));
-      this.#tail = grown;
-    }
     this.#tail.set(piece, this.#tailLength);
-    this.#tailLength = needed;
+    this.#tailLength += piece.length;
   }
 
   /** Moves what is in memory to the file, and `piece` after it when it is large. */
@@ -102,9 +130,9 @@ export class StoredBody implements Disposable {
       await writeAll(this.#writer, this.#tail.subarray(0, this.#tailLength));
       this.#inFile += this.#tailLength;
       this.#tailLength = 0;
-      if (this.#tail.length !== WRITE_BYTES) this.#tail = new Uint8Array(WRITE_BYTES);
+      if (this.#tail.length > WRITE_BYTES) this.#resize(WRITE_BYTES);
       // Once the body was cancelled, its buffers are used for something else.
-      if (this.#state === "recording" && piece.length > WRITE_BYTES) {
+      if (this.#state === "recording" && !this.#fits(piece.length)) {
         await writeAll(this.#writer, piece);
         if (this.#state === "recording") this.#inFile += piece.length;
       } else if (this.#state === "recording") this.#keep(piece);
@@ -112,7 +140,10 @@ export class StoredBody implements Disposable {
       this.#broken(thrown);
     }
     this.#writing = false;
-    if (this.#state !== "recording") this.#closeWriter();
+    if (this.#state !== "recording") {
+      this.#closeWriter();
+      this.#resize(this.#tailLength);
+    }
     if (this.#disposed) this.#removeFile();
     this.#wake();
   }
@@ -170,6 +201,14 @@ export class StoredBody implements Disposable {
 
   /** All that is recorded, at once; blocks while the file is read. */
   bytesSync(): Uint8Array<ArrayBuffer> {
+    const known = this.#state === "recording" ? undefined : this.#whole?.deref();
+    if (known !== undefined) return known;
+    const bytes = this.#readSync();
+    this.#whole = new WeakRef(bytes);
+    return bytes;
+  }
+
+  #readSync(): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(this.size);
     bytes.set(this.#tail.subarray(0, this.#tailLength), this.#inFile);
     if (this.#file === null) return bytes;
@@ -187,6 +226,7 @@ export class StoredBody implements Disposable {
   /** Its flow has ended: the copy stays as long as that flow is held, unless its file must make place for newer ones. */
   retire(limit: number = RETIRED_BYTES): void {
     this.end(new WeirError("weir", "closed", "The flow ended before the body did."));
+    this.#unbook();
     if (this.#file === null) return;
     // The files of those that nobody held are gone.
     retired = retired.filter(({ body }) => body.deref() !== undefined);
@@ -206,9 +246,17 @@ export class StoredBody implements Disposable {
     if (this.#state === "recording") this.#state = "stopped";
     this.#closeWriter();
     if (!this.#writing) this.#removeFile();
+    this.#unbook();
     this.#tail = new Uint8Array(0);
     this.#tailLength = this.#inFile = 0;
+    this.#whole = null;
     this.#wake();
+  }
+
+  /** From here on the bytes in memory are of whoever keeps the copy. */
+  #unbook(): void {
+    this.#memory?.give(this.#tail.length);
+    this.#memory = null;
   }
 
   [Symbol.dispose](): void {

@@ -6,6 +6,8 @@ import type { BytePool } from "../flow/byte_pool.ts";
 
 /** Smallest array that grows: most messages never leave it. */
 const FIRST_SIZE = 256;
+/** How many times larger than what is in it an array is made when it was too small. */
+const GROWTH = 4;
 
 /** Bytes in the making. */
 export class ByteCollector {
@@ -23,22 +25,18 @@ export class ByteCollector {
   }
 
   /**
-   * Appends a copy of `piece`. `expected`: how many bytes there will probably be in all, when that is known; then the array is
-   * made at once (fresh pages cost nothing until they are written).
+   * Appends a copy of `piece`. `expected`: how many bytes there will be in all, as far as that was declared. It bounds how far
+   * the array grows ahead, and no more: a length is cheap to declare.
    */
   add(piece: Uint8Array, expected = 0): void {
     const size = this.#size + piece.length;
-    if (this.#size === 0 && size >= expected) {
-      this.#bytes = this.#make(size);
-      this.#bytes.set(piece);
-    } else {
-      if (size > this.#bytes.length) {
-        const larger = this.#make(Math.max(size, expected, 2 * this.#size, FIRST_SIZE));
-        larger.set(this.#bytes.subarray(0, this.#size));
-        this.#bytes = larger;
-      }
-      this.#bytes.set(piece, this.#size);
+    if (size > this.#bytes.length) {
+      const ahead = this.#size === 0 && expected === 0 ? size : Math.max(GROWTH * size, FIRST_SIZE);
+      const larger = this.#make(Math.max(size, expected === 0 ? ahead : Math.min(ahead, expected)));
+      larger.set(this.#bytes.subarray(0, this.#size));
+      this.#bytes = larger;
     }
+    this.#bytes.set(piece, this.#size);
     this.#size = size;
   }
 

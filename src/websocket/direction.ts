@@ -85,6 +85,7 @@ export class Direction {
       inflater: this.#inflater,
       keepWire: !this.#streaming,
       pool: options.data[internals].pool,
+      memory: options.data[internals].memory,
     });
     this.#sender = new MessageSender(options.out, deflate);
   }
@@ -126,6 +127,7 @@ export class Direction {
     this.#over = true;
     await this.#turns.take();
     await this.#intake.close();
+    this.#reader.release();
     this.#inflater?.close();
     this.#sender.close();
     this.#turns.give();
@@ -277,6 +279,7 @@ export class Direction {
     state.record(message);
     const sent = this.#sender.send(message, read);
     const sentOff = () => {
+      this.#reader.release();
       state.settle(message);
       this.#turns.give();
     };
@@ -295,6 +298,7 @@ export class Direction {
       if (!this.#discarding) await this.#sender.send(message, read);
       this.#reader.keepWire = this.#sender.inStep;
     } finally {
+      this.#reader.release();
       this.#options.data[internals].settle(message);
       this.#turns.give();
     }

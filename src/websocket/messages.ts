@@ -4,6 +4,7 @@
  */
 import type { Side } from "../errors.ts";
 import type { BytePool } from "../flow/byte_pool.ts";
+import type { MemoryBudget } from "../memory_budget.ts";
 import { CloseCode, WebSocketError } from "./close.ts";
 import { ByteCollector } from "./collector.ts";
 import type { Inflater } from "./deflate.ts";
@@ -32,6 +33,8 @@ export interface MessageReaderOptions {
   readonly keepWire: boolean;
   /** Where the memory for contents comes from. */
   readonly pool: BytePool;
+  /** Where it is booked. */
+  readonly memory: MemoryBudget | null;
 }
 
 /** Puts one peer's messages together. Throws {@linkcode WebSocketError} at the first byte that is wrong or too many. */
@@ -39,6 +42,7 @@ export class MessageReader {
   readonly #side: Side;
   readonly #limit: number;
   readonly #inflater: Inflater | null;
+  readonly #memory: MemoryBudget | null;
   readonly #utf8 = new Utf8Validator();
   readonly #content: ByteCollector;
   readonly #wire = new ByteCollector();
@@ -48,6 +52,8 @@ export class MessageReader {
   #lengths: number[] = [];
   /** Declared plain bytes of the message so far; 0 when it is compressed. */
   #declared = 0;
+  /** Bytes that are booked. */
+  #held = 0;
   /** Keep compressed messages as they were on the wire too. */
   keepWire: boolean;
 
@@ -56,12 +62,14 @@ export class MessageReader {
     this.#side = side;
     this.#limit = options.limit;
     this.#inflater = options.inflater;
+    this.#memory = options.memory;
     this.keepWire = options.keepWire;
   }
 
   /** A data frame's head. */
   begin(head: FrameHead): void {
     if (head.opcode !== Opcode.continuation) {
+      this.release();
       this.#isText = head.opcode === Opcode.text;
       this.#compressed = head.rsv1;
       this.#lengths = [];
@@ -78,7 +86,10 @@ export class MessageReader {
   /** Part of a data frame's payload. */
   add(piece: Uint8Array): void {
     if (!this.#compressed) return this.#plain(piece);
-    if (this.keepWire) this.#wire.add(piece);
+    if (this.keepWire) {
+      this.#hold(piece.length);
+      this.#wire.add(piece);
+    }
     this.#inflater!.push(piece, this.#keep);
   }
 
@@ -86,18 +97,43 @@ export class MessageReader {
   end(): ReadMessage {
     if (this.#compressed) this.#inflater!.end(this.#keep);
     if (this.#isText && !this.#utf8.end()) throw this.#notUtf8();
+    const wire = this.#compressed && this.keepWire ? this.#wire.take() : null;
+    // The history counts the content from here on.
+    this.#giveBack(wire?.length ?? 0);
     return {
       isText: this.#isText,
       content: this.#content.take(),
       compressed: this.#compressed,
-      wire: this.#compressed && this.keepWire ? this.#wire.take() : null,
+      wire,
       lengths: this.#lengths,
     };
+  }
+
+  /** What was read last is not needed any more as it was on the wire. */
+  release(): void {
+    this.#giveBack(0);
+  }
+
+  /** Books out all but `rest` bytes. */
+  #giveBack(rest: number): void {
+    this.#memory?.give(this.#held - rest);
+    this.#held = rest;
+  }
+
+  #hold(bytes: number): void {
+    this.#held += bytes;
+    if (this.#memory === null || this.#memory.take(bytes)) return;
+    throw new WebSocketError(
+      this.#side,
+      CloseCode.tooBig,
+      `There is no room for a message of the ${this.#side}'s: what weir holds has passed memory_limit.`,
+    );
   }
 
   #plain(piece: Uint8Array): void {
     if (this.#compressed) this.#check(this.#content.size + piece.length);
     if (this.#isText && !this.#utf8.push(piece)) throw this.#notUtf8();
+    this.#hold(piece.length);
     this.#content.add(piece, this.#declared);
   }
 

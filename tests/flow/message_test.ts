@@ -1,9 +1,11 @@
-import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { Headers, type HeadersInit } from "../../src/flow/headers.ts";
-import { internals } from "../../src/flow/message.ts";
+import { endContent, internals } from "../../src/flow/message.ts";
 import { Response } from "../../src/flow/response.ts";
+import { MemoryBudget } from "../../src/memory_budget.ts";
 import { StoredBody } from "../../src/streams/store.ts";
+import { httpFlow } from "../support/addon_host.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -18,7 +20,12 @@ function message(
   const state = message[internals];
   state.mode = mode;
   if (mode === "buffered") state.raw = given.raw ?? new Uint8Array();
-  state.flow = { addon: given.addon ?? null, warn: (text) => void warnings.push(text) };
+  state.flow = {
+    addon: given.addon ?? null,
+    warn: (text) => void warnings.push(text),
+    room: Infinity,
+    hold: () => 0,
+  };
   return { message, warnings };
 }
 
@@ -190,4 +197,55 @@ Deno.test("headers can be assigned as anything that makes some", () => {
   assertStrictEquals(given.headers, mine);
   given.headers = new Headers({ B: "2" });
   assertEquals(given.headers.raw, ["B", "2"]);
+});
+
+/** A response of a flow whose memory is bounded. */
+function inFlow(raw: Uint8Array, coding: string, limit: number) {
+  const budget = new MemoryBudget(() => limit);
+  const flow = httpFlow();
+  const warnings: string[] = [];
+  flow[internals].memory = budget;
+  flow[internals].log = { warn: (text) => void warnings.push(text) };
+  const headers = new Headers({ "Content-Encoding": coding });
+  const response = new Response({ statusCode: 200, reason: "", httpVersion: "HTTP/1.1", headers });
+  flow.response = response;
+  response[internals].mode = "buffered";
+  response[internals].raw = raw;
+  return { flow, response, budget, warnings };
+}
+
+Deno.test("decoded content is counted while the flow runs, and given back when it ends or is replaced", () => {
+  const { flow, response, budget } = inFlow(gzipSync(new Uint8Array(1000)), "gzip", 5000);
+  assertEquals([response.content!.length, response.content!.length, budget.used], [1000, 1000, 1000]);
+  response.rawContent = gzipSync(new Uint8Array(300));
+  assertEquals([response.content!.length, budget.used], [300, 300]);
+  endContent(response);
+  flow[internals].release();
+  assertEquals([budget.used, response.content!.length, budget.used], [0, 300, 0]);
+});
+
+Deno.test("what unfolds beyond memory_limit stays as it came, and is not unfolded again", () => {
+  const raw = gzipSync(new Uint8Array(50_000_000));
+  const { response, budget, warnings } = inFlow(raw, "gzip", 1_000_000);
+  assertStrictEquals(response.content, response.rawContent);
+  const start = performance.now();
+  for (let i = 0; i < 10_000; i++) assertStrictEquals(response.content, response.rawContent);
+  assert(performance.now() - start < 500, "it was unfolded again");
+  assertEquals([budget.used, warnings.length], [0, 1]);
+  assertMatch(warnings[0], /unfolds to more than 1000000 bytes/);
+  // Another coding, or other bytes, are another matter.
+  response.rawContent = gzipSync(new Uint8Array(10));
+  assertEquals(response.content!.length, 10);
+});
+
+Deno.test("a stored copy that has no room in memory is no content, but can be read", async () => {
+  const { response, budget, warnings } = inFlow(new Uint8Array(), "identity", 1000);
+  const stored = new StoredBody();
+  stored.append(new Uint8Array(2000));
+  stored.end(null);
+  Object.assign(response[internals], { raw: null, mode: "streamed", stored });
+  assertEquals([response.content, budget.used, warnings.length], [null, 0, 1]);
+  assertMatch(warnings[0], /memory_limit.*readStored/);
+  assertEquals((await new globalThis.Response(response.readStored()).bytes()).length, 2000);
+  stored.dispose();
 });

@@ -9,10 +9,10 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 Deno.test("a request is put back: method, route, Host field, headers, version, stream", () => {
   const flow = httpFlow({ headers: [["Host", "example.com"], ["A", "1"]] });
   const { request } = flow;
-  request[internals].flow = { addon: "first.ts", warn: () => {} };
+  request[internals].flow = { addon: "first.ts", warn: () => {}, room: Infinity, hold: () => 0 };
   request.stream = true;
   const restore = snapshot(flow);
-  request[internals].flow = { addon: "second.ts", warn: () => {} };
+  request[internals].flow = { addon: "second.ts", warn: () => {}, room: Infinity, hold: () => 0 };
   request.url = "https://elsewhere.example:8443/other";
   request.method = "POST";
   request.httpVersion = "HTTP/1.0";

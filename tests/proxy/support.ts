@@ -19,7 +19,7 @@ import type { OptionChanges } from "../../src/options/registry.ts";
 import { runExchange } from "../../src/proxy/exchange.ts";
 import { Route } from "../../src/proxy/route.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
-import { MemoryBudget } from "../../src/proxy/memory_budget.ts";
+import { MemoryBudget } from "../../src/memory_budget.ts";
 import type { Acquired } from "../../src/proxy/upstream_pool.ts";
 import type { Body } from "../../src/streams/body.ts";
 import { bytesBody } from "../../src/streams/bytes_body.ts";

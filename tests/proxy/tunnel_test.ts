@@ -91,3 +91,27 @@ Deno.test("a kill after the end does nothing", async () => {
   flow.kill();
   assertEquals(log, ["start server-1", "end", "disconnected false"]);
 });
+
+Deno.test("an addon that keeps no flows leaves no history; others find it, also without a hook for messages", async () => {
+  for (const keepsFlows of [false, true]) {
+    const flows: TcpFlow[] = [];
+    const seen: boolean[] = [];
+    const addon: Addon = keepsFlows ? { tcp_start: (flow) => void flows.push(flow) } : {
+      keepsFlows,
+      tcp_message: (flow) => void (flows.push(flow), seen.push(flow.messages.at(-1)!.fromClient)),
+    };
+    const { context } = proxyContext(() => Promise.reject(new Error("unused")), [addon]);
+    const [client, clientEnd] = memoryConnPair(), [server, serverEnd] = memoryConnPair();
+    const done = runTunnel(context, { clientConn, client: clientEnd, serverConn, server: serverEnd });
+    await client.writeText("ping");
+    assertEquals(await server.readUntil("ping"), "ping");
+    if (keepsFlows) assertEquals(context.memory.used, 4);
+    await client.closeWrite();
+    await server.closeWrite();
+    await done;
+    assertEquals(context.memory.used, 0);
+    const { messages, forgotten } = flows[0];
+    assertEquals(messages.map(({ content }) => latin1(content)), keepsFlows ? ["ping"] : []);
+    assertEquals([forgotten, seen], keepsFlows ? [0, []] : [1, [true]]);
+  }
+});

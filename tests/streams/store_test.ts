@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import fc from "fast-check";
+import { MemoryBudget } from "../../src/memory_budget.ts";
 import { WeirError } from "../../src/errors.ts";
 import { bodyOf, readableOf } from "../../src/streams/convert.ts";
 import { MEMORY_BYTES, StoredBody } from "../../src/streams/store.ts";
@@ -218,4 +219,36 @@ Deno.test("a copy whose flow ends before its body does is no copy of the body", 
   stored.retire();
   assertEquals(stored.complete, false);
   await assertRejects(() => new Response(stored.readable()).text(), WeirError, "before the body did");
+});
+
+Deno.test("what is in memory is counted; without room for it the copy goes to its file at once", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "weir-store-test-" });
+  const memory = new MemoryBudget(() => 100_000);
+  const first = new StoredBody({ directory }), second = new StoredBody({ directory });
+  for (const stored of [first, second]) stored.bookIn(memory);
+  const parts = Array.from({ length: 9 }, (_, i) => pattern(10_000, i));
+  assertEquals(await whole(teed(bodyOfPieces(parts), first)), concat(parts));
+  assertEquals([memory.used, filesIn(directory).length], [90_000, 0]);
+  assertEquals(await whole(teed(bodyOfPieces(parts), second)), concat(parts));
+  assertEquals(filesIn(directory).length, 1);
+  assert(memory.used <= 100_000, `${memory.used}`);
+  assertEquals(second.bytesSync(), concat(parts));
+  for (const stored of [first, second]) stored.retire();
+  assertEquals([memory.used, first.bytesSync().length], [0, 90_000]);
+  for (const stored of [first, second]) stored.dispose();
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("a copy that is thrown away, or whose body broke, is counted no more", async () => {
+  for (const end of ["dispose", "retire"] as const) {
+    const memory = new MemoryBudget(() => 100_000);
+    const stored = new StoredBody();
+    stored.bookIn(memory);
+    await stored.append(pattern(5000, 1));
+    assert(memory.used >= 5000);
+    stored[end]();
+    assertEquals(memory.used, 0);
+    stored.dispose();
+    assertEquals(memory.used, 0);
+  }
 });

@@ -4,6 +4,8 @@
  */
 import { type MemoryConn, type MemoryConnOptions, memoryConnPair } from "../support/memory_conn.ts";
 import type { WeirError } from "../../src/errors.ts";
+import type { MemoryBudget } from "../../src/memory_budget.ts";
+import { internals } from "../../src/flow/message.ts";
 import { WebSocketData, type WebSocketMessage } from "../../src/flow/websocket.ts";
 import { type DeflateParams, relayWebSocket, type WebSocketRelay } from "../../src/websocket/mod.ts";
 
@@ -126,6 +128,7 @@ export function brief({ fin, rsv, opcode, payload }: SeenFrame): string {
 }
 
 export interface RelaySetup {
+  memory?: MemoryBudget;
   stream?: boolean;
   deflate?: DeflateParams | null;
   messageLimit?: number;
@@ -148,6 +151,7 @@ export function startRelay(setup: RelaySetup = {}): RelayTest {
   const [client, clientLeg] = memoryConnPair(setup.conn);
   const [server, serverLeg] = memoryConnPair(setup.conn);
   const data = new WebSocketData(setup.history ?? { messages: 1000, bytes: 16 << 20 });
+  data[internals].memory = setup.memory ?? null;
   data.stream = setup.stream ?? false;
   const warnings: string[] = [];
   const { onMessage } = setup;
