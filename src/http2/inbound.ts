@@ -191,17 +191,17 @@ export class Inbound {
   #rstStream(streamId: number, code: number): void {
     const session = this.#session;
     const stream = this.#find(streamId, "RST_STREAM");
-    // A server's NO_ERROR takes one of weir's own streams each time, and says that all is well.
+    // A server's NO_ERROR takes one of weir's own streams each time. It says that all is well, but it ends no body: what has
+    // no END_STREAM is cut (§8.1).
     const isDone = session.role === "client" && code === Code.NO_ERROR && stream !== null;
     if (!isDone) session.patience.spend("reset");
     if (stream === null) return;
-    if (isDone) stream.endByReset();
     const unprocessed = session.role === "client" && code === Code.REFUSED_STREAM;
     const who = session.peer === "client" ? "The client" : "The server";
-    session.streamLost(
-      stream,
-      new ResetError(session.peer, `${who} reset the stream with ${codeName(code)}.`, code, unprocessed),
-    );
+    const what = isDone && stream.remoteEnded
+      ? `${who} answered without the rest of the request (NO_ERROR).`
+      : `${who} reset the stream with ${codeName(code)}.`;
+    session.streamLost(stream, new ResetError(session.peer, what, code, unprocessed));
   }
 
   /** §6.5. */
@@ -219,7 +219,7 @@ export class Inbound {
 
   /** §6.7. */
   #ping(flags: number, payload: Uint8Array): void {
-    if ((flags & Flag.ACK) !== 0) return;
+    if ((flags & Flag.ACK) !== 0) return this.#session.earlyEnds.answered(payload);
     this.#session.patience.spend("ping");
     this.#session.output.frame(FrameType.PING, Flag.ACK, 0, payload);
   }

@@ -16,7 +16,7 @@ import type {
 } from "../flow/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
-import { Code, isPassedOn, resetCode } from "./errors.ts";
+import { isPassedOn, resetCode } from "./errors.ts";
 import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 import { IdleWatch } from "./idle.ts";
@@ -108,7 +108,7 @@ function refuseHead(stream: Stream, statusCode: 414 | 431): void {
   const head: ResponseHead = { statusCode, reason: "", httpVersion: "HTTP/2.0", headers: new Headers() };
   const tooLarge = new WeirError("client", "limit", "The request's head is too large.", { statusCode });
   sendMessage(stream, () => responseFields(head, "none"), null)
-    .then(() => stream.reset(Code.NO_ERROR, tooLarge))
+    .then(() => stream.endEarly(tooLarge))
     // The client has gone in between, and knows.
     .catch(() => {});
 }
@@ -143,10 +143,7 @@ class ServerExchange implements IncomingExchange, StreamListener {
     if (stream.closed || this.#tunnel !== null) return;
     if (stream.localEnded) {
       // §8.1: the response is complete without the rest of the request.
-      stream.reset(
-        Code.NO_ERROR,
-        new WeirError("weir", "closed", "The exchange ended before its request did."),
-      );
+      stream.endEarly(new WeirError("weir", "closed", "The exchange ended before its request did."));
     } else {
       this.abort(new WeirError("weir", "internal", "The exchange ended without a whole response."));
     }
@@ -197,7 +194,10 @@ class ServerExchange implements IncomingExchange, StreamListener {
   }
 
   abort(error: WeirError): void {
-    this.#stream.reset(resetCode(error, "client"), error);
+    const stream = this.#stream;
+    // What went wrong behind a whole response must not take it from the client.
+    if (stream.localEnded && error.code !== "killed") stream.endEarly(error);
+    else stream.reset(resetCode(error, "client"), error);
   }
 
   /** The head comes once; Stream sees to that. */

@@ -5,6 +5,7 @@
  */
 import { type Side, WeirError } from "../errors.ts";
 import { ClosedStreams } from "./closed_streams.ts";
+import { EarlyEnds } from "./early_ends.ts";
 import { Code, codeName, ConnectionError, resetCode, ResetError } from "./errors.ts";
 import { Flushes } from "./flushes.ts";
 import { FrameReader } from "./frame_reader.ts";
@@ -52,6 +53,7 @@ export class Session {
   readonly encoder = new HpackEncoder();
   readonly streams = new Map<number, Stream>();
   readonly closedStreams = new ClosedStreams();
+  readonly earlyEnds = new EarlyEnds(this);
   readonly peerSettings: PeerSettings = defaultPeerSettings();
   readonly events: SessionEvents;
   /** Nothing more is read. */
@@ -220,11 +222,12 @@ export class Session {
   bodyCancelled(stream: Stream, reason: WeirError): void {
     if (stream.remoteEnded) return;
     if (this.role === "client") this.reset(stream, resetCode(reason, "server"), reason);
-    else if (stream.localEnded) this.reset(stream, Code.NO_ERROR, reason);
+    else if (stream.localEnded) this.earlyEnds.add(stream, reason);
   }
 
   #forget(stream: Stream, wasReset: boolean): void {
     if (!this.streams.delete(stream.id)) return;
+    this.earlyEnds.forget(stream);
     this.closedStreams.add(stream.id, wasReset);
     this.events.onChange?.();
     if (this.streams.size === 0 && (this.goawaySent || this.goawayReceived)) this.end(null);

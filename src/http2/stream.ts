@@ -124,17 +124,6 @@ export class Stream {
     this.session.halfDone(this);
   }
 
-  /**
-   * The server reset the stream with NO_ERROR, which §8.1 has for complete responses. Node's servers often send it in the
-   * place of END_STREAM, and clients take it for the end; unless the content-length knows better.
-   */
-  endByReset(): void {
-    if (this.remoteEnded || !this.headReceived) return;
-    if (this.expected !== null && this.#received !== this.expected) return;
-    this.remoteEnded = true;
-    this.body.end(null);
-  }
-
   /** WINDOW_UPDATE, or the difference that SETTINGS made. False when the window would pass its maximum (§6.9.1). */
   addSendWindow(increment: number, maximum: number): boolean {
     this.sendWindow += increment;
@@ -192,6 +181,11 @@ export class Stream {
   /** Ends the stream at once with RST_STREAM. Idempotent. */
   reset(code: number, error: WeirError): void {
     this.session.reset(this, code, error);
+  }
+
+  /** All was sent and the rest of what comes is not wanted: ends the stream once its peer has read what was sent. */
+  endEarly(error: WeirError): void {
+    this.session.earlyEnds.add(this, error);
   }
 
   /** The scheduler has written what was pending. */

@@ -51,7 +51,8 @@ export class StreamConn implements Conn {
     if (stream.closed) return;
     // What still waits to be written would come behind the end.
     if (!stream.localEnded && stream.pendingData === null) stream.sendEnd();
-    this.#reset(stream.localEnded ? Code.NO_ERROR : Code.CANCEL);
+    if (stream.localEnded) stream.endEarly(closedHere());
+    else this.#reset(Code.CANCEL);
   }
 
   reset(): void {
@@ -60,6 +61,10 @@ export class StreamConn implements Conn {
   }
 
   #reset(code: number): void {
-    this.#stream.reset(code, new WeirError("weir", "closed", "The tunnel was closed here."));
+    this.#stream.reset(code, closedHere());
   }
+}
+
+function closedHere(): WeirError {
+  return new WeirError("weir", "closed", "The tunnel was closed here.");
 }

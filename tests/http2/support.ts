@@ -114,6 +114,14 @@ export class FramePeer<C extends FrameConn = MemoryConn> {
     }
   }
 
+  /** Answers the PING that comes next; gives the line behind it. */
+  async afterPing(): Promise<string> {
+    const frame = await this.readOn();
+    if (frame.type !== FrameType.PING) throw new Error(`No PING: ${this.describe(frame)}`);
+    await this.send(FrameType.PING, Flag.ACK, 0, frame.payload);
+    return await this.line();
+  }
+
   async lines(count: number): Promise<string[]> {
     const lines: string[] = [];
     while (lines.length < count) lines.push(await this.line());

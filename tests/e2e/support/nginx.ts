@@ -82,6 +82,7 @@ http {
     root ${dir}/www;
     location / { dav_methods PUT; }
     location = /report { return 204; }
+    location /refused/ { client_max_body_size 1k; dav_methods PUT; }
   }
 }
 `;
