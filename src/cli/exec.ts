@@ -6,7 +6,8 @@
  * @module
  */
 import { messageOf } from "../errors.ts";
-import { commandEnv } from "./exec_env.ts";
+import { commandEnv, homeOf, readText } from "./exec_env.ts";
+import { overruled } from "./exec_overruled.ts";
 import { listenFor, sendSignal, type SignalHandler, type SignalSource } from "./signals.ts";
 
 /** How a command is run. */
@@ -19,6 +20,8 @@ export interface ExecInit {
   readonly stopping: { readonly promise: Promise<void> };
   /** For what weir itself has to say. */
   readonly complain: (text: string) => void;
+  /** For what it has to say of the command's configuration. */
+  readonly log: { warn(text: string): void };
 }
 
 const NOT_FOUND = 127, NOT_RUNNABLE = 126;
@@ -31,7 +34,9 @@ const KEYS: readonly Deno.Signal[] = ["SIGINT", "SIGQUIT"];
 export async function runCommand(init: ExecInit): Promise<number> {
   const directory = await Deno.makeTempDir({ prefix: "weir-exec-" });
   try {
-    const env = await commandEnv({ ...init, directory }, Deno.env.toObject());
+    const given = Deno.env.toObject();
+    const env = await commandEnv({ ...init, directory }, given);
+    for (const sentence of await overruled(init.command, homeOf(given), readText)) init.log.warn(sentence);
     const [name, ...args] = init.command;
     let child: Deno.ChildProcess | null = null;
     // Listening comes first: a signal in the moment of starting would end weir, and leave the command alone.

@@ -1,9 +1,12 @@
 /**
  * The environment of a command under `weir exec`: every variable by which the usual clients learn of a proxy and of
  * certificates to trust. There is no standard for either; curl(1), OpenSSL and each language have names of their own.
+ * Clients whose configuration files are stronger than these are in `exec_tools.ts` and `exec_overruled.ts`.
  * @module
  */
+import { dirname } from "node:path";
 import tls from "node:tls";
+import { toolVariables } from "./exec_tools.ts";
 import { nodePreload } from "./node_preload.ts";
 
 /** Where a command's traffic is to go, and what it must trust for that. */
@@ -37,6 +40,7 @@ const BUNDLE = [
   "PERL_LWP_SSL_CA_FILE",
   "BUNDLE_SSL_CA_CERT",
   "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+  "COMPOSER_CAFILE",
 ];
 /** Files with certificates to trust beside the usual ones. */
 const ADDED = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
@@ -48,6 +52,7 @@ export async function commandEnv(route: Route, env: Env): Promise<Record<string,
   const { proxyUrl, confdir, directory } = route;
   const own = await Deno.readTextFile(`${confdir}/weir-ca-cert.pem`);
   const write = async (name: string, text: string) => {
+    await Deno.mkdir(dirname(`${directory}/${name}`), { recursive: true });
     await Deno.writeTextFile(`${directory}/${name}`, text);
     return `${directory}/${name}`;
   };
@@ -57,6 +62,15 @@ export async function commandEnv(route: Route, env: Env): Promise<Record<string,
   const all = (names: readonly string[], value: string) => names.map((name) => [name, value]);
   const result: Record<string, string> = {
     ...env,
+    ...await toolVariables({
+      env,
+      home: homeOf(env),
+      proxy: new URL(proxyUrl),
+      bundle,
+      write,
+      read: readText,
+      output: (command, args) => outputOf(command, args, env),
+    }),
     ...Object.fromEntries([
       ...all(PROXY, proxyUrl),
       ...all(PROXY.map((name) => name.toLowerCase()), proxyUrl),
@@ -71,6 +85,35 @@ export async function commandEnv(route: Route, env: Env): Promise<Record<string,
   return result;
 }
 
+/** The user's home directory. */
+export function homeOf(env: Env): string {
+  return env.HOME ?? env.USERPROFILE ?? "";
+}
+
+/** The text of a file; null where there is none that can be read. */
+export async function readText(path: string): Promise<string | null> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch {
+    return null;
+  }
+}
+
+async function outputOf(command: string, args: readonly string[], env: Env): Promise<string | null> {
+  try {
+    const { success, stdout } = await new Deno.Command(command, {
+      args: [...args],
+      env,
+      clearEnv: true,
+      stdin: "null",
+      stderr: "null",
+    }).output();
+    return success ? new TextDecoder().decode(stdout) : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Roots of this machine, or where it has none those that come with the runtime. */
 function roots(): string[] {
   const system = tls.getCACertificates("system");
@@ -80,7 +123,7 @@ function roots(): string[] {
 /** What the files hold that variables name already; one that cannot be read would not have helped either. */
 function given(env: Env, names: readonly string[]): Promise<string[]> {
   const files = new Set(names.map((name) => env[name]).filter((file) => file));
-  return Promise.all(Array.from(files, (file) => Deno.readTextFile(file).catch(() => "")));
+  return Promise.all(Array.from(files, async (file) => await readText(file) ?? ""));
 }
 
 /** All certificates of these texts, each once. */

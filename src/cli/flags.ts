@@ -154,6 +154,17 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
   };
 }
 
+/** True when the argument behind this flag is its value; null when only the addon that may know the flag can tell. */
+export function expectsValue(argument: string): boolean | null {
+  const { long, value, rest } = splitArgument(argument);
+  if (rest !== null) return expectsValue(rest);
+  if (value !== null || NOT_YET.has(long)) return false;
+  const general = GENERAL_FLAGS.find(({ names }) => names.includes(long));
+  if (general) return general.value !== undefined;
+  const name = long.slice(2).replaceAll("-", "_");
+  return isBool(name) ? false : Object.hasOwn(OPTIONS, name) ? true : null;
+}
+
 /** Values that flags give to the options that exist, and the flags of options that do not (yet). */
 export interface Resolved {
   readonly values: ReadonlyMap<string, OptionValue>;
@@ -215,7 +226,7 @@ function splitArgument(
     return { flag, long: flag, value: argument.slice(equals + 1), rest: null };
   }
   if (!/^-[^-]/.test(argument)) {
-    if (argument === "exec") throw new UsageError("exec comes first: weir exec [options] -- COMMAND");
+    if (argument === "exec") throw new UsageError("exec comes first: weir exec [options] [--] COMMAND");
     throw new UsageError(
       `${shown(argument)} is no flag, and filters are not available in this version`,
     );
@@ -233,7 +244,7 @@ function splitArgument(
 }
 
 /** The argument after `i` if it can be a value: anything but a flag; a negative number and `-` can. */
-function valueBehind(argv: readonly string[], i: number): string | null {
+export function valueBehind(argv: readonly string[], i: number): string | null {
   const next = argv.at(i + 1);
   return next === undefined || (/^-./.test(next) && !/^-\d+$/.test(next)) ? null : next;
 }

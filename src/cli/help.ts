@@ -27,7 +27,7 @@ export function formatHelp(registry: OptionRegistry, width: number): string {
   const sections = [...groupFlags(listFlags(registry))].map(([heading, flags]) =>
     `${heading}:\n${flags.map((flag) => entry(usageOf(flag), flag.help, columns)).join("\n")}`
   );
-  const usage = "usage: weir [options]\n       weir exec [options] -- COMMAND [ARGUMENT...]";
+  const usage = "usage: weir [options]\n       weir exec [options] [--] COMMAND [ARGUMENT...]";
   return [usage, intro.join("\n"), ...sections].join("\n\n") + "\n";
 }
 

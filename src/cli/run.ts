@@ -142,7 +142,7 @@ async function start(
 }
 
 function checkExec({ command }: ExecLine, { browser }: ParsedFlags): void {
-  if (command.length === 0) throw new UsageError("exec needs a command: weir exec [options] -- COMMAND");
+  if (command.length === 0) throw new UsageError("exec needs a command: weir exec [options] [--] COMMAND");
   if (browser) throw new UsageError("exec starts a command and --browser a browser: choose one");
 }
 

@@ -19,7 +19,9 @@ async function made(
   );
   const texts = new Map<string, string>();
   for (const value of Object.values(result)) {
-    if (value.startsWith(directory)) texts.set(value, await Deno.readTextFile(value));
+    if (value.startsWith(directory) && (await Deno.stat(value)).isFile) {
+      texts.set(value, await Deno.readTextFile(value));
+    }
   }
   await Deno.remove(directory, { recursive: true });
   return { env: result, file: (name) => texts.get(result[name])!, own, directory };
@@ -65,4 +67,51 @@ Deno.test("options of Node and Java are added to, and quoted where a path has sp
   assertMatch(env.JAVA_TOOL_OPTIONS, /^-Xmx1g -Dhttp\.proxyHost=127\.0\.0\.1 -Dhttp\.proxyPort=8080 /);
   assertStringIncludes(env.JAVA_TOOL_OPTIONS, `"-Djavax.net.ssl.trustStore=${directory}/weir-ca-cert.p12"`);
   assertEquals(env.NODE_USE_ENV_PROXY, "1");
+});
+
+Deno.test("what the user's own wget, curl and Ruby files say stays, and weir has the last word", async () => {
+  const home = await Deno.makeTempDir();
+  try {
+    for (const name of [".wgetrc", ".wget2rc", ".curlrc"]) {
+      await Deno.writeTextFile(`${home}/${name}`, `mine ${name}`);
+    }
+    const { env, file, directory } = await made({ HOME: home, GEMRC: "/mine", GIT_CONFIG_COUNT: "2" });
+    const bundle = env.SSL_CERT_FILE;
+    for (
+      const [name, own, setting] of [
+        ["WGETRC", ".wgetrc", `ca_certificate = ${bundle}\n`],
+        ["WGET2RC", ".wget2rc", `ca-certificate = ${bundle}\n`],
+      ]
+    ) {
+      assert(file(name).startsWith(`mine ${own}\n`), name);
+      assertStringIncludes(file(name), setting);
+    }
+    assertEquals(env.CURL_HOME, `${directory}/curl`);
+    assertMatch(env.GEMRC, /^\/mine:/);
+    assertEquals([env.GIT_CONFIG_COUNT, env.GIT_CONFIG_KEY_2], ["3", "http.proxy"]);
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
+
+Deno.test("curl's home stays where it is when there is no file of curl's", async () => {
+  const { env } = await made({ HOME: "/nowhere", CURL_HOME: "/mine" });
+  assertEquals(env.CURL_HOME, "/mine");
+});
+
+Deno.test("npm's settings are set in every case in which the environment has them", async () => {
+  const { env } = await made({ NPM_CONFIG_CAFILE: "/mine.pem", npm_config_loglevel: "silent" });
+  assertEquals(env.NPM_CONFIG_CAFILE, env.SSL_CERT_FILE);
+  assertEquals(env.npm_config_cafile, env.SSL_CERT_FILE);
+  assertEquals(env.npm_config_loglevel, "silent");
+});
+
+Deno.test("java's own options keep all but what names a proxy or a store", async () => {
+  const options =
+    `-Dhttps.proxyHost=a "-Dhttps.proxyPort=1" -Djavax.net.ssl.trustStore="/a b" -Xmx1g -Dx.https.proxyHost=b`;
+  const { env } = await made({ JDK_JAVA_OPTIONS: options });
+  assertEquals(env.JDK_JAVA_OPTIONS.split(/\s+/).filter((part) => part !== ""), [
+    "-Xmx1g",
+    "-Dx.https.proxyHost=b",
+  ]);
 });

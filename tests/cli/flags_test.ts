@@ -109,7 +109,7 @@ Deno.test("a wrong command line is refused with a line that names the flag or th
     ["--completions", "--completions needs one of bash, zsh, fish"],
     ["--completions tcsh", '--completions needs one of bash, zsh, fish, not "tcsh"'],
     ["--browsr", "unknown flag --browsr (did you mean --browser?)"],
-    ["-k exec", "exec comes first: weir exec [options] -- COMMAND"],
+    ["-k exec", "exec comes first: weir exec [options] [--] COMMAND"],
     ["--quiet=1", "--quiet takes no value"],
     ["--no-via=1", "--no-via takes no value"],
     ["~u", `"~u" is no flag, and ${filters}`],

@@ -124,7 +124,7 @@ Deno.test("exec: the status is the command's", async () => {
     [["--", "sh", "-c", "kill -KILL $$"], 128 + 9, /^$/],
     [["--", "weir-no-such-command"], 127, /^weir: error: exec: weir-no-such-command is not found\n$/],
     [["--", "./plain.txt"], 126, /^weir: error: exec: .*plain\.txt.*\n$/],
-    [["--"], 1, /^weir: error: exec needs a command: weir exec \[options\] -- COMMAND\n$/],
+    [["--"], 1, /^weir: error: exec needs a command: weir exec \[options\] \[--\] COMMAND\n$/],
     [[], 1, /^weir: error: exec needs a command/],
     [["--mode", "reverse:http://127.0.0.1:1", "--", "true"], 1, /exec needs a proxy to go through/],
     [["--browser", "--", "true"], 1, /choose one/],
