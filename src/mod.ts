@@ -120,5 +120,13 @@ export {
   throttleStream,
   TokenBucket,
 } from "./streams/mod.ts";
+export {
+  ndjsonStream,
+  type SseEvent,
+  type SseEventInit,
+  type SseOutput,
+  sseStream,
+  type UnitOutput,
+} from "./streams/units/mod.ts";
 export { type Filter, FilterError, parseFilter } from "./filter/mod.ts";
 export { escapeControl } from "./flow/escape.ts";

@@ -1,0 +1,12 @@
+/**
+ * Bodies that are made of units: events, lines, messages, parts, and what a language model says in them.
+ *
+ * A cutter finds the units of a body without any I/O; stages, the dumper and the page use the same ones.
+ * @module
+ */
+export { SseCutter, type SseEvent, type SseEventInit } from "./sse.ts";
+export { type SseOutput, sseStream } from "./sse_stream.ts";
+export { type JsonLine, NdjsonCutter } from "./ndjson.ts";
+export { ndjsonStream } from "./ndjson_stream.ts";
+export type { Cutter, Segment } from "./cutter.ts";
+export type { UnitOutput } from "./unit_body.ts";

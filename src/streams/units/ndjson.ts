@@ -1,0 +1,55 @@
+/**
+ * Newline-delimited JSON (application/x-ndjson, application/jsonl): one value (RFC 8259) per line.
+ * @module
+ */
+import { HOLD } from "../hold.ts";
+import type { Cutter, Segment } from "./cutter.ts";
+import { HeldBytes } from "./held_bytes.ts";
+
+/** A value, boxed because it may be null. */
+export interface JsonLine {
+  /** What the line says. */
+  readonly value: unknown;
+}
+
+const LF = 10;
+const decoder = new TextDecoder();
+
+/** Cuts a body into lines, each with its end. Lines that are no JSON are no units. */
+export class NdjsonCutter implements Cutter<JsonLine> {
+  readonly #held: HeldBytes;
+
+  constructor(hold = HOLD, what = "ndjsonStream") {
+    this.#held = new HeldBytes(what, hold);
+  }
+
+  *push(piece: Uint8Array): Generator<Segment<JsonLine>, void> {
+    let from = 0;
+    for (let end; (end = piece.indexOf(LF, from)) !== -1;) {
+      const bytes = this.#held.release(piece.subarray(from, end + 1));
+      from = end + 1;
+      yield { bytes, unit: readLine(bytes) };
+    }
+    if (from < piece.length) this.#held.add(piece.subarray(from));
+  }
+
+  *end(): Generator<Segment<JsonLine>, void> {
+    if (this.#held.length === 0) return;
+    const bytes = this.#held.release();
+    yield { bytes, unit: readLine(bytes) };
+  }
+}
+
+function readLine(line: Uint8Array): JsonLine | null {
+  try {
+    return { value: JSON.parse(decoder.decode(line)) };
+  } catch {
+    return null;
+  }
+}
+
+/** How a line ends: with LF, CRLF, or (the last one) not at all. */
+export function endOf(line: Uint8Array): string {
+  if (line.at(-1) !== LF) return "";
+  return line.at(-2) === 13 ? "\r\n" : "\n";
+}
