@@ -69,6 +69,11 @@ export class Dispatcher {
     return this.#lists[hook] !== undefined;
   }
 
+  /** True when an addon of the user's has that hook: one that does not ship with weir. */
+  hasCustom(hook: EventHookName): boolean {
+    return this.#lists[hook]?.some(({ addon }) => !addon.builtin) ?? false;
+  }
+
   /**
    * Runs a hook of all addons. Returns undefined when that is already done: nobody has the hook, or all ran without
    * returning a promise. Neither throws nor rejects: what an addon throws is logged, and what it changed is put back.

@@ -25,7 +25,10 @@ export interface ClientHelloData {
 export interface ServerConnectionData {
   /** The connection, before it is made and after. */
   readonly server: ServerConnection;
-  /** The client for whom the connection is made; a pooled connection may serve others later. */
+  /**
+   * The client for whom the connection is made. Pooled connections serve others later, unless an addon has a
+   * `server_connect` hook: then each client has connections of its own, so that what the hook refuses stays refused.
+   */
   readonly clientConn: ClientConnection;
   /** Set to a sentence in `server_connect` to refuse the connection; says in `server_disconnected` what broke it. */
   error: string | null;
@@ -67,7 +70,7 @@ export interface EventHooks {
   client_connected: ClientConnection;
   /** A client's connection is closed. */
   client_disconnected: ClientConnection;
-  /** weir is about to connect to an origin. */
+  /** weir is about to connect to an origin, for this client alone. */
   server_connect: ServerConnectionData;
   /** The connection to an origin is there; the TLS handshake, if any, comes next. */
   server_connected: ServerConnectionData;

@@ -83,7 +83,7 @@ export class UpstreamPool {
     { avoid, upgrade }: { avoid: Avoid; upgrade: boolean },
   ): Acquired | Promise<Acquired> {
     const alpn = upgrade ? HTTP1 : this.#alpn();
-    const key = keyOf(destination, alpn, flow);
+    const key = this.#keyOf(destination, alpn, flow.clientConn, flow);
     const pooled = avoid === "pooled" ? undefined : this.#take(key, avoid);
     return pooled !== undefined
       ? this.#lend(pooled)
@@ -93,7 +93,7 @@ export class UpstreamPool {
   /** Connects over TLS ahead of the first request, to see what the origin shows; the connection waits for requests. */
   async preconnect(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls> {
     const alpn = this.#alpn();
-    const key = keyOf(destination, alpn, null);
+    const key = this.#keyOf(destination, alpn, clientConn, null);
     // Browsers open several tunnels at once.
     const there = await this.#opening.get(key) ? this.#take(key) : undefined;
     if (there !== undefined) return shown(there);
@@ -114,6 +114,24 @@ export class UpstreamPool {
     clearTimeout(this.#sweeper);
     this.#dialer.close();
     for (const pooled of [...this.#all]) this.#drop(pooled);
+  }
+
+  /** Requests with the same key may share a connection. */
+  #keyOf(
+    destination: Destination,
+    alpn: readonly string[],
+    clientConn: ClientConnection,
+    flow: HttpFlow | null,
+  ): string {
+    const { scheme, host, port, sni } = destination;
+    const key = scheme === "http"
+      ? `http://${host}:${port}`
+      : `https://${host}:${port} ${sni ?? ""} ${alpn[0]}`;
+    // These schemes log in a connection, not a request (RFC 4559 §6), so it must not serve anybody else. Neither must one
+    // that an addon was asked about for another client: it may refuse this one.
+    const isBound = this.#init.hooks.hasCustom("server_connect") ||
+      flow !== null && /^(ntlm|negotiate)\b/i.test(flow.request.headers.get("authorization") ?? "");
+    return isBound ? `${key} ${clientConn.id}` : key;
   }
 
   #alpn(): readonly string[] {
@@ -310,14 +328,3 @@ function shown({ server: { tls } }: Pooled): UpstreamTls {
 
 const HTTP1: readonly string[] = ["http/1.1"];
 const HTTP2: readonly string[] = ["h2", "http/1.1"];
-
-/** Requests with the same key may share a connection. */
-function keyOf(destination: Destination, alpn: readonly string[], flow: HttpFlow | null): string {
-  const { scheme, host, port, sni } = destination;
-  const key = scheme === "http"
-    ? `http://${host}:${port}`
-    : `https://${host}:${port} ${sni ?? ""} ${alpn[0]}`;
-  // These schemes log in a connection, not a request (RFC 4559 §6), so it must not serve anybody else.
-  const bound = flow !== null && /^(ntlm|negotiate)\b/i.test(flow.request.headers.get("authorization") ?? "");
-  return bound ? `${key} ${flow.clientConn.id}` : key;
-}

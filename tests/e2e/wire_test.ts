@@ -320,6 +320,29 @@ Deno.test("server_connect may refuse the connection: 502 with its sentence", asy
   assertStringIncludes(seen.text, "not on a Sunday");
 });
 
+for (const scheme of ["http", "https"]) {
+  Deno.test(`what server_connect refuses to one client is not had by a pooled connection of another's (${scheme})`, async () => {
+    await using server = await origin(withLength("hi"), scheme === "https" ? { tls: true } : {});
+    const clients: string[] = [];
+    await using proxy = await startProxy({
+      server_connect: (data) => {
+        if (!clients.includes(data.clientConn.id)) clients.push(data.clientConn.id);
+        if (data.clientConn.id !== clients[0]) data.error = "not for you";
+      },
+    });
+    await using first = await Client.connect(proxy);
+    await using second = await Client.connect(proxy);
+    const statuses: number[] = [];
+    for (const client of [first, second, first, second]) {
+      await client.send(absolute(server.url()));
+      statuses.push((await client.response()).head.statusCode);
+    }
+    assertEquals(statuses, [200, 502, 200, 502]);
+    // The first client's requests share one connection.
+    assertEquals(server.connections, 1);
+  });
+}
+
 Deno.test("upstream failures before the head are pages that say which host failed and why", async () => {
   const events = new Events();
   await using gone = await origin(withLength(""));
