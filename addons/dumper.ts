@@ -12,7 +12,17 @@
  * `dumper/` has what it is made of: where it prints, what a flow's lines are, what its contents'.
  * @module
  */
-import { type Addon, type AddonOptions, escapeControl, type HttpFlow, type Loader, type TcpFlow } from "weir";
+import {
+  type Addon,
+  type AddonOptions,
+  escapeControl,
+  type Filter,
+  type Flow,
+  type HttpFlow,
+  type Loader,
+  parseFilter,
+  type TcpFlow,
+} from "weir";
 import { conversationLines } from "./dumper/body_lines.ts";
 import { flowLines, requestLine } from "./dumper/flow_lines.ts";
 import { print, printTo, style } from "./dumper/printer.ts";
@@ -35,15 +45,22 @@ const CLOSE_NAMES: Record<number, string> = {
 export default class Dumper implements Addon {
   readonly keepsFlows = false;
   #detail = 1;
+  #filter: Filter | null = null;
   /** Ids of flows whose request line was printed, as their end may be far away. */
   readonly #announced = new Set<string>();
 
   load(loader: Loader) {
     loader.addOption("flows_to_stderr", "bool", false, "Print flows to stderr, where the log goes as well.");
+    loader.addOption("dumper_filter", "str", null, "Print only flows that match.", {
+      metavar: "FILTER",
+      group: "Output",
+    });
   }
 
   configure(options: AddonOptions) {
     this.#detail = options.flow_detail;
+    const filter = options.get<string | null>("dumper_filter");
+    this.#filter = filter ? parseFilter(filter) : null;
     printTo(options.get<boolean>("flows_to_stderr") ? Deno.stderr : Deno.stdout);
   }
 
@@ -57,12 +74,12 @@ export default class Dumper implements Addon {
 
   complete(flow: HttpFlow) {
     this.#announced.delete(flow.id);
-    if (this.#detail > 0) print(flowLines(flow, this.#detail));
+    if (this.#shows(flow)) print(flowLines(flow, this.#detail));
   }
 
   error(flow: HttpFlow) {
     this.#announced.delete(flow.id);
-    if (this.#detail === 0) return;
+    if (!this.#shows(flow)) return;
     print([...flowLines(flow, this.#detail), style(` << ${errorText(flow)}`, "bold", "red")]);
   }
 
@@ -72,7 +89,7 @@ export default class Dumper implements Addon {
 
   websocket_message(flow: HttpFlow) {
     const message = flow.websocket?.messages.at(-1);
-    if (this.#detail === 0 || !message) return;
+    if (!message || !this.#shows(flow)) return;
     const type = message.isText ? "text" : "binary";
     const arrow = message.fromClient ? "->" : "<-";
     const path = escapeControl(flow.request.path);
@@ -84,7 +101,7 @@ export default class Dumper implements Addon {
   }
 
   websocket_end(flow: HttpFlow) {
-    if (this.#detail === 0 || !flow.websocket) return;
+    if (!flow.websocket || !this.#shows(flow)) return;
     const { closeCode, closeReason, closedByClient } = flow.websocket;
     const reason = escapeControl(closeReason ?? "");
     if (closeCode === 1000 || closeCode === 1001 || closeCode === 1005) {
@@ -99,7 +116,7 @@ export default class Dumper implements Addon {
 
   tcp_message(flow: TcpFlow) {
     const message = flow.messages.at(-1);
-    if (this.#detail === 0 || !message) return;
+    if (!message || !this.#shows(flow)) return;
     const arrow = message.fromClient ? "->" : "<-";
     print([
       `${clientOf(flow)} ${arrow} tcp ${arrow} ${serverOf(flow)}`,
@@ -108,13 +125,17 @@ export default class Dumper implements Addon {
   }
 
   tcp_error(flow: TcpFlow) {
-    if (this.#detail === 0) return;
+    if (!this.#shows(flow)) return;
     print([style(`Error in TCP connection to ${serverOf(flow)}: ${errorText(flow)}`, "red")]);
+  }
+
+  #shows(flow: Flow): boolean {
+    return this.#detail > 0 && (this.#filter === null || this.#filter(flow));
   }
 
   /** Prints the request line of a flow whose end may be far away, once. */
   #announce(flow: HttpFlow, why: string) {
-    if (this.#detail === 0 || this.#announced.has(flow.id)) return;
+    if (this.#announced.has(flow.id) || !flow.live || !this.#shows(flow)) return;
     this.#announced.add(flow.id);
     print([`${requestLine(flow, this.#detail)} (${why})`]);
   }

@@ -50,6 +50,7 @@ export type {
   Context,
   EventHandlers,
   Loader,
+  OptionExtras,
   OptionType,
   OptionValue,
   ProxyInfo,

@@ -3,7 +3,7 @@
  * @module
  */
 import type { OptionDefinition, OptionRegistry } from "../options/mod.ts";
-import { flagOf, GENERAL_FLAGS, noFlagOf } from "./flags.ts";
+import { ADDON_LETTERS, flagOf, GENERAL_FLAGS, noFlagOf } from "./flags.ts";
 
 /** One flag. */
 export interface FlagEntry {
@@ -45,7 +45,9 @@ export function usageOf({ names, value }: FlagEntry): string {
 }
 
 function optionEntry(name: string, definition: OptionDefinition): FlagEntry {
-  const { kind, short, metavar, group = "Addons" } = definition;
+  const { kind, metavar, group = "Addons" } = definition;
+  const short = definition.short ??
+    Object.keys(ADDON_LETTERS).find((letter) => ADDON_LETTERS[letter] === name);
   const isBool = kind.type === "bool";
   return {
     names: [

@@ -5,7 +5,14 @@
  * Not `@std/cli/parse_args`: it cannot keep apart `--flag value` and `--flag` until the flag's type is known.
  * @module
  */
-import { hint, OptionError, type OptionRegistry, OPTIONS, type OptionValue } from "../options/mod.ts";
+import {
+  hint,
+  type OptionDefinition,
+  OptionError,
+  type OptionRegistry,
+  OPTIONS,
+  type OptionValue,
+} from "../options/mod.ts";
 import { shortened, shown } from "../shown.ts";
 
 /** What one argument says of an option. */
@@ -18,6 +25,15 @@ export interface Pending {
   readonly value: string | null;
   /** The argument behind, which is the value unless the option is a bool. Never for `--set`. */
   readonly next: string | null;
+  /** Where `next` stands among the arguments. */
+  readonly at: number;
+}
+
+/** An argument that belongs to no flag: part of the filter. */
+export interface Word {
+  readonly text: string;
+  /** Where it stands among the arguments. */
+  readonly at: number;
 }
 
 /** What is printed instead of starting. */
@@ -32,6 +48,7 @@ export interface ParsedFlags {
   /** Start a browser as well. */
   readonly browser: boolean;
   readonly pending: readonly Pending[];
+  readonly words: readonly Word[];
 }
 
 /** Shells that there are completions for. */
@@ -78,27 +95,32 @@ export const GENERAL_FLAGS: readonly {
 /** Of several that are asked for, the first is shown. */
 const SHOWN: readonly Shown[] = ["version", "help", "man", "completions", "options"];
 
-/** What mitmdump users may type that weir does not do yet. */
-const NOT_YET: ReadonlySet<string> = new Set([
-  "-w",
-  "-r",
-  "-n",
-  "--save-stream-file",
-  "--rfile",
-  "--no-server",
-  "--server",
-  "--commands",
-]);
+/** Letters of options that addons of weir's own register: they must be known before those are loaded. */
+export const ADDON_LETTERS: Readonly<Record<string, string>> = {
+  B: "modify_body",
+  C: "client_replay",
+  H: "modify_headers",
+  M: "map_remote",
+  r: "rfile",
+  S: "server_replay",
+  w: "save_stream_file",
+};
 
 /** Short letters: those of options, and what the general ones stand for. */
 const SHORT: ReadonlyMap<string, string> = new Map([
   ...Object.entries(OPTIONS).flatMap(([name, option]): [string, string][] =>
-    option.short === undefined ? [] : [[option.short, flagOf(name)]]
+    option.short === undefined ? [] : [[option.short, shortFlagOf(name, option)]]
   ),
+  ...Object.entries(ADDON_LETTERS).map(([letter, name]): [string, string] => [letter, flagOf(name)]),
   ["h", "--help"],
   ["q", "--quiet"],
   ["v", "--verbose"],
 ]);
+
+/** The letter of a bool means the opposite of its default, as in mitmproxy. */
+function shortFlagOf(name: string, option: OptionDefinition): string {
+  return option.default === true ? noFlagOf(name) : flagOf(name);
+}
 
 const PRESETS: Readonly<Record<string, readonly [string, string][]>> = {
   "--quiet": [["termlog_verbosity", "error"], ["flow_detail", "0"]],
@@ -112,11 +134,15 @@ const PRESETS: Readonly<Record<string, readonly [string, string][]>> = {
 export function parseFlags(argv: readonly string[]): ParsedFlags {
   const shown = new Set<string>();
   let shell: Shell | null = null, browser = false;
-  const pending: Pending[] = [], presets: Pending[] = [];
+  const pending: Pending[] = [], presets: Pending[] = [], words: Word[] = [];
   for (let i = 0; i < argv.length; i++) {
+    if (!/^-./.test(argv[i])) {
+      if (argv[i] === "exec") throw new UsageError("exec comes first: weir exec [options] [--] COMMAND");
+      words.push({ text: argv[i], at: i });
+      continue;
+    }
     const { flag, long, value, rest } = splitArgument(argv[i]);
     if (rest !== null) argv = [...argv.slice(0, i + 1), rest, ...argv.slice(i + 1)];
-    if (NOT_YET.has(long)) throw new UsageError(`${flag} is not available in this version`);
     const bare = () => {
       if (value !== null) throw new UsageError(`${flag} takes no value`);
     };
@@ -131,18 +157,18 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
       shown.add("completions");
     } else if (Object.hasOwn(PRESETS, long)) {
       bare();
-      for (const [name, text] of PRESETS[long]) presets.push({ flag, name, value: text, next: null });
+      for (const [name, text] of PRESETS[long]) presets.push({ flag, name, value: text, next: null, at: i });
     } else if (long === "--set") {
       const spec = value ?? valueBehind(argv, i++);
       if (!spec || spec.startsWith("=")) throw new UsageError("--set needs NAME=VALUE");
       const equals = spec.indexOf("=");
       const name = equals < 0 ? spec : spec.slice(0, equals);
-      pending.push({ flag, name, value: equals < 0 ? null : spec.slice(equals + 1), next: null });
+      pending.push({ flag, name, value: equals < 0 ? null : spec.slice(equals + 1), next: null, at: i });
     } else {
       const name = long.slice(2).replaceAll("-", "_");
       const next = value !== null || isBool(name) ? null : valueBehind(argv, i);
       if (next !== null) i++;
-      pending.push({ flag, name, value, next });
+      pending.push({ flag, name, value, next, at: i });
     }
   }
   // -q and -v are starting points: what is said of an option by name holds, wherever it stands.
@@ -151,6 +177,7 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
     shell,
     browser,
     pending: [...presets, ...pending],
+    words,
   };
 }
 
@@ -158,7 +185,7 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
 export function expectsValue(argument: string): boolean | null {
   const { long, value, rest } = splitArgument(argument);
   if (rest !== null) return expectsValue(rest);
-  if (value !== null || NOT_YET.has(long)) return false;
+  if (value !== null) return false;
   const general = GENERAL_FLAGS.find(({ names }) => names.includes(long));
   if (general) return general.value !== undefined;
   const name = long.slice(2).replaceAll("-", "_");
@@ -169,6 +196,8 @@ export function expectsValue(argument: string): boolean | null {
 export interface Resolved {
   readonly values: ReadonlyMap<string, OptionValue>;
   readonly unknown: readonly Pending[];
+  /** What stood behind the flags of bools, which take no value. */
+  readonly words: readonly Word[];
 }
 
 /**
@@ -177,7 +206,7 @@ export interface Resolved {
  */
 export function resolveFlags(pending: readonly Pending[], registry: OptionRegistry): Resolved {
   const texts = new Map<string, (string | null)[]>();
-  const unknown: Pending[] = [];
+  const unknown: Pending[] = [], words: Word[] = [];
   for (const item of pending) {
     const target = targetOf(item, registry);
     if (target === null) {
@@ -185,10 +214,16 @@ export function resolveFlags(pending: readonly Pending[], registry: OptionRegist
       continue;
     }
     const all = texts.get(target.name) ?? [];
+    const isBool = registry.definition(target.name).kind.type === "bool";
+    if (isBool && item.next !== null) words.push({ text: item.next, at: item.at });
     all.push(textOf(item, target, registry));
     texts.set(target.name, all);
   }
-  return { values: new Map([...texts].map(([name, all]) => [name, registry.read(name, all)])), unknown };
+  return {
+    values: new Map([...texts].map(([name, all]) => [name, registry.read(name, all)])),
+    unknown,
+    words,
+  };
 }
 
 /** Complains of the first flag that nobody knows. @throws {OptionError} */
@@ -225,15 +260,10 @@ function splitArgument(
     const flag = argument.slice(0, equals);
     return { flag, long: flag, value: argument.slice(equals + 1), rest: null };
   }
-  if (!/^-[^-]/.test(argument)) {
-    if (argument === "exec") throw new UsageError("exec comes first: weir exec [options] [--] COMMAND");
-    throw new UsageError(
-      `${shown(argument)} is no flag, and filters are not available in this version`,
-    );
-  }
+  if (argument === "--") throw new UsageError("-- belongs behind exec: weir exec [options] [--] COMMAND");
   const flag = argument.slice(0, 2), behind = argument.slice(2);
   const long = SHORT.get(flag[1]) ?? flag;
-  if (long === flag && !NOT_YET.has(flag)) {
+  if (long === flag) {
     throw new UsageError(`unknown flag ${flag}${behind.length > 1 ? hint(`-${argument}`, longFlags()) : ""}`);
   }
   if (behind === "") return { flag, long, value: null, rest: null };
@@ -253,7 +283,7 @@ export function valueBehind(argv: readonly string[], i: number): string | null {
 function targetOf(item: Pending, registry: OptionRegistry): { name: string; isOff: boolean } | null {
   if (registry.has(item.name)) return { name: item.name, isOff: false };
   const name = item.name.slice("no_".length);
-  const isOff = item.flag.startsWith("--no-") && registry.has(name) &&
+  const isOff = item.flag !== "--set" && item.name.startsWith("no_") && registry.has(name) &&
     registry.definition(name).kind.type === "bool";
   return isOff ? { name, isOff } : null;
 }
@@ -266,12 +296,6 @@ function textOf(
   if (item.flag === "--set") return item.value;
   const { kind } = registry.definition(target.name);
   if (kind.type === "bool") {
-    if (item.next !== null) {
-      throw new UsageError(
-        `${shown(item.next)} is no flag, and filters are not available in this version ` +
-          `(${item.flag} takes no value)`,
-      );
-    }
     if (target.isOff && item.value !== null) throw new UsageError(`${item.flag} takes no value`);
     return target.isOff ? "false" : item.value;
   }

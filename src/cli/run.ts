@@ -11,7 +11,7 @@ import { applyAll, applyKnown, OptionRegistry, readConfigFile } from "../options
 import type { Address } from "../net/mod.ts";
 import type { Listening, ProxyServerInit } from "../proxy/mod.ts";
 import { execDefaults, type ExecLine, splitExec } from "./exec_line.ts";
-import { type ParsedFlags, parseFlags, refuseUnknown, resolveFlags, UsageError } from "./flags.ts";
+import { type ParsedFlags, parseFlags, refuseUnknown, resolveFlags, UsageError, type Word } from "./flags.ts";
 import { TermLog } from "./log.ts";
 import { type SyncWriter, writeText } from "./output.ts";
 import type { SignalSource } from "./signals.ts";
@@ -23,6 +23,8 @@ export interface ScriptedProxy {
   load(scripts: readonly string[]): Promise<void>;
   start(): Promise<readonly Listening[]>;
   stop(graceMs: number): Promise<void>;
+  /** Something that it was started for could not be done. */
+  readonly hasFailed?: boolean;
 }
 
 /** The world around {@linkcode run}; tests have their own. */
@@ -114,6 +116,7 @@ async function start(
     const second = resolveFlags(first.unknown, options);
     refuseUnknown(second.unknown, options);
     await options.updateNamed(second.values);
+    await useFilter([...flags.words, ...first.words, ...second.words], options);
     if (showsOnly) {
       writeText(around.stdout, await shownText(flags, options, around));
       await proxy.stop(0);
@@ -139,6 +142,18 @@ async function start(
     await proxy.stop(0).catch(() => {});
     throw error;
   }
+}
+
+/** Options that a filter on the command line sets. */
+const FILTERED = ["dumper_filter", "readfile_filter", "save_stream_filter"] as const;
+
+/** What belongs to no flag is a filter, in words (mitmdump). @throws {FilterError} */
+async function useFilter(words: readonly Word[], options: OptionRegistry): Promise<void> {
+  if (words.length === 0) return;
+  const text = words.toSorted((a, b) => a.at - b.at).map((word) => word.text).join(" ");
+  const { parseFilter } = await import("../filter/mod.ts");
+  parseFilter(text);
+  await options.updateNamed(FILTERED.filter((name) => options.has(name)).map((name) => [name, text]));
 }
 
 function checkExec({ command }: ExecLine, { browser }: ParsedFlags): void {

@@ -52,7 +52,7 @@ export async function serve(init: ServeInit): Promise<number> {
     } else await stopping.promise;
     log.debug("Stopping.");
     await Promise.all([proxy.stop(options.values.shutdown_grace * 1000), team.stop()]);
-    return status;
+    return status === 0 && proxy.hasFailed ? 1 : status;
   } finally {
     removeSignals();
   }

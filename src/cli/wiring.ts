@@ -13,5 +13,8 @@ export function makeProxy(init: ProxyServerInit): ScriptedProxy {
     load: (scripts) => server.load([...builtinAddons, ...scripts.map((script) => ({ script }))]),
     start: () => server.start(),
     stop: (graceMs) => server.stop(graceMs),
+    get hasFailed() {
+      return server.hasFailed;
+    },
   };
 }

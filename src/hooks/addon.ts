@@ -3,6 +3,7 @@
  * @module
  */
 import type { Address } from "../net/conn.ts";
+import type { Flow, HttpFlow } from "../flow/flow.ts";
 import type { Options, OptionType, OptionValue } from "../options/mod.ts";
 import type { EventHooks, LifeHooks } from "./names.ts";
 
@@ -46,6 +47,24 @@ export interface ProxyInfo {
   certificate(format: CertificateFormat): Promise<Uint8Array>;
   /** Ends weir as SIGINT does: open streams get their grace time, `done` hooks run. */
   shutdown(): void;
+  /**
+   * weir ends when all work that was given here is done, unless the option `keepserving` is set: for addons that are there for
+   * something that has an end. Call it in `configure` or `running`. Work that rejects is told in the log, and weir's exit status
+   * becomes 1.
+   */
+  endsAfter(work: Promise<unknown>): void;
+  /**
+   * Runs the hooks that a recorded flow would have run: `requestheaders`, `request`, `responseheaders`, `response`, those of its
+   * messages, and `complete` or `error`; for raw conversations the `tcp_*` hooks. Resolves when all have. Nothing is sent, and
+   * `flow.live` is false (mitmproxy `load_flow`).
+   */
+  load(flow: Flow): Promise<void>;
+  /**
+   * Sends the request of a flow again, through weir itself, hooks included. Resolves to the new flow, whose `isReplay` is "request",
+   * when that has ended, well or badly. `through` are stages for its body (mitmproxy `replay.client`).
+   * @throws {TypeError} when the request cannot be sent again: its body was not kept, it is a CONNECT or a WebSocket.
+   */
+  replay(flow: HttpFlow, through?: readonly TransformStream<Uint8Array, Uint8Array>[]): Promise<HttpFlow>;
 }
 
 /** The second argument of every hook. */
@@ -56,6 +75,16 @@ export interface Context {
   readonly log: AddonLog;
   /** The proxy that the addon is part of. */
   readonly proxy: ProxyInfo;
+}
+
+/** What {@linkcode Loader.addOption} may be told besides. */
+export interface OptionExtras {
+  /** The only texts allowed, for `str` and `list`. */
+  readonly choices?: readonly string[];
+  /** What help calls the value; the type by default. */
+  readonly metavar?: string;
+  /** Heading in help; "Addons" by default. */
+  readonly group?: string;
 }
 
 /** The first argument of `load`. */
@@ -70,7 +99,13 @@ export interface Loader {
    * }
    * ```
    */
-  addOption(name: string, type: OptionType, defaultValue: OptionValue, help: string): void;
+  addOption(
+    name: string,
+    type: OptionType,
+    defaultValue: OptionValue,
+    help: string,
+    extras?: OptionExtras,
+  ): void;
 }
 
 /** Hooks that follow flows and connections: each may be async, and may return anything, which is ignored. */

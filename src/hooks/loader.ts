@@ -162,8 +162,8 @@ export class AddonManager {
     const before = slot.options;
     const now = slot.options = new Set<string>();
     const loader: Loader = {
-      addOption: (name, type, defaultValue, help) => {
-        this.#options.addOption(name, type, defaultValue, help, { owner: slot.name });
+      addOption: (name, type, defaultValue, help, extras) => {
+        this.#options.addOption(name, type, defaultValue, help, { ...extras, owner: slot.name });
         now.add(name);
       },
     };

@@ -45,6 +45,8 @@ export interface AddOptionExtras {
   readonly owner?: string;
   /** What help calls the value. */
   readonly metavar?: string;
+  /** Heading in help; "Addons" by default. */
+  readonly group?: string;
 }
 
 interface Entry {
@@ -126,7 +128,7 @@ export class OptionRegistry {
     const kind = kindOf(name, type, defaultValue === null, extras.choices);
     this.#define(
       name,
-      { kind, default: defaultValue, help, group: "Addons", metavar: extras.metavar },
+      { kind, default: defaultValue, help, group: extras.group ?? "Addons", metavar: extras.metavar },
       owner,
     );
   }

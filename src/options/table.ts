@@ -65,6 +65,8 @@ export const OPTIONS = {
     mode: option(list({ filled: true, condition: parsedBy(parseMode) }), ["regular"], "What to be: regular, or reverse:http(s)://host[:port]; append @[host:]port to choose where to listen.", { short: "m", metavar: "MODE" }),
     listen_host: option(str({ condition: isPresent }), "127.0.0.1", "Address to listen on.", { metavar: "HOST" }),
     listen_port: option(int(0, 65535), 8080, "Port to listen on; 0 takes any free port.", { short: "p", metavar: "PORT" }),
+    server: option(bool, true, "Listen; without it weir only does what other options ask for, such as reading flows (-n).", { short: "n" }),
+    keepserving: option(bool, false, "Go on when flows were read, replayed or used up, in place of ending."),
     scripts: option(list({ path: true }), [], "Addon to load: a .ts, .js or .mjs file; loaded again when it changes.", { short: "s", metavar: "FILE" }),
     confdir: option(str({ path: true, condition: isPresent }), "~/.weir", "Directory of config.yaml and the certificate authority; set by flags only.", { metavar: "DIR" }),
     ignore_hosts: option(list({ condition: isPattern }), [], "Pass connections to host:port that match through as opaque bytes.", { metavar: "REGEX" }),

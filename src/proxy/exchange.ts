@@ -30,9 +30,19 @@ import { prepareHandshake, runWebSocket } from "./websocket.ts";
 /** Methods that may be sent again when a pooled connection turns out to be closed (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
-/** Runs one exchange to its end, a connection that it switched to another protocol included. Never rejects. */
-export function runExchange(context: ProxyContext, incoming: IncomingExchange, route: Route): Promise<void> {
-  return new Exchange(context, incoming, route).run();
+/**
+ * Runs one exchange to its end, a connection that it switched to another protocol included. Never rejects. `prepare` is given
+ * its flow before any hook is.
+ */
+export function runExchange(
+  context: ProxyContext,
+  incoming: IncomingExchange,
+  route: Route,
+  prepare?: (flow: HttpFlow) => void,
+): Promise<void> {
+  const exchange = new Exchange(context, incoming, route);
+  prepare?.(exchange.flow);
+  return exchange.run();
 }
 
 class Exchange {
@@ -71,6 +81,10 @@ class Exchange {
     state.memory = context.memory;
     state.kill = () => this.#stop(new WeirError("weir", "killed", "The flow was killed."));
     incoming.onGone((error) => this.#stop(error));
+  }
+
+  get flow(): HttpFlow {
+    return this.#flow;
   }
 
   async run(): Promise<void> {

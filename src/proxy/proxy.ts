@@ -6,13 +6,17 @@ import { AddonManager, type AddonSource, type Context, forAddons } from "../hook
 import type { Address, Conn } from "../net/conn.ts";
 import { hostPort, listen, type TcpListener } from "../net/mod.ts";
 import { type ModeSpec, type OptionRegistry, parseMode } from "../options/mod.ts";
+import { stagesOf } from "../streams/mod.ts";
 import { settlesWithin } from "../timing.ts";
 import { VERSION } from "../version.ts";
 import { Certificates } from "./certificates.ts";
 import { serveClient } from "./client_connection.ts";
 import type { Log, ProxyContext } from "./context.ts";
 import { leadsTo } from "./loop.ts";
+import { FiniteWork } from "./finite_work.ts";
 import { MemoryBudget } from "../memory_budget.ts";
+import { loadFlow } from "./recorded.ts";
+import { Replays } from "./replay.ts";
 import { stoppingError } from "./upstream_dialer.ts";
 import { UpstreamPool } from "./upstream_pool.ts";
 
@@ -48,6 +52,8 @@ export class ProxyServer {
   readonly #listeners: { listener: TcpListener; listening: Listening }[] = [];
   readonly #clients = new Map<Conn, Promise<void>>();
   readonly #accepting: Promise<void>[] = [];
+  readonly #replays = new Replays();
+  readonly #work: FiniteWork;
   #stopped: Promise<void> | null = null;
   #unsubscribe: () => void = () => {};
 
@@ -55,6 +61,9 @@ export class ProxyServer {
     this.#init = init;
     const { options: registry, log } = init;
     const options = registry.values;
+    this.#work = new FiniteWork(log, () => {
+      if (!options.keepserving) init.onShutdown?.();
+    });
     const certificates = new Certificates(options, log, (...where) => this.#pool.preconnect(...where));
     const ctx: Context = {
       options: forAddons(options),
@@ -69,6 +78,9 @@ export class ProxyServer {
         },
         certificate: (format) => certificates.file(format),
         shutdown: () => init.onShutdown?.(),
+        endsAfter: (work) => this.#work.add(work),
+        load: (flow) => loadFlow(this.#context.hooks, log, flow),
+        replay: (flow, through) => this.#replays.run(this.#context, flow, through && stagesOf(through)),
       },
     };
     const addresses = () => this.listening.map(({ address }) => address);
@@ -98,6 +110,11 @@ export class ProxyServer {
     return this.#listeners.map(({ listening }) => listening);
   }
 
+  /** Something that weir was started for could not be done. */
+  get hasFailed(): boolean {
+    return this.#work.hasFailed;
+  }
+
   /** Loads addons; their options are known afterwards. @throws {WeirError} one line for the user. */
   load(sources: readonly AddonSource[]): Promise<void> {
     return this.#addons.load(sources);
@@ -110,7 +127,8 @@ export class ProxyServer {
     await this.#addons.configure(new Set(this.#init.options.names()));
     this.#unsubscribe = this.#init.options.subscribe((changed) => this.#addons.configure(changed));
     try {
-      options.mode.forEach((spec, i) => this.#listen(parseMode(spec), this.#init.addresses?.[i]));
+      const modes = options.server ? options.mode : [];
+      modes.forEach((spec, i) => this.#listen(parseMode(spec), this.#init.addresses?.[i]));
     } catch (error) {
       for (const { listener } of this.#listeners) listener.close();
       throw error;
@@ -126,6 +144,7 @@ export class ProxyServer {
       log.info(`${what}HTTP proxy listening at ${hostPort(listening.address)}`);
     }
     await this.#addons.running();
+    this.#work.begin();
     return this.listening;
   }
 
@@ -156,14 +175,19 @@ export class ProxyServer {
     for (const { listener } of this.#listeners) listener.close();
     await Promise.all(this.#accepting);
     this.#stopping.abort();
-    await settlesWithin(graceMs, Promise.all(this.#clients.values()));
+    await settlesWithin(graceMs, this.#exchangesEnded());
     this.#cut.abort(stoppingError());
-    await settlesWithin(LAST_WORDS_MS, Promise.all(this.#clients.values()));
+    this.#replays.cut(stoppingError());
+    await settlesWithin(LAST_WORDS_MS, this.#exchangesEnded());
     for (const conn of this.#clients.keys()) conn.reset();
     this.#pool.close();
-    await settlesWithin(LAST_HOOKS_MS, Promise.all(this.#clients.values()));
+    await settlesWithin(LAST_HOOKS_MS, this.#exchangesEnded());
     this.#unsubscribe();
     await this.#addons.done();
     await this.#addons.close();
+  }
+
+  async #exchangesEnded(): Promise<void> {
+    await Promise.all([...this.#clients.values(), this.#replays.ended()]);
   }
 }

@@ -75,7 +75,6 @@ Deno.test("options that addons register have flags as well, whatever their kind"
 });
 
 Deno.test("a wrong command line is refused with a line that names the flag or the option", () => {
-  const filters = "filters are not available in this version";
   const bad: [string, string][] = [
     ["--listen-prot 80", "unknown flag --listen-prot (did you mean --listen-port?)"],
     ["--listen-prot=80", "unknown flag --listen-prot (did you mean --listen-port?)"],
@@ -112,16 +111,8 @@ Deno.test("a wrong command line is refused with a line that names the flag or th
     ["-k exec", "exec comes first: weir exec [options] [--] COMMAND"],
     ["--quiet=1", "--quiet takes no value"],
     ["--no-via=1", "--no-via takes no value"],
-    ["~u", `"~u" is no flag, and ${filters}`],
-    ["-k ~u", `"~u" is no flag, and ${filters}`],
-    ["--loud ~u", `"~u" is no flag, and ${filters} (--loud takes no value)`],
-    ["-", `"-" is no flag, and ${filters}`],
-    ["--", `"--" is no flag, and ${filters}`],
-    ["-w flows", "-w is not available in this version"],
-    ["-wflows", "-w is not available in this version"],
-    ["-r flows", "-r is not available in this version"],
-    ["-n", "-n is not available in this version"],
-    ["--save-stream-file=x", "--save-stream-file is not available in this version"],
+    ["--", "-- belongs behind exec: weir exec [options] -- COMMAND"],
+    ["-n1", "unknown flag -1"],
   ];
   for (const [line, message] of bad) {
     const error = assertThrows(() => read(words(line)), Error);
@@ -142,6 +133,35 @@ Deno.test("the general flags are recognised among others", () => {
   assertEquals(line("--completions bash"), ["completions", "bash", false]);
   assertEquals(line("--completions=fish -p 1"), ["completions", "fish", false]);
   assertEquals(line("-p 1 --browser"), [null, null, true]);
+});
+
+Deno.test("what belongs to no flag are the words of a filter, in their order", () => {
+  const filterOf = (line: string) => {
+    const { pending, words: first } = parseFlags(words(line));
+    const { words: second } = resolveFlags(pending, registryWithAddons());
+    return [...first, ...second].sort((a, b) => a.at - b.at).map(({ text }) => text).join(" ");
+  };
+  assertEquals(filterOf("-k ~u foo -p 1 & ~q"), "~u foo & ~q");
+  assertEquals(filterOf("!~q"), "!~q");
+  assertEquals(filterOf("--loud ~u -k foo"), "~u foo");
+  assertEquals(filterOf("a --no-loud b --greeting c d"), "a b d");
+  assertEquals(filterOf("--set loud ~q"), "~q");
+  assertEquals(filterOf("-p 1 -k"), "");
+});
+
+Deno.test("-n turns the listeners off, alone and among others", () => {
+  assertEquals(read(["-n"]), { server: false });
+  assertEquals(read(["-nk"]), { server: false, ssl_insecure: true });
+  assertEquals(read(["--no-server"]), { server: false });
+});
+
+Deno.test("letters of addons' options stand for their flags", () => {
+  const { pending } = parseFlags(words("-w flows -rin -C a"));
+  assertEquals(pending.map(({ name, value, next }) => [name, value, next]), [
+    ["save_stream_file", null, "flows"],
+    ["rfile", "in", null],
+    ["client_replay", null, "a"],
+  ]);
 });
 
 function words(line: string): string[] {

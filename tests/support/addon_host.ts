@@ -48,6 +48,9 @@ export function addonHost(): AddonHost {
       modes: ["regular"],
       certificate: (format) => Promise.resolve(new TextEncoder().encode(`certificate as ${format}`)),
       shutdown: () => {},
+      endsAfter: () => {},
+      load: () => Promise.resolve(),
+      replay: (flow) => Promise.resolve(flow),
     },
   };
   return {
