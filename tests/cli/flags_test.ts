@@ -111,7 +111,7 @@ Deno.test("a wrong command line is refused with a line that names the flag or th
     ["-k exec", "exec comes first: weir exec [options] [--] COMMAND"],
     ["--quiet=1", "--quiet takes no value"],
     ["--no-via=1", "--no-via takes no value"],
-    ["--", "-- belongs behind exec: weir exec [options] -- COMMAND"],
+    ["--", "-- belongs behind exec: weir exec [options] [--] COMMAND"],
     ["-n1", "unknown flag -1"],
   ];
   for (const [line, message] of bad) {
