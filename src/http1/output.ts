@@ -6,7 +6,7 @@
  * @module
  */
 import type { Conn } from "../net/conn.ts";
-import { borrowBulk, BULK_SIZE, returnBulk } from "./byte_pool.ts";
+import { bulk, BULK_SIZE } from "../net/bulk_buffers.ts";
 import { encodeHead } from "./serialise.ts";
 
 /** Most messages fit; allocated per connection on first use. */
@@ -22,8 +22,8 @@ export class Output {
   /** The connection could not be written: it, not the message, is broken. */
   failed = false;
   readonly #conn: Conn;
-  #small: Uint8Array | null = null;
-  #bytes: Uint8Array | null = null;
+  #small: Uint8Array<ArrayBuffer> | null = null;
+  #bytes: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(conn: Conn) {
     this.#conn = conn;
@@ -35,7 +35,7 @@ export class Output {
     const wanted = this.used + count;
     if (wanted <= bytes.length) return true;
     if (wanted > BULK_SIZE || bytes.length === BULK_SIZE) return false;
-    this.#bytes = borrowBulk();
+    this.#bytes = bulk.borrow();
     this.#bytes.set(bytes.subarray(0, this.used));
     return true;
   }
@@ -75,7 +75,7 @@ export class Output {
     // When the write fails the runtime may still hold the buffer: then it is left to the collector.
     if (bytes === this.#small) this.#small = null;
     await this.#write(bytes.subarray(0, count));
-    if (bytes.length === BULK_SIZE) returnBulk(bytes);
+    if (bytes.length === BULK_SIZE) bulk.giveBack(bytes);
     else this.#small = bytes;
   }
 

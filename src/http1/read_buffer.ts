@@ -10,7 +10,7 @@
 import type { Conn } from "../net/conn.ts";
 import { PassingConn } from "../net/passing.ts";
 import { type Side, WeirError } from "../errors.ts";
-import { borrowBulk, BULK_SIZE, returnBulk } from "./byte_pool.ts";
+import { bulk, BULK_SIZE } from "../net/bulk_buffers.ts";
 
 /** Heads are rarely longer; a thousand idle connections hold 4 MiB. */
 export const SMALL_SIZE = 4 * 1024;
@@ -20,7 +20,7 @@ const MIN_READ_AHEAD = 512;
 /** Reads a {@linkcode Conn} into a buffer that parsers look at. Unread bytes are `bytes[start..end)`. */
 export class ReadBuffer {
   readonly side: Side;
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   start = 0;
   end = 0;
   /** The peer has sent its end: what is in the buffer is all there will be. */
@@ -31,7 +31,7 @@ export class ReadBuffer {
   onRead: (() => void) | null = null;
   readonly #conn: Conn;
   #pending: Promise<void> | null = null;
-  #small: Uint8Array;
+  #small: Uint8Array<ArrayBuffer>;
   /** Bytes of the last read: a full buffer asks for a large one, a short read gives the large one back. */
   #last = 0;
 
@@ -127,7 +127,7 @@ export class ReadBuffer {
     if (this.start === this.end) {
       this.start = this.end = 0;
       if (this.bytes === this.#small) {
-        if (this.#last >= SMALL_SIZE) this.bytes = borrowBulk();
+        if (this.#last >= SMALL_SIZE) this.bytes = bulk.borrow();
       } else if (this.#last < SMALL_SIZE) this.#useSmall();
       return;
     }
@@ -145,7 +145,7 @@ export class ReadBuffer {
     const large = this.bytes;
     this.#small.set(large.subarray(this.start, this.end));
     this.#move(this.#small);
-    if (large.length === BULK_SIZE) returnBulk(large);
+    if (large.length === BULK_SIZE) bulk.giveBack(large);
   }
 
   #useBulk(): void {
@@ -153,12 +153,12 @@ export class ReadBuffer {
     if (this.length >= BULK_SIZE) {
       throw new RangeError(`${this.length} unread bytes do not fit the read buffer.`);
     }
-    const large = borrowBulk();
+    const large = bulk.borrow();
     large.set(this.bytes.subarray(this.start, this.end));
     this.#move(large);
   }
 
-  #move(to: Uint8Array): void {
+  #move(to: Uint8Array<ArrayBuffer>): void {
     this.bytes = to;
     this.end -= this.start;
     this.start = 0;

@@ -2,21 +2,32 @@
  * Bytes to whole frames (RFC 9113 §4.1). It owns the buffer that the connection reads into, so a frame costs no copy.
  * @module
  */
+import { Loans } from "../net/bulk_buffers.ts";
 import { Code, ConnectionError } from "./errors.ts";
 import { checkFrame, FRAME_HEADER, FrameType, MAX_FRAME_SIZE, PREFACE, readUint32 } from "./frames.ts";
 
 /** Room for a few whole frames for each read; it must hold at least one. */
-const BUFFER_SIZE = 4 * (MAX_FRAME_SIZE + FRAME_HEADER);
+const LARGE_SIZE = 4 * (MAX_FRAME_SIZE + FRAME_HEADER);
+/** While little comes: most frames that are not DATA fit. */
+const SMALL_SIZE = 2 * 1024;
+/** 1 MiB of large ones is kept. */
+const large = new Loans(LARGE_SIZE, 16);
+
+const NOTHING = new Uint8Array(0);
 
 /** After `next()` gave true its fields describe the frame; the payload is valid until `space()` is called. */
 export class FrameReader {
   type = 0;
   flags = 0;
   streamId = 0;
-  payload: Uint8Array = new Uint8Array(0);
-  readonly #buffer = new Uint8Array(BUFFER_SIZE);
+  payload: Uint8Array = NOTHING;
+  readonly #small = new Uint8Array(SMALL_SIZE);
+  /** A large one while reads fill the small one, or a frame does not fit in. */
+  #buffer: Uint8Array<ArrayBuffer> = this.#small;
   #start = 0;
   #end = 0;
+  /** Bytes of the last read; at first many may come. */
+  #last = SMALL_SIZE;
   /** Bytes of the client's preface still to come. */
   #preface: number;
 
@@ -34,17 +45,39 @@ export class FrameReader {
 
   /** Where the next bytes go; never empty once every whole frame was taken. */
   space(): Uint8Array {
-    if (this.#start > 0) {
-      this.#buffer.copyWithin(0, this.#start, this.#end);
-      this.#end -= this.#start;
-      this.#start = 0;
-    }
+    const left = this.#end - this.#start, isSmall = this.#buffer === this.#small;
+    if (isSmall && (left === SMALL_SIZE || this.#last >= SMALL_SIZE)) {
+      this.#moveTo(large.borrow());
+    } else if (!isSmall && left < SMALL_SIZE / 2 && this.#last < SMALL_SIZE) {
+      const buffer = this.#buffer;
+      this.#moveTo(this.#small);
+      this.payload = NOTHING;
+      large.giveBack(buffer);
+    } else if (this.#start > 0) this.#moveTo(this.#buffer);
     return this.#buffer.subarray(this.#end);
   }
 
   /** `count` bytes were put into `space()`. */
   filled(count: number): void {
     this.#end += count;
+    this.#last = count;
+  }
+
+  /** The connection is over: a large buffer can serve another one. */
+  close(): void {
+    if (this.#buffer === this.#small) return;
+    large.giveBack(this.#buffer);
+    this.#buffer = this.#small;
+    this.payload = NOTHING;
+    this.#start = this.#end = 0;
+  }
+
+  #moveTo(buffer: Uint8Array<ArrayBuffer>): void {
+    if (buffer === this.#buffer) buffer.copyWithin(0, this.#start, this.#end);
+    else buffer.set(this.#buffer.subarray(this.#start, this.#end));
+    this.#buffer = buffer;
+    this.#end -= this.#start;
+    this.#start = 0;
   }
 
   /**

@@ -13,6 +13,9 @@ const GATHER_TURNS = 8;
 /** How long the last frames (GOAWAY) may take, and how long the peer has to close after them. */
 const CLOSE_GRACE_MS = 1000;
 
+/** Where bytes go that nobody looks at any more; all connections share it. */
+const LOST = new Uint8Array(16_384);
+
 export interface LinkOptions extends Pick<ServeOptions, "firstBytes" | "headTimeoutMs"> {
   /** Called after every read. */
   onRead?: () => void;
@@ -41,9 +44,8 @@ export class Link {
     session.start();
     try {
       this.#feed(this.#options.firstBytes ?? new Uint8Array(0));
-      const lost = new Uint8Array(16_384);
       for (;;) {
-        const count = await this.#conn.read(session.over ? lost : session.space());
+        const count = await this.#conn.read(session.over ? LOST : session.space());
         if (count === null) break;
         session.filled(count);
         this.#options.onRead?.();
@@ -56,6 +58,7 @@ export class Link {
       );
     }
     await this.#close();
+    session.reader.close();
     clearTimeout(this.#headTimer);
     clearTimeout(this.#closeTimer);
     this.#conn.close();

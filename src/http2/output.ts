@@ -1,7 +1,10 @@
 /**
  * Frames on their way out, one behind the other in one buffer, so that the frames of a turn leave in one write.
+ *
+ * A large buffer is borrowed while there is much to write: a connection that waits holds small ones, or none.
  * @module
  */
+import { bulk, BULK_SIZE } from "../net/bulk_buffers.ts";
 import { Flag, FRAME_HEADER, FrameType, MAX_FRAME_SIZE, writeUint32 } from "./frames.ts";
 
 /** DATA is added only below this: enough for one large write, and the bound on what a stalled peer makes weir hold. */
@@ -9,10 +12,18 @@ const DATA_MARK = 128 * 1024;
 /** With this much waiting the peer makes weir answer (PING, SETTINGS, resets) without reading: it is cut off. */
 export const OUTPUT_LIMIT = 1024 * 1024;
 
+const NOTHING = new Uint8Array(0);
+/** The first buffer, and the largest that a connection keeps while nothing is pending. */
+const FIRST_SIZE = 1024;
+const KEPT_SIZE = 8 * 1024;
+
 /** The pending bytes of one connection. */
 export class Output {
-  #buffer = new Uint8Array(4096);
-  #spare = new Uint8Array(0);
+  #buffer: Uint8Array<ArrayBuffer> = NOTHING;
+  /** What was taken last, until it is written. */
+  #taken: Uint8Array<ArrayBuffer> = NOTHING;
+  /** A small one that is free. */
+  #spare: Uint8Array<ArrayBuffer> = NOTHING;
   #length = 0;
   /** Counts the buffers that were taken: a frame of an earlier turn has left. */
   turn = 0;
@@ -28,15 +39,23 @@ export class Output {
     return this.#length < DATA_MARK;
   }
 
-  /** The pending bytes; valid until the next call but one. */
+  /** The pending bytes; valid until {@linkcode written}. */
   take(): Uint8Array {
     const bytes = this.#buffer.subarray(0, this.#length);
-    const spare = this.#spare;
-    this.#spare = this.#buffer;
-    this.#buffer = spare.length === 0 ? new Uint8Array(this.#spare.length) : spare;
+    this.#taken = this.#buffer;
+    this.#buffer = this.#spare;
+    this.#spare = NOTHING;
     this.#length = 0;
     this.turn++;
     return bytes;
+  }
+
+  /** What was taken has been written: its buffer is free. */
+  written(): void {
+    const bytes = this.#taken;
+    this.#taken = NOTHING;
+    if (bytes.length === BULK_SIZE) bulk.giveBack(bytes);
+    else if (bytes.length > this.#spare.length && bytes.length <= KEPT_SIZE) this.#spare = bytes;
   }
 
   bytes(bytes: Uint8Array): void {
@@ -99,8 +118,14 @@ export class Output {
     if (this.#length === 0) this.onPending();
     const needed = this.#length + count;
     if (needed <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    const larger = this.#larger(needed);
     larger.set(this.#buffer.subarray(0, this.#length));
+    if (this.#buffer.length === BULK_SIZE) bulk.giveBack(this.#buffer);
     this.#buffer = larger;
+  }
+
+  #larger(needed: number): Uint8Array<ArrayBuffer> {
+    if (needed <= KEPT_SIZE) return new Uint8Array(Math.max(needed, this.#buffer.length * 2, FIRST_SIZE));
+    return needed <= BULK_SIZE ? bulk.borrow() : new Uint8Array(Math.max(needed, this.#buffer.length * 2));
   }
 }

@@ -136,6 +136,7 @@ export class Session {
   }
 
   taken(): void {
+    this.output.written();
     this.#flushes.finished();
     this.scheduler.run();
   }

@@ -13,6 +13,8 @@ import type { Conn } from "../net/conn.ts";
 
 /** First buffer of a session: one record (RFC 8446 §5.1) and its header fit. */
 const CIPHER_BUFFER_START = 17 * 1024;
+/** How many times larger the next buffer is after a read that fills one, and smaller after one that leaves so much free. */
+const CIPHER_BUFFER_STEP = 4;
 /** Largest buffer: large reads matter (from 64 to 256 KiB: 397 to 731 MB/s); it bounds the read-ahead as well. */
 const CIPHER_BUFFER_MAX = 256 * 1024;
 
@@ -44,7 +46,9 @@ export class CipherStream extends Duplex {
       this.#buffer = new Uint8Array(buffer.length);
       await new Promise((resolve) => setImmediate(resolve));
     } else if (count === buffer.length && count < CIPHER_BUFFER_MAX) {
-      this.#buffer = new Uint8Array(Math.min(count * 4, CIPHER_BUFFER_MAX));
+      this.#buffer = new Uint8Array(Math.min(count * CIPHER_BUFFER_STEP, CIPHER_BUFFER_MAX));
+    } else if (count < buffer.length / CIPHER_BUFFER_STEP && buffer.length > CIPHER_BUFFER_START) {
+      this.#buffer = new Uint8Array(CIPHER_BUFFER_START);
     }
     return true;
   }

@@ -5,10 +5,15 @@
  * sender is gone. After a moment of that, one read is made ahead: its bytes are kept for later, its failure is told.
  * @module
  */
+import { Loans } from "../net/bulk_buffers.ts";
 import type { Conn } from "../net/conn.ts";
 
 /** What one read takes: as much as pays, small enough for thousands of connections. */
 const READ_SIZE = 64 * 1024;
+/** While little comes: most conversations never need more. */
+const SMALL_SIZE = 4 * 1024;
+/** 1 MiB of large buffers is kept for who reads much next. */
+const large = new Loans(READ_SIZE, 16);
 /** Less room than this is not worth a read. */
 const MIN_READ = 4 * 1024;
 /** Milliseconds of waiting after which it is looked ahead, so that a loss is known within a second. */
@@ -21,7 +26,9 @@ export class Intake {
   readonly #conn: Conn;
   /** The sender is gone while somebody waits: what its last read said, null for an end without error. */
   readonly #onLost: (thrown: unknown) => void;
-  #buffer = new Uint8Array(READ_SIZE);
+  #small = new Uint8Array(SMALL_SIZE);
+  /** A large one while reads fill the small one. */
+  #buffer: Uint8Array<ArrayBuffer> = this.#small;
   /** Bytes of the buffer that were read ahead. */
   #from = 0;
   #to = 0;
@@ -44,6 +51,7 @@ export class Intake {
     if (this.#from === this.#to) {
       if (this.#failed !== null) throw this.#failed.thrown;
       if (this.#ended) return null;
+      this.#fitBuffer();
       const count = await this.#conn.read(this.#buffer);
       if (count === null) this.#ended = true;
       this.#from = this.#to = count ?? 0;
@@ -52,6 +60,16 @@ export class Intake {
     const bytes = this.#buffer.subarray(this.#from, this.#to);
     this.#from = this.#to;
     return bytes;
+  }
+
+  /** What was given last is not used any more: a read that filled the small buffer is followed by one into a large. */
+  #fitBuffer(): void {
+    if (this.#buffer === this.#small) {
+      if (this.#to === SMALL_SIZE) this.#buffer = large.borrow();
+    } else if (this.#to < SMALL_SIZE) {
+      if (this.#buffer.length === READ_SIZE) large.giveBack(this.#buffer);
+      this.#buffer = this.#small;
+    }
   }
 
   /** Awaits `promise`, on the watch for the sender's loss. */

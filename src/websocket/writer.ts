@@ -1,12 +1,13 @@
 /**
  * Frames onto the wire (RFC 6455 §5.2): one leg's outgoing side.
  *
- * Frames are put together in a buffer and written in one go by `flush`, so that many small messages cost one write. Two
- * buffers take turns: while one is being written, frames go into the other. When that is full too, whoever
- * appends waits: that is the backpressure.
+ * Frames are put together in a buffer and written in one go by `flush`, so that many small messages cost one write. While
+ * one buffer is being written, frames go into another one. When that is full too, whoever appends waits: that is the
+ * backpressure. Buffers are borrowed: a connection that waits holds none.
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
+import { Loans } from "../net/bulk_buffers.ts";
 import type { Conn } from "../net/conn.ts";
 import { type Close, closePayload } from "./close.ts";
 import { encodeHead, MAX_CONTROL, MAX_HEAD, Opcode } from "./frames.ts";
@@ -16,14 +17,17 @@ import { applyMask, newMaskKey } from "./mask.ts";
 const BUFFER_SIZE = 64 * 1024;
 /** Room that only the Close frame may use, so that it never has to wait. */
 const RESERVED = MAX_HEAD + MAX_CONTROL;
+/** 2 MiB of buffers are kept. */
+const buffers = new Loans(BUFFER_SIZE + RESERVED, 32);
+/** Stands for a buffer while there is none. */
+const NOTHING = new Uint8Array(0);
 
 /** Appends frames for one peer. Methods return undefined when all fitted into the buffer, else a promise to await. */
 export class FrameWriter {
   /** Whom it writes to; a server's frames must be masked (RFC 6455 §5.1). */
   readonly #side: Side;
   readonly #conn: Conn;
-  #buffer = new Uint8Array(BUFFER_SIZE + RESERVED);
-  #spare: Uint8Array<ArrayBuffer> | null = null;
+  #buffer: Uint8Array<ArrayBuffer> = NOTHING;
   #used = 0;
   #writing: Promise<void> | null = null;
   #failed: WeirError | null = null;
@@ -103,16 +107,17 @@ export class FrameWriter {
     if (this.#failed !== null) throw this.#failed;
     if (this.#used === 0) return;
     const full = this.#buffer;
-    this.#buffer = this.#spare ?? new Uint8Array(BUFFER_SIZE + RESERVED);
-    this.#spare = full;
-    this.#writing = this.#write(full.subarray(0, this.#used));
+    this.#buffer = NOTHING;
+    this.#writing = this.#write(full, this.#used);
     this.#used = 0;
     await this.#writing;
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  async #write(buffer: Uint8Array<ArrayBuffer>, count: number): Promise<void> {
     try {
-      await this.#conn.write(bytes);
+      await this.#conn.write(buffer.subarray(0, count));
+      // When it fails the runtime may still hold it: then it is left to the collector.
+      buffers.giveBack(buffer);
     } catch (thrown) {
       const what = `Writing to the ${this.#side}'s WebSocket connection failed`;
       throw this.#failed = WeirError.from(thrown, this.#side, "closed", what);
@@ -134,12 +139,14 @@ export class FrameWriter {
     this.#key = this.#side === "server" ? newMaskKey() : null;
     this.#offset = 0;
     this.#left = length;
+    if (this.#buffer === NOTHING) this.#buffer = buffers.borrow();
     this.#used = encodeHead(this.#buffer, this.#used, fin, rsv1, opcode, length, this.#key);
   }
 
   #append(piece: Uint8Array): void {
     if (this.#ignoring || piece.length === 0) return;
     const end = this.#used + piece.length;
+    if (this.#buffer === NOTHING) this.#buffer = buffers.borrow();
     this.#buffer.set(piece, this.#used);
     if (this.#key !== null) applyMask(this.#buffer.subarray(this.#used, end), this.#key, this.#offset);
     this.#used = end;

@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { BULK_SIZE } from "../../src/http1/byte_pool.ts";
+import { BULK_SIZE } from "../../src/net/bulk_buffers.ts";
 import { ReadBuffer, SMALL_SIZE } from "../../src/http1/read_buffer.ts";
 import { byteByByte, latin1, memoryConnPair } from "../support/memory_conn.ts";
 
