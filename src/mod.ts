@@ -122,6 +122,10 @@ export {
   TokenBucket,
 } from "./streams/mod.ts";
 export {
+  type GrpcMessage,
+  type GrpcMessageInit,
+  type GrpcOutput,
+  grpcStream,
   ndjsonStream,
   type SseEvent,
   type SseEventInit,

@@ -5,8 +5,12 @@
  * @module
  */
 export { SseCutter, type SseEvent, type SseEventInit } from "./sse.ts";
-export { type SseOutput, sseStream } from "./sse_stream.ts";
+export type { SseOutput } from "./sse_rules.ts";
+export { sseStream } from "./sse_stream.ts";
 export { type JsonLine, NdjsonCutter } from "./ndjson.ts";
 export { ndjsonStream } from "./ndjson_stream.ts";
+export { GrpcCutter, type GrpcFrame } from "./grpc.ts";
+export type { GrpcMessage, GrpcMessageInit, GrpcOutput } from "./grpc_message.ts";
+export { grpcStream } from "./grpc_stream.ts";
 export type { Cutter, Segment } from "./cutter.ts";
 export type { UnitOutput } from "./unit_body.ts";

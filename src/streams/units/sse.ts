@@ -182,7 +182,9 @@ export function rewriteEvent(block: Uint8Array, before: SseEvent, after: SseEven
   const parts: Uint8Array[] = [];
   /** Writes a changed field in the place of the first of its lines, or in front of the data. */
   const write = (field: typeof FIELDS[number]) => {
-    if (left.delete(field)) parts.push(encoder.encode(linesOf(after, field, lineEnd)));
+    if (left.delete(field) && after[field] !== null) {
+      parts.push(encoder.encode(linesOf(after, field, lineEnd)));
+    }
   };
   for (let start = 0, end = 0; start < block.length; start = end) {
     end = endOfLine(block, start);

@@ -3,20 +3,9 @@
  * @module
  */
 import { holdOf, type HoldOptions } from "../hold.ts";
-import {
-  checkEvent,
-  copyOf,
-  lineEndOf,
-  rewriteEvent,
-  SseCutter,
-  type SseEvent,
-  type SseEventInit,
-  writeEvent,
-} from "./sse.ts";
-import { checkFunction, type UnitOutput, type UnitRules, unitStage } from "./unit_body.ts";
-
-/** What the function of {@linkcode sseStream} may give. */
-export type SseOutput = UnitOutput<SseEventInit>;
+import type { SseEvent } from "./sse.ts";
+import { type SseOutput, sseRules } from "./sse_rules.ts";
+import { checkFunction, unitStage } from "./unit_body.ts";
 
 /**
  * A stage that calls `fn` for each server-sent event (HTML standard §9.2). The function may change the event in place, return another
@@ -51,36 +40,4 @@ export function sseStream(
   checkFunction(fn, "sseStream", "sseStream((event) => { event.data = … })");
   const hold = holdOf(options);
   return unitStage(() => sseRules(fn, "sseStream", hold));
-}
-
-/** The rules of a stage for one body of events; `end` gives events that are added when it has ended. */
-export function sseRules(
-  fn: (event: SseEvent) => unknown,
-  name: string,
-  hold: number,
-  end?: () => unknown,
-): UnitRules<SseEvent> {
-  /** The event that the function was called for, as it was. */
-  let before: SseEvent;
-  let lineEnd: string | null = null;
-  return {
-    name,
-    cutter: new SseCutter(hold, name),
-    call(event) {
-      before = copyOf(event);
-      return fn(event);
-    },
-    edited(value, { bytes, unit }) {
-      return rewriteEvent(bytes, before, checkEvent(value === undefined ? unit : value));
-    },
-    added(value, segment) {
-      if (segment !== null) lineEnd = lineEndOf(segment.bytes);
-      const event = checkEvent(value);
-      if (value !== segment?.unit) return writeEvent(event, lineEnd ?? "\n");
-      const bytes = rewriteEvent(segment!.bytes, before, event);
-      // The LF of its last line is not there yet, or comes behind what is sent after it.
-      return lineEnd !== "\r\n" || bytes.at(-1) !== 13 ? bytes : Uint8Array.of(...bytes, 10);
-    },
-    end,
-  };
 }

@@ -126,7 +126,7 @@ Deno.test("changed, dropped and added events are what a client sees, at every sp
       assertEquals(await textThrough(stage(), cutAt(utf8(whole), places)), out);
       assertEquals(await textThrough(stage(), byteByByte(utf8(whole))), out);
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
