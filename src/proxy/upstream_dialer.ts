@@ -60,6 +60,7 @@ export class UpstreamDialer {
         ca,
         host: authorityOf(destination.host, destination.port, "https"),
         timeout: options.connect_timeout * 1000,
+        again: () => this.#dial(destination),
       });
       server.tls = secure.tls;
       server.alpnOffers = alpn;
@@ -80,7 +81,7 @@ export class UpstreamDialer {
   }
 
   async #connect(destination: Destination, server: ServerConn, clientConn: ClientConnection): Promise<Conn> {
-    const { hooks, options, isLoop } = this.#init;
+    const { hooks, isLoop } = this.#init;
     const data: ServerConnectionData = { server, clientConn, error: null };
     await hooks.trigger("server_connect", data);
     if (data.error !== null) {
@@ -90,11 +91,7 @@ export class UpstreamDialer {
         `An addon refused the connection to ${destination.host}: ${data.error}`,
       );
     }
-    const conn = await dial(destination.host, destination.port, {
-      side: "server",
-      timeout: options.connect_timeout * 1000,
-      signal: this.#closed.signal,
-    });
+    const conn = await this.#dial(destination);
     if (isLoop(conn.localAddr, conn.remoteAddr)) {
       conn.close();
       throw new WeirError(
@@ -110,6 +107,14 @@ export class UpstreamDialer {
     server.timestampTcpSetup = Date.now();
     await hooks.trigger("server_connected", data);
     return conn;
+  }
+
+  #dial({ host, port }: Destination): Promise<Conn> {
+    return dial(host, port, {
+      side: "server",
+      timeout: this.#init.options.connect_timeout * 1000,
+      signal: this.#closed.signal,
+    });
   }
 }
 

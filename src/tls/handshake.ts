@@ -7,9 +7,10 @@ import tls, { type SecureContext, TLSSocket } from "node:tls";
 import { messageOf, type Side, WeirError } from "../errors.ts";
 import type { Conn } from "../net/conn.ts";
 import { CipherStream } from "./cipher_stream.ts";
+import { isCertificateFor } from "./identity.ts";
 import { keyLogClient, keyLogServer, keyLogWanted } from "./keylog.ts";
 import { TlsConn } from "./tls_conn.ts";
-import { nativeRefusalReason, refusalReason, trustNext } from "./trust.ts";
+import { isNativeRefusal, refusalReason, trustNext, wrongHost } from "./trust.ts";
 
 /** Milliseconds for a handshake: several round trips over a bad line. */
 export const HANDSHAKE_TIMEOUT = 10_000;
@@ -68,6 +69,11 @@ export interface ClientHandshakeOptions {
   host?: string;
   /** Milliseconds (default {@linkcode HANDSHAKE_TIMEOUT}). */
   timeout?: number;
+  /**
+   * Connects to the server once more. With SSLKEYLOGFILE it is node:tls that has the last word on a certificate, so that the
+   * verdict and its reason are the same as without, and for that it needs a handshake of its own.
+   */
+  again?: () => Promise<Conn>;
 }
 
 /** Starts a handshake with a server. When it rejects, `conn` has been closed. */
@@ -76,10 +82,28 @@ export async function clientHandshake(conn: Conn, options: ClientHandshakeOption
   const name = options.servername.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
   const host = options.host ?? name;
   if (keyLogWanted && verify) {
-    return await keyLogClient(conn, { servername: name, alpn, ca, side, timeout }).catch((thrown) => {
-      throw explainServer(thrown, side, host);
-    });
+    let session: Conn;
+    try {
+      session = await keyLogClient(conn, { servername: name, alpn, ca, side, timeout });
+    } catch (thrown) {
+      if (!isNativeRefusal(thrown) || options.again === undefined) throw explainServer(thrown, side, host);
+      return await nodeHandshake(await options.again(), options, name, host);
+    }
+    const shown = session.tls?.peerCertificate ?? null;
+    if (shown !== null && isCertificateFor(shown, name)) return session;
+    session.close();
+    throw refused(side, host, wrongHost(shown));
   }
+  return await nodeHandshake(conn, options, name, host);
+}
+
+async function nodeHandshake(
+  conn: Conn,
+  options: ClientHandshakeOptions,
+  name: string,
+  host: string,
+): Promise<Conn> {
+  const { alpn, verify, ca = [], side = "server", timeout = HANDSHAKE_TIMEOUT } = options;
   const cipher = new CipherStream(conn);
   let socket: TLSSocket;
   try {
@@ -91,6 +115,8 @@ export async function clientHandshake(conn: Conn, options: ClientHandshakeOption
       ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
       // Judged below: an error in mid handshake would leave no certificate to say what is wrong with it.
       rejectUnauthorized: false,
+      // Node's own check takes common names, and wildcards within a label.
+      checkServerIdentity: () => undefined,
     });
   } catch (thrown) {
     conn.close();
@@ -100,16 +126,24 @@ export async function clientHandshake(conn: Conn, options: ClientHandshakeOption
   const session = new TlsConn(conn, cipher, socket, side);
   try {
     await session.handshake("secureConnect", timeout);
+    const shown = session.tls?.peerCertificate ?? null;
     if (verify && socket.authorized !== true) {
       // node's type says Error; it is the code or message of one.
-      const reason = refusalReason(String(socket.authorizationError), session.tls?.peerCertificate ?? null);
-      throw refused(side, host, reason);
+      throw refused(side, host, refusalReason(String(socket.authorizationError), shown));
+    }
+    if (verify && (shown === null || !isCertificateFor(shown, name))) {
+      throw refused(side, host, wrongHost(shown));
     }
     return session;
   } catch (thrown) {
     session.close();
     // Once it is secure, all that is thrown is the refusal above.
-    throw session.tls !== null ? thrown : explainServer(thrown, side, host);
+    if (session.tls !== null) throw thrown;
+    throw nodeError(thrown).code === UNUSABLE
+      ? new WeirError(side, "tls", `The certificate of ${host} cannot be used: ${UNUSABLE_REASON}.`, {
+        cause: thrown,
+      })
+      : explainServer(thrown, side, host);
   }
 }
 
@@ -158,16 +192,20 @@ function explainClient(thrown: unknown, side: Side): WeirError {
 }
 
 function explainServer(thrown: unknown, side: Side, host: string): WeirError {
-  const reason = nativeRefusalReason(messageOf(thrown));
-  if (reason !== null) return refused(side, host, reason, thrown);
   // The added trusted certificates are no matter of the server's.
   if (thrown instanceof WeirError && thrown.side === "weir") return thrown;
   return rewrap(thrown, side, `The TLS handshake with ${host} failed`);
 }
 
-function refused(side: Side, host: string, reason: string, cause?: unknown): WeirError {
-  return new WeirError(side, "tls", `The certificate of ${host} was not accepted: ${reason}.`, { cause });
+function refused(side: Side, host: string, reason: string): WeirError {
+  return new WeirError(side, "tls", `The certificate of ${host} was not accepted: ${reason}.`);
 }
+
+/** What node reports of a certificate whose signature in the handshake it cannot check, whether or not it is to be verified. */
+const UNUSABLE = "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+const UNUSABLE_REASON =
+  "Deno's TLS knows no way to check its signature (an RSA key of less than 2048 bits, " +
+  "or a critical extension that it does not know)";
 
 function rewrap(thrown: unknown, side: Side, what: string): WeirError {
   const code = thrown instanceof WeirError ? thrown.code : "tls";

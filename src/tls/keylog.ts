@@ -4,8 +4,9 @@
  *
  * node:tls of Deno 2.9.6 writes no such file; `Deno.startTls` and `Deno.listenTls` do, but they take only sockets of
  * their own. So Deno's session is one end of a connection to ourselves on the loopback interface, and ciphertext is
- * relayed between its other end and the connection that the session is for. Deno's client accepts no bad certificates:
- * with `ssl_insecure` the server's leg stays with node:tls, and its secrets are missing from the file.
+ * relayed between its other end and the connection that the session is for. Deno's client accepts no bad certificates,
+ * nor all that node:tls does (a self-signed one that was added to the trusted): with `ssl_insecure`, and for those, the
+ * server's leg stays with node:tls, and its secrets are missing from the file.
  *
  * To clients a small write right behind another may take 40 ms: Deno lets nobody turn Nagle's algorithm off there.
  *
@@ -75,7 +76,7 @@ function decidedHello(bytes: Uint8Array): ClientHelloResult | undefined {
   return result.kind === "more" ? undefined : result;
 }
 
-/** Starts a handshake with a server that is verified. Rejects with what Deno threw; `conn` has been closed then. */
+/** Starts a handshake with a server whose certificate is verified, but for its names. Rejects with what Deno threw; `conn` has been closed then. */
 export function keyLogClient(
   conn: Conn,
   options: KeyLogOptions & { servername: string; ca: readonly string[] },
@@ -84,7 +85,13 @@ export function keyLogClient(
     const { servername } = options;
     const caCerts = issuers(options.ca);
     const [near, below] = await loop(Deno.listen(LOOPBACK));
-    const start = { hostname: servername, caCerts, ...alpnOf(options) };
+    // The names are the caller's to judge, by the same rules as everywhere.
+    const start = {
+      hostname: servername,
+      caCerts,
+      unsafelyDisableHostnameVerification: true,
+      ...alpnOf(options),
+    };
     const above = await Deno.startTls(near, start).catch((thrown) => {
       below.close();
       try {

@@ -5,6 +5,8 @@
 import { X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import { messageOf, WeirError } from "../errors.ts";
+import { shortened } from "../shown.ts";
+import { namesText } from "./identity.ts";
 
 /** node has it since 22.19, the types that come with Deno 2.9.6 have not. */
 const { setDefaultCACertificates } = tls as unknown as {
@@ -76,22 +78,18 @@ const REASONS: Readonly<Record<string, string>> = {
   INVALID_PURPOSE: "it is not for servers",
 };
 
-/** Why Deno's own client did not accept a certificate, from its error's message; null when it was something else. */
-export function nativeRefusalReason(message: string): string | null {
-  const detail = /invalid peer certificate: (.*)/s.exec(message)?.[1].slice(0, 300);
-  if (detail === undefined) return null;
-  const known = NATIVE_REASONS.find(([pattern]) => pattern.test(detail));
-  return known === undefined ? detail : `${known[1]} (${detail})`;
+/** True for what Deno's own client throws when it does not accept a certificate. */
+export function isNativeRefusal(thrown: unknown): boolean {
+  return thrown instanceof Deno.errors.InvalidData && /invalid peer certificate/.test(thrown.message);
 }
 
-const NATIVE_REASONS: readonly [RegExp, string][] = [
-  [/^certificate expired|^Expired/, "it has expired"],
-  [/not valid yet|^NotValidYet/, "it is not valid yet (or the clock here is wrong)"],
-  [/revoked/i, "it was revoked"],
-  [/^UnknownIssuer/, "it comes from an unknown issuer"],
-  [/not valid for name/, "it is for the wrong host"],
-  [/purpose|extended key usage/i, "it is not for servers"],
-];
+/** Why a certificate (DER; null: none was shown) is not for a host, with the names that it has. */
+export function wrongHost(der: Uint8Array | null): string {
+  const names = der === null ? "" : namesText(der);
+  return `it is for the wrong host (${
+    names === "" ? "no name in its subjectAltName" : `its names: ${shortened(names)}`
+  })`;
+}
 
 /** Why node did not accept a certificate, from its code (`authorizationError`) and the certificate's DER. */
 export function refusalReason(code: string, der: Uint8Array | null): string {
@@ -104,10 +102,6 @@ export function refusalReason(code: string, der: Uint8Array | null): string {
     : Date.parse(certificate.validFrom) > Date.now()
     ? "CERT_NOT_YET_VALID"
     : code;
-  const reason = real === "ERR_TLS_CERT_ALTNAME_INVALID"
-    ? `it is for the wrong host (${
-      (certificate?.subjectAltName ?? certificate?.subject ?? "no names").slice(0, 200)
-    })`
-    : REASONS[real];
+  const reason = REASONS[real];
   return reason === undefined ? real : `${reason} (${real})`;
 }

@@ -4,7 +4,7 @@ import { WeirError } from "../../src/errors.ts";
 import type { Conn } from "../../src/net/mod.ts";
 import { keyLogClient, keyLogServer } from "../../src/tls/keylog.ts";
 import { clientHandshake, type Leaf, Leaves, loadAuthority, serverHandshake } from "../../src/tls/mod.ts";
-import { nativeRefusalReason } from "../../src/tls/trust.ts";
+import { isNativeRefusal } from "../../src/tls/trust.ts";
 import {
   byteByByte,
   latin1,
@@ -178,38 +178,20 @@ for (const role of ROLES) {
   });
 }
 
-Deno.test("Deno's client: a certificate that is not accepted says why, and the server hears it", async () => {
-  await withLeaf(async ({ leaf, ca }) => {
-    const CASES: [Partial<Parameters<typeof keyLogClient>[1]>, string][] = [
-      [{ ca: [] }, "it comes from an unknown issuer (UnknownIssuer)"],
-      [{ servername: "other.example" }, "it is for the wrong host ("],
-      [{ servername: "127.0.0.1" }, "it is for the wrong host ("],
-    ];
-    for (const [options, reason] of CASES) {
-      const below = memoryConnPair();
-      const server = assertRejects(
-        () => serverHandshake(below[1], { secureContext: leaf.context, alpn: ALPN }),
-        WeirError,
-        "refused the certificate",
-      );
-      const error = await assertRejects(() => keyLogClient(below[0], { ...CLIENT, ca, ...options }), Error);
-      assertStringIncludes(nativeRefusalReason(error.message)!, reason);
-      await server;
-      await closed(...below);
-    }
+Deno.test("Deno's client: a certificate that is not accepted is told apart, and the server hears it", async () => {
+  await withLeaf(async ({ leaf }) => {
+    const below = memoryConnPair();
+    const server = assertRejects(
+      () => serverHandshake(below[1], { secureContext: leaf.context, alpn: ALPN }),
+      WeirError,
+      "refused the certificate",
+    );
+    const error = await assertRejects(() => keyLogClient(below[0], { ...CLIENT, ca: [] }), Error);
+    assert(isNativeRefusal(error));
+    assert(!isNativeRefusal(new Deno.errors.InvalidData("received fatal alert: HandshakeFailure")));
+    await server;
+    await closed(...below);
   });
-});
-
-Deno.test("reasons of Deno's client in words; other failures are none", () => {
-  const reason = (detail: string) => nativeRefusalReason(`invalid peer certificate: ${detail}`);
-  assertEquals(reason("Expired"), "it has expired (Expired)");
-  assertStringIncludes(
-    reason("certificate expired: verification time 2 (UNIX)")!,
-    "it has expired (certificate",
-  );
-  assertStringIncludes(reason("certificate not valid yet: verification time 2")!, "it is not valid yet");
-  assertEquals(reason("BadSignature"), "BadSignature");
-  assertEquals(nativeRefusalReason("received fatal alert: HandshakeFailure"), null);
 });
 
 Deno.test("Deno's server: a client that refuses the certificate, or offers other protocols, is told apart", async () => {

@@ -309,7 +309,7 @@ Deno.test("a certificate that is not accepted: host, reason and code in one sent
       "certificate of localhost:443 was not accepted: it comes from an unknown issuer",
     );
     const wrong = await refused(leaf, { servername: "other.example", ca: [ca] });
-    assertStringIncludes(wrong, "wrong host (DNS:localhost) (ERR_TLS_CERT_ALTNAME_INVALID)");
+    assertStringIncludes(wrong, "wrong host (its names: localhost)");
     await refused(leaf, { servername: "127.0.0.1", ca: [ca] });
   });
 });
