@@ -135,3 +135,16 @@ export {
 } from "./streams/units/mod.ts";
 export { type Filter, FilterError, parseFilter } from "./filter/mod.ts";
 export { escapeControl } from "./flow/escape.ts";
+export {
+  type ByteSource,
+  type EncodedFlow,
+  encodeFlow,
+  encodeMessage,
+  type EncodeOptions,
+  FormatError,
+  type RandomSource,
+  readFlowFile,
+  type ReadOptions,
+  scanFlowFile,
+  type WholeFlows,
+} from "./formats/mod.ts";

@@ -10,8 +10,8 @@ import type { Conn } from "../net/conn.ts";
 import type { WeirError } from "../errors.ts";
 import type { Headers } from "./headers.ts";
 
-/** "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0" (mitmproxy's spelling). */
-export type HttpVersion = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2.0";
+/** mitmproxy's spelling. weir speaks the first three; flows from files may have been HTTP/3. */
+export type HttpVersion = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2.0" | "HTTP/3";
 
 /** Which of RFC 9112 §3.2's forms the request target had; HTTP/2 requests count as "origin" (or "authority" for CONNECT). */
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
