@@ -74,13 +74,13 @@ export {
   type TcpFlowInit,
   type WebSocketInit,
 } from "./flow/make.ts";
-export { Headers, type HeadersInit } from "./flow/headers.ts";
+export { Headers, type HeadersInit } from "./http/headers.ts";
 export type { Message, StreamedBy } from "./flow/message.ts";
 export type { Request } from "./flow/request.ts";
 export type { Response } from "./flow/response.ts";
-export { reasonFor } from "./flow/status.ts";
-export type { RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./flow/websocket.ts";
-export type { HttpVersion } from "./flow/wire.ts";
+export { reasonFor } from "./http/status.ts";
+export type { RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./websocket/conversation.ts";
+export type { HttpVersion } from "./http/wire.ts";
 
 export type {
   BytesLike,
@@ -134,7 +134,7 @@ export {
   type UnitOutput,
 } from "./streams/units/mod.ts";
 export { type Filter, FilterError, parseFilter } from "./filter/mod.ts";
-export { escapeControl } from "./flow/escape.ts";
+export { escapeControl } from "./escape.ts";
 export {
   type ByteSource,
   type EncodedFlow,

@@ -2,7 +2,7 @@
  * The log: one line per message on stderr, with the time, as mitmdump writes it (mitmproxy `addons/termlog.py`).
  * @module
  */
-import { escapeControl } from "../flow/escape.ts";
+import { escapeControl } from "../escape.ts";
 import type { LOG_LEVELS } from "../options/mod.ts";
 import { type SyncWriter, writeText } from "./output.ts";
 

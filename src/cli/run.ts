@@ -6,7 +6,7 @@
  * @module
  */
 import { messageOf } from "../errors.ts";
-import { escapeControl } from "../flow/escape.ts";
+import { escapeControl } from "../escape.ts";
 import { applyAll, applyKnown, OptionRegistry, readConfigFile } from "../options/mod.ts";
 import type { Address } from "../net/mod.ts";
 import type { Listening, ProxyServerInit } from "../proxy/mod.ts";

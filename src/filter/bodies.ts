@@ -4,7 +4,8 @@
  */
 import { Buffer } from "node:buffer";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
-import { internals, type Message } from "../flow/message.ts";
+import { internals } from "../internals.ts";
+import type { Message } from "../flow/message.ts";
 import { hasResponse, type Verdict } from "./verdict.ts";
 
 /** Whose bytes are looked at. */

@@ -3,7 +3,7 @@
  * @module
  */
 import type { HttpFlow } from "../flow/flow.ts";
-import { internals } from "../flow/message.ts";
+import { internals } from "../internals.ts";
 
 /** Request bodies beyond this are no GraphQL that anybody wrote. */
 const MAX_BODY = 1024 * 1024;

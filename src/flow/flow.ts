@@ -5,11 +5,12 @@
 import type { WeirError } from "../errors.ts";
 import type { MemoryBudget } from "../memory_budget.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
-import { internals, type MessageOwner } from "./message.ts";
+import { internals } from "../internals.ts";
+import type { MessageOwner } from "./message.ts";
 import type { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import { TCP_HISTORY, TcpHistory, type TcpMessage } from "./tcp_history.ts";
-import type { WebSocketData } from "./websocket.ts";
+import type { WebSocketData } from "../websocket/conversation.ts";
 
 export { TCP_HISTORY, type TcpMessage };
 

@@ -10,13 +10,14 @@ import { StoredBody } from "../streams/store.ts";
 import { WeirError } from "../errors.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
 import { type BaseFlow, type FlowError, HttpFlow, TcpFlow, type TcpMessage } from "./flow.ts";
-import { Headers, type HeadersInit } from "./headers.ts";
-import { internals, type Message, type StreamedBy } from "./message.ts";
+import { Headers, type HeadersInit } from "../http/headers.ts";
+import { internals } from "../internals.ts";
+import type { Message, StreamedBy } from "./message.ts";
 import { Request } from "./request.ts";
 import { Response } from "./response.ts";
-import { reasonFor } from "./status.ts";
-import { type RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./websocket.ts";
-import type { HttpVersion } from "./wire.ts";
+import { reasonFor } from "../http/status.ts";
+import { type RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "../websocket/conversation.ts";
+import type { HttpVersion } from "../http/wire.ts";
 
 /** What requests and responses of made flows have in common. */
 export interface MessageInit {

@@ -2,6 +2,7 @@
  * What requests and responses share: fields, trailers, the body and how it travels (RFC 9110 §6; mitmproxy `http.Message`).
  * @module
  */
+import { internals } from "../internals.ts";
 import { shortened } from "../shown.ts";
 import { asBytes, type BytesLike, nameOf } from "../streams/bytes.ts";
 import { encodeBytes } from "../streams/coding.ts";
@@ -11,14 +12,11 @@ import type { Moment, Timeline } from "../streams/timeline.ts";
 import { TokenBucket } from "../streams/token_bucket.ts";
 import { Valve } from "../streams/valve.ts";
 import { DecodedContent } from "./decoded_content.ts";
-import { Headers, type HeadersInit } from "./headers.ts";
-import type { HttpVersion } from "./wire.ts";
+import { Headers, type HeadersInit } from "../http/headers.ts";
+import type { HttpVersion } from "../http/wire.ts";
 
 /** What decided that a body is streamed: an addon, its size, its type, or memory running short. */
 export type StreamedBy = "addon" | "size" | "type" | "memory";
-
-/** The door for weir itself to what addons must not touch. Not exported from the module `weir`. */
-export const internals: unique symbol = Symbol("weir.internals");
 
 /** What the exchange keeps on a message. */
 export interface MessageState {

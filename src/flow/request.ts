@@ -3,9 +3,9 @@
  * @module
  */
 import { shown } from "../shown.ts";
-import { authorityOf, defaultPort } from "./authority.ts";
+import { authorityOf, defaultPort } from "../http/authority.ts";
 import { Message } from "./message.ts";
-import type { RequestHead } from "./wire.ts";
+import type { RequestHead } from "../http/wire.ts";
 
 /** A request. `host` and `port` say where it is sent; changing them changes the Host field with it. */
 export class Request extends Message {

@@ -3,10 +3,11 @@
  * @module
  */
 import { nameOf } from "../streams/bytes.ts";
-import { Headers } from "./headers.ts";
-import { internals, Message } from "./message.ts";
-import { reasonFor } from "./status.ts";
-import type { ResponseHead } from "./wire.ts";
+import { Headers } from "../http/headers.ts";
+import { internals } from "../internals.ts";
+import { Message } from "./message.ts";
+import { reasonFor } from "../http/status.ts";
+import type { ResponseHead } from "../http/wire.ts";
 
 /** A response: from the origin, or from an addon that assigned a web `Response` to `flow.response`. */
 export class Response extends Message {

@@ -6,7 +6,7 @@
  * @module
  */
 import { HttpFlow, TcpFlow } from "../flow/flow.ts";
-import { internals } from "../flow/message.ts";
+import { internals } from "../internals.ts";
 import { snapshot } from "../flow/snapshot.ts";
 import { isThenable } from "../streams/iterators.ts";
 import type { Addon, Context } from "./addon.ts";

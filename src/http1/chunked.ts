@@ -4,7 +4,7 @@
  * @module
  */
 import type { Side } from "../errors.ts";
-import { MAX_FIELD_BLOCK } from "../flow/limits.ts";
+import { MAX_FIELD_BLOCK } from "../http/limits.ts";
 import { latin1, parseFields } from "./fields.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { malformed, tooLarge } from "./refusal.ts";

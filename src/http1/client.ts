@@ -6,7 +6,7 @@
  * @module
  */
 import type { Conn } from "../net/conn.ts";
-import type { OutgoingExchange, UpstreamConnection } from "../flow/wire.ts";
+import type { OutgoingExchange, UpstreamConnection } from "../http/wire.ts";
 import { WeirError } from "../errors.ts";
 import { ClientExchange, type ClientLeg } from "./client_exchange.ts";
 import { HeadScanner } from "./head_scanner.ts";

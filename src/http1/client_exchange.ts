@@ -5,14 +5,14 @@
  */
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
-import { MAX_INTERIM } from "../flow/limits.ts";
+import { MAX_INTERIM } from "../http/limits.ts";
 import type {
   OutgoingExchange,
   Repeatable,
   RequestHead,
   ResponseHead,
   UpstreamResponse,
-} from "../flow/wire.ts";
+} from "../http/wire.ts";
 import { isClosedByServer, WeirError } from "../errors.ts";
 import { bodyOf, type BufferBody } from "./body.ts";
 import { FieldSummary, hasToken } from "./field_kind.ts";

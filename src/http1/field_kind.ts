@@ -2,7 +2,7 @@
  * Which fields this codec has to know (RFC 9110 §7.6.1, RFC 9112 §6): looked up once per field, whole names at a time.
  * @module
  */
-import { isToken } from "../flow/headers.ts";
+import { isToken } from "../http/headers.ts";
 
 /** What a field name means to one leg of an HTTP/1 connection. */
 export const FieldKind = {

@@ -3,8 +3,8 @@
  * refuses, because two readers who repair differently are a request smuggled.
  * @module
  */
-import { hasNoBody } from "../flow/status.ts";
-import type { HttpVersion } from "../flow/wire.ts";
+import { hasNoBody } from "../http/status.ts";
+import type { HttpVersion } from "../http/wire.ts";
 import type { Side } from "../errors.ts";
 import type { FieldSummary } from "./field_kind.ts";
 import { malformed, quoted } from "./refusal.ts";

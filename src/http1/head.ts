@@ -2,9 +2,9 @@
  * Request and response heads from bytes (RFC 9112 §3, §4): one way to write each, everything else is refused.
  * @module
  */
-import { agrees, authorityOf, parseAuthority } from "../flow/authority.ts";
-import { Headers, isToken } from "../flow/headers.ts";
-import type { HttpVersion, RequestHead, ResponseHead } from "../flow/wire.ts";
+import { agrees, authorityOf, parseAuthority } from "../http/authority.ts";
+import { Headers, isToken } from "../http/headers.ts";
+import type { HttpVersion, RequestHead, ResponseHead } from "../http/wire.ts";
 import type { Side } from "../errors.ts";
 import { FieldKind, fieldKind, FieldSummary } from "./field_kind.ts";
 import { latin1, parseFields } from "./fields.ts";

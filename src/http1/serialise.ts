@@ -4,10 +4,10 @@
  * @module
  */
 import type { Body } from "../streams/body.ts";
-import { authorityOf } from "../flow/authority.ts";
-import { isToken } from "../flow/headers.ts";
-import { hasNoBody, reasonFor } from "../flow/status.ts";
-import type { RequestHead, ResponseHead } from "../flow/wire.ts";
+import { authorityOf } from "../http/authority.ts";
+import { isToken } from "../http/headers.ts";
+import { hasNoBody, reasonFor } from "../http/status.ts";
+import type { RequestHead, ResponseHead } from "../http/wire.ts";
 import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
 import { FieldKind, fieldKind, FieldSummary, hasToken } from "./field_kind.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Conn } from "../net/conn.ts";
-import { errorPage } from "../flow/error_page.ts";
-import { HEAD_TIMEOUT, IDLE_TIMEOUT } from "../flow/limits.ts";
-import type { ExchangeHandler, RequestHead, ServeOptions } from "../flow/wire.ts";
+import { errorPage } from "../http/error_page.ts";
+import { HEAD_TIMEOUT, IDLE_TIMEOUT } from "../http/limits.ts";
+import type { ExchangeHandler, RequestHead, ServeOptions } from "../http/wire.ts";
 import { WeirError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
 import { requestBodyLength } from "./framing.ts";

@@ -9,7 +9,7 @@
 import type { Conn } from "../net/conn.ts";
 import { peerState } from "../net/peer.ts";
 import type { Body } from "../streams/body.ts";
-import type { IncomingExchange, RequestHead, ResponseHead } from "../flow/wire.ts";
+import type { IncomingExchange, RequestHead, ResponseHead } from "../http/wire.ts";
 import { WeirError } from "../errors.ts";
 import { bodyOf, type BufferBody } from "./body.ts";
 import type { Deadline } from "./deadline.ts";

@@ -2,8 +2,8 @@
  * Request targets (RFC 9112 §3.2) taken apart.
  * @module
  */
-import { defaultPort, parseAuthority } from "../flow/authority.ts";
-import type { RequestHead, TargetForm } from "../flow/wire.ts";
+import { defaultPort, parseAuthority } from "../http/authority.ts";
+import type { RequestHead, TargetForm } from "../http/wire.ts";
 import { malformed, quoted } from "./refusal.ts";
 
 const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+\-.]*):\/\/([^/?#]*)(.*)$/;

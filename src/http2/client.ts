@@ -3,7 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import type { OutgoingExchange, UpstreamConnection } from "../flow/wire.ts";
+import type { OutgoingExchange, UpstreamConnection } from "../http/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import { ClientExchange } from "./client_exchange.ts";
 import { KeepAlive, type KeepAliveOptions } from "./keep_alive.ts";

@@ -3,15 +3,15 @@
  * @module
  */
 import { isClosedByServer, WeirError } from "../errors.ts";
-import { MAX_INTERIM } from "../flow/limits.ts";
-import { hasNoBody } from "../flow/status.ts";
+import { MAX_INTERIM } from "../http/limits.ts";
+import { hasNoBody } from "../http/status.ts";
 import type {
   OutgoingExchange,
   Repeatable,
   RequestHead,
   ResponseHead,
   UpstreamResponse,
-} from "../flow/wire.ts";
+} from "../http/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
 import { Code, resetCode, ResetError } from "./errors.ts";

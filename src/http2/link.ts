@@ -3,8 +3,8 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { HEAD_TIMEOUT } from "../flow/limits.ts";
-import type { ServeOptions } from "../flow/wire.ts";
+import { HEAD_TIMEOUT } from "../http/limits.ts";
+import type { ServeOptions } from "../http/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Session } from "./session.ts";
 

@@ -2,9 +2,9 @@
  * Request heads (RFC 9113 §8.3.1): pseudo-header fields to a {@linkcode RequestHead} and back.
  * @module
  */
-import { agrees, type Authority, authorityOf, defaultPort, parseAuthority } from "../flow/authority.ts";
-import { Headers, isToken } from "../flow/headers.ts";
-import type { RequestHead } from "../flow/wire.ts";
+import { agrees, type Authority, authorityOf, defaultPort, parseAuthority } from "../http/authority.ts";
+import { Headers, isToken } from "../http/headers.ts";
+import type { RequestHead } from "../http/wire.ts";
 import { shown } from "../shown.ts";
 import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
 

@@ -4,16 +4,16 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { Headers } from "../flow/headers.ts";
-import { IDLE_TIMEOUT, MAX_START_LINE } from "../flow/limits.ts";
-import { hasNoBody } from "../flow/status.ts";
+import { Headers } from "../http/headers.ts";
+import { IDLE_TIMEOUT, MAX_START_LINE } from "../http/limits.ts";
+import { hasNoBody } from "../http/status.ts";
 import type {
   ExchangeHandler,
   IncomingExchange,
   RequestHead,
   ResponseHead,
   ServeOptions,
-} from "../flow/wire.ts";
+} from "../http/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
 import { isPassedOn, resetCode } from "./errors.ts";

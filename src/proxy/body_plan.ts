@@ -3,8 +3,9 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { Headers } from "../flow/headers.ts";
-import { internals, type Message, type StreamedBy } from "../flow/message.ts";
+import { Headers } from "../http/headers.ts";
+import { internals } from "../internals.ts";
+import type { Message, StreamedBy } from "../flow/message.ts";
 import { Request } from "../flow/request.ts";
 import { describeHookError } from "../hooks/mod.ts";
 import type { Body } from "../streams/body.ts";

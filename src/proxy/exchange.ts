@@ -6,14 +6,15 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { errorPage } from "../flow/error_page.ts";
+import { errorPage } from "../http/error_page.ts";
 import { type FlowError, HttpFlow } from "../flow/flow.ts";
-import { Headers } from "../flow/headers.ts";
-import { endContent, internals } from "../flow/message.ts";
+import { Headers } from "../http/headers.ts";
+import { internals } from "../internals.ts";
+import { endContent } from "../flow/message.ts";
 import { Request } from "../flow/request.ts";
 import { Response } from "../flow/response.ts";
-import { hasNoBody } from "../flow/status.ts";
-import type { IncomingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../flow/wire.ts";
+import { hasNoBody } from "../http/status.ts";
+import type { IncomingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../http/wire.ts";
 import type { EventHookName } from "../hooks/mod.ts";
 import type { Conn } from "../net/conn.ts";
 import { relay } from "../net/relay.ts";

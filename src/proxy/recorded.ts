@@ -3,7 +3,7 @@
  * @module
  */
 import type { Flow, HttpFlow, TcpFlow } from "../flow/flow.ts";
-import { internals } from "../flow/message.ts";
+import { internals } from "../internals.ts";
 import type { Dispatcher } from "../hooks/mod.ts";
 import type { Log } from "./context.ts";
 

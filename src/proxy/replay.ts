@@ -5,9 +5,9 @@
 import { WeirError } from "../errors.ts";
 import { makeClientConnection } from "../flow/make.ts";
 import type { HttpFlow } from "../flow/flow.ts";
-import { internals } from "../flow/message.ts";
+import { internals } from "../internals.ts";
 import type { Request } from "../flow/request.ts";
-import type { IncomingExchange, RequestHead, ResponseHead } from "../flow/wire.ts";
+import type { IncomingExchange, RequestHead, ResponseHead } from "../http/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import { type Body, bodyOf, bytesBody, type Stage } from "../streams/mod.ts";
 import type { ProxyContext } from "./context.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import type { ClientConnection } from "../flow/connection.ts";
-import { authorityOf, defaultPort } from "../flow/authority.ts";
-import type { RequestHead } from "../flow/wire.ts";
+import { authorityOf, defaultPort } from "../http/authority.ts";
+import type { RequestHead } from "../http/wire.ts";
 
 /** An origin to connect to. */
 export interface Destination {

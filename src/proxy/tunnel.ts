@@ -6,7 +6,7 @@
 import { messageOf, WeirError } from "../errors.ts";
 import { type ClientConnection, markClosed, type ServerConnection } from "../flow/connection.ts";
 import { TcpFlow } from "../flow/flow.ts";
-import { internals } from "../flow/message.ts";
+import { internals } from "../internals.ts";
 import { PassingTcpMessage } from "../flow/tcp_history.ts";
 import type { Conn } from "../net/conn.ts";
 import { relay } from "../net/relay.ts";

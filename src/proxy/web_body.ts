@@ -4,7 +4,7 @@
  */
 import { concat } from "@std/bytes";
 import { WeirError } from "../errors.ts";
-import { internals } from "../flow/message.ts";
+import { internals } from "../internals.ts";
 import type { Response } from "../flow/response.ts";
 import { describeHookError } from "../hooks/mod.ts";
 import type { Body } from "../streams/body.ts";

@@ -3,9 +3,9 @@
  * @module
  */
 import type { HttpFlow } from "../flow/flow.ts";
-import { internals } from "../flow/message.ts";
-import { WebSocketData, type WebSocketMessage } from "../flow/websocket.ts";
-import type { RequestHead } from "../flow/wire.ts";
+import { internals } from "../internals.ts";
+import { WebSocketData, type WebSocketMessage } from "../websocket/conversation.ts";
+import type { RequestHead } from "../http/wire.ts";
 import type { Conn } from "../net/mod.ts";
 import { parseHistory } from "../options/mod.ts";
 import {

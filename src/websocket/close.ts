@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { type Side, WeirError } from "../errors.ts";
-import { isCloseCode } from "../flow/websocket.ts";
+import { isCloseCode } from "./conversation.ts";
 
 /** The codes that weir itself sends or records (RFC 6455 §7.4.1). */
 export const CloseCode = {

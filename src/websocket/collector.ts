@@ -2,7 +2,7 @@
  * Gathers pieces into one array, without taking memory before the bytes are there.
  * @module
  */
-import type { BytePool } from "../flow/byte_pool.ts";
+import type { BytePool } from "./byte_pool.ts";
 
 /** Smallest array that grows: most messages never leave it. */
 const FIRST_SIZE = 256;

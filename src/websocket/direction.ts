@@ -7,8 +7,8 @@
  */
 import { clearImmediate, setImmediate } from "node:timers";
 import { messageOf, type Side, WeirError } from "../errors.ts";
-import { internals } from "../flow/message.ts";
-import { type WebSocketData, WebSocketMessage } from "../flow/websocket.ts";
+import { internals } from "../internals.ts";
+import { type WebSocketData, WebSocketMessage } from "./conversation.ts";
 import type { Conn } from "../net/conn.ts";
 import { type Close, parseClose } from "./close.ts";
 import { Inflater } from "./deflate.ts";

@@ -4,8 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { WeirError } from "../errors.ts";
-import type { Headers } from "../flow/headers.ts";
-import type { RequestHead, ResponseHead } from "../flow/wire.ts";
+import type { Headers } from "../http/headers.ts";
+import type { RequestHead, ResponseHead } from "../http/wire.ts";
 import { shown } from "../shown.ts";
 import { type DeflateParams, parseAgreed } from "./extensions.ts";
 

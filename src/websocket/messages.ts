@@ -3,7 +3,7 @@
  * @module
  */
 import type { Side } from "../errors.ts";
-import type { BytePool } from "../flow/byte_pool.ts";
+import type { BytePool } from "./byte_pool.ts";
 import type { MemoryBudget } from "../memory_budget.ts";
 import { CloseCode, WebSocketError } from "./close.ts";
 import { ByteCollector } from "./collector.ts";

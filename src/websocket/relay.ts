@@ -7,8 +7,8 @@
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
-import { internals } from "../flow/message.ts";
-import type { WebSocketControl, WebSocketData, WebSocketMessage } from "../flow/websocket.ts";
+import { internals } from "../internals.ts";
+import type { WebSocketControl, WebSocketData, WebSocketMessage } from "./conversation.ts";
 import type { Conn } from "../net/conn.ts";
 import { settlesWithin } from "../timing.ts";
 import { type Close, CloseCode, WebSocketError } from "./close.ts";

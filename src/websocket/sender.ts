@@ -7,8 +7,8 @@
  * messages go uncompressed, which leaves the windows alone (RFC 7692 §7.2.3.2).
  * @module
  */
-import { internals } from "../flow/message.ts";
-import type { WebSocketMessage } from "../flow/websocket.ts";
+import { internals } from "../internals.ts";
+import type { WebSocketMessage } from "./conversation.ts";
 import { Deflater, MIN_DEFLATE_BITS } from "./deflate.ts";
 import { Opcode } from "./frames.ts";
 import type { ReadMessage } from "./messages.ts";

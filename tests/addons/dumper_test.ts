@@ -2,9 +2,10 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import Dumper from "../../addons/dumper.ts";
 import { WeirError } from "../../src/errors.ts";
 import type { HttpFlow } from "../../src/flow/flow.ts";
-import { Headers } from "../../src/flow/headers.ts";
-import { internals, type Message } from "../../src/flow/message.ts";
-import { WebSocketData, WebSocketMessage } from "../../src/flow/websocket.ts";
+import { Headers } from "../../src/http/headers.ts";
+import { internals } from "../../src/internals.ts";
+import type { Message } from "../../src/flow/message.ts";
+import { WebSocketData, WebSocketMessage } from "../../src/websocket/conversation.ts";
 import { AddonManager, type Dispatcher } from "../../src/hooks/mod.ts";
 import { addonHost, httpFlow, respond, serverConn, tcpFlow } from "../support/addon_host.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import StreamContentTypes from "../../addons/stream_content_types.ts";
 import StreamLargeBodies from "../../addons/stream_large_bodies.ts";
-import { internals } from "../../src/flow/message.ts";
+import { internals } from "../../src/internals.ts";
 import { AddonManager } from "../../src/hooks/mod.ts";
 import { addonHost, httpFlow, respond } from "../support/addon_host.ts";
 

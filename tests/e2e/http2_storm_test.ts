@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { HttpFlow } from "weir";
 import { WeirError } from "../../src/errors.ts";
-import type { IncomingExchange } from "../../src/flow/wire.ts";
+import type { IncomingExchange } from "../../src/http/wire.ts";
 import type { Body } from "../../src/streams/body.ts";
 import { recorder, startProxy } from "./support/proxy.ts";
 import { read, response, VersionClient, VersionOrigin, VERSIONS } from "./support/versions.ts";

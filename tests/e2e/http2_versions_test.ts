@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { HttpFlow } from "weir";
 import { WeirError } from "../../src/errors.ts";
-import type { IncomingExchange, ResponseHead } from "../../src/flow/wire.ts";
+import type { IncomingExchange, ResponseHead } from "../../src/http/wire.ts";
 import type { Body } from "../../src/streams/body.ts";
 import { TestBody } from "../http2/support.ts";
 import { recorder, startProxy, streamAll } from "./support/proxy.ts";

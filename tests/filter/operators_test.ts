@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
 import type { Flow } from "../../src/flow/flow.ts";
-import { internals } from "../../src/flow/message.ts";
+import { internals } from "../../src/internals.ts";
 import { parseFilter } from "../../src/filter/mod.ts";
 import { encodeBytes } from "../../src/streams/mod.ts";
 import { type FlowInit, httpFlow, server, tcpFlow } from "./support.ts";

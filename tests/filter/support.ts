@@ -1,10 +1,11 @@
 /** Flows that filters are tried on. @module */
-import { parseAuthority } from "../../src/flow/authority.ts";
+import { parseAuthority } from "../../src/http/authority.ts";
 import type { ClientConnection, ServerConnection } from "../../src/flow/connection.ts";
 import { HttpFlow, type TcpFlow, TcpFlow as Tcp } from "../../src/flow/flow.ts";
 import { makeClientConnection, makeServerConnection } from "../../src/flow/make.ts";
-import { Headers } from "../../src/flow/headers.ts";
-import { internals, type Message } from "../../src/flow/message.ts";
+import { Headers } from "../../src/http/headers.ts";
+import { internals } from "../../src/internals.ts";
+import type { Message } from "../../src/flow/message.ts";
 import { Request } from "../../src/flow/request.ts";
 import { Response } from "../../src/flow/response.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { newId } from "../../src/flow/connection.ts";
 import { TCP_HISTORY } from "../../src/flow/flow.ts";
-import { internals } from "../../src/flow/message.ts";
+import { internals } from "../../src/internals.ts";
 import { Response } from "../../src/flow/response.ts";
 import { httpFlow, tcpFlow } from "../support/addon_host.ts";
 

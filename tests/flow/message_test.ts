@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { Headers, type HeadersInit } from "../../src/flow/headers.ts";
-import { endContent, internals } from "../../src/flow/message.ts";
+import { Headers, type HeadersInit } from "../../src/http/headers.ts";
+import { internals } from "../../src/internals.ts";
+import { endContent } from "../../src/flow/message.ts";
 import { Response } from "../../src/flow/response.ts";
 import { MemoryBudget } from "../../src/memory_budget.ts";
 import { StoredBody } from "../../src/streams/store.ts";

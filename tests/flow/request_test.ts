@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Headers } from "../../src/flow/headers.ts";
+import { Headers } from "../../src/http/headers.ts";
 import { Request } from "../../src/flow/request.ts";
-import type { RequestHead } from "../../src/flow/wire.ts";
+import type { RequestHead } from "../../src/http/wire.ts";
 
 function request(given: Partial<RequestHead> = {}): Request {
   return new Request({

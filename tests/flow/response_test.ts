@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Response } from "../../src/flow/response.ts";
-import { reasonFor } from "../../src/flow/status.ts";
+import { reasonFor } from "../../src/http/status.ts";
 
 Deno.test("a web Response becomes one with status, reason, fields, and its body unread", async () => {
   const web = new globalThis.Response("body", {

@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { Headers } from "../../src/flow/headers.ts";
-import { internals } from "../../src/flow/message.ts";
+import { Headers } from "../../src/http/headers.ts";
+import { internals } from "../../src/internals.ts";
 import { snapshot } from "../../src/flow/snapshot.ts";
 import { httpFlow, respond, tcpFlow } from "../support/addon_host.ts";
 

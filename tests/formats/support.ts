@@ -1,6 +1,7 @@
 /** Files to read, in pieces of any size, and flows as plain values to compare. @module */
 import type { Flow } from "../../src/flow/flow.ts";
-import { internals, type Message } from "../../src/flow/message.ts";
+import { internals } from "../../src/internals.ts";
+import type { Message } from "../../src/flow/message.ts";
 
 const DATA = new URL("./data/", import.meta.url);
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
-import { internals } from "../../src/flow/message.ts";
+import { internals } from "../../src/internals.ts";
 import type { Addon } from "../../src/hooks/addon.ts";
 import { Dispatcher } from "../../src/hooks/dispatch.ts";
 import type { ClientHelloData } from "../../src/hooks/names.ts";
-import { WebSocketData, WebSocketMessage } from "../../src/flow/websocket.ts";
+import { WebSocketData, WebSocketMessage } from "../../src/websocket/conversation.ts";
 import { addonHost, clientConn, httpFlow, respond, tcpFlow } from "../support/addon_host.ts";
 
 function dispatcher(...addons: Addon[]) {

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
 import { ChunkedDecoder, MAX_CHUNK_EXTENSION } from "../../src/http1/chunked.ts";
-import { MAX_FIELD_BLOCK, MAX_FIELDS } from "../../src/flow/limits.ts";
+import { MAX_FIELD_BLOCK, MAX_FIELDS } from "../../src/http/limits.ts";
 import { latin1 } from "../support/memory_conn.ts";
 import { bytes } from "./support.ts";
 

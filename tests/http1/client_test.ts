@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
-import type { ResponseHead } from "../../src/flow/wire.ts";
+import type { ResponseHead } from "../../src/http/wire.ts";
 import { Http1Connection } from "../../src/http1/mod.ts";
 import { settled } from "../support/fake_clock.ts";
 import {

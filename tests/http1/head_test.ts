@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
 import { HeadScanner } from "../../src/http1/head_scanner.ts";
-import { MAX_FIELD_BLOCK, MAX_FIELDS, MAX_START_LINE } from "../../src/flow/limits.ts";
+import { MAX_FIELD_BLOCK, MAX_FIELDS, MAX_START_LINE } from "../../src/http/limits.ts";
 import { bytes, requestHead, responseHead } from "./support.ts";
 
 function refused(text: string, statusCode: number, parse: (text: string) => unknown = requestHead): void {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { WeirError } from "../../src/errors.ts";
-import type { ExchangeHandler } from "../../src/flow/wire.ts";
+import type { ExchangeHandler } from "../../src/http/wire.ts";
 import { Http1Connection } from "../../src/http1/mod.ts";
 import type { MemoryConn } from "../support/memory_conn.ts";
 import { byteByByte, memoryConnPair, type Split } from "../support/memory_conn.ts";

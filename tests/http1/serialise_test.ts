@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Headers } from "../../src/flow/headers.ts";
-import type { RequestHead, ResponseHead } from "../../src/flow/wire.ts";
+import { Headers } from "../../src/http/headers.ts";
+import type { RequestHead, ResponseHead } from "../../src/http/wire.ts";
 import { WeirError } from "../../src/errors.ts";
 import {
   encodeHead,

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
-import type { ExchangeHandler } from "../../src/flow/wire.ts";
+import type { ExchangeHandler } from "../../src/http/wire.ts";
 import { FakeClock, turn } from "../support/fake_clock.ts";
 import { byteByByte, splitBy } from "../support/memory_conn.ts";
 import { echo, response, ScriptedBody, serving, textOf, transcript } from "./support.ts";

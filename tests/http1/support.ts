@@ -3,8 +3,8 @@
  * @module
  */
 import type { Body } from "../../src/streams/body.ts";
-import type { ExchangeHandler, IncomingExchange, RequestHead, ResponseHead } from "../../src/flow/wire.ts";
-import { Headers } from "../../src/flow/headers.ts";
+import type { ExchangeHandler, IncomingExchange, RequestHead, ResponseHead } from "../../src/http/wire.ts";
+import { Headers } from "../../src/http/headers.ts";
 import type { WeirError } from "../../src/errors.ts";
 import { HeadScanner } from "../../src/http1/head_scanner.ts";
 import { type Parsed, parseRequestHead, parseResponseHead } from "../../src/http1/head.ts";

@@ -1,6 +1,6 @@
 /** A connection of weir's on a memory connection, with a server that a test plays. @module */
 import { assert, assertEquals } from "@std/assert";
-import type { UpstreamResponse } from "../../src/flow/wire.ts";
+import type { UpstreamResponse } from "../../src/http/wire.ts";
 import { Http2Connection } from "../../src/http2/client.ts";
 import type { KeepAliveOptions } from "../../src/http2/keep_alive.ts";
 import { PREFACE } from "../../src/http2/frames.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { IncomingExchange } from "../../src/flow/wire.ts";
+import type { IncomingExchange } from "../../src/http/wire.ts";
 import { Http2Connection } from "../../src/http2/client.ts";
 import { serveHttp2 } from "../../src/http2/server.ts";
 import { dial, listen } from "../../src/net/mod.ts";

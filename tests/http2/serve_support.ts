@@ -1,6 +1,6 @@
 /** A server of weir's on a memory connection, with a client that a test plays. @module */
 import { assert } from "@std/assert";
-import type { ExchangeHandler, ServeOptions } from "../../src/flow/wire.ts";
+import type { ExchangeHandler, ServeOptions } from "../../src/http/wire.ts";
 import { serveHttp2 } from "../../src/http2/server.ts";
 import { type MemoryConnOptions, memoryConnPair } from "../support/memory_conn.ts";
 import { FramePeer, responseHead, TestBody } from "./support.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { IncomingExchange } from "../../src/flow/wire.ts";
+import type { IncomingExchange } from "../../src/http/wire.ts";
 import { settingsPayload, STREAM_WINDOW } from "../../src/http2/settings.ts";
 import { Flag, FrameType, pieces, POST, responseHead, TestBody } from "./support.ts";
 import { withServer } from "./serve_support.ts";

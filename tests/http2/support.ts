@@ -1,7 +1,7 @@
 /** A peer that speaks HTTP/2 frame by frame over a memory connection, and small bodies and handlers. @module */
 import { assertEquals } from "@std/assert";
-import type { RequestHead, ResponseHead } from "../../src/flow/wire.ts";
-import { Headers } from "../../src/flow/headers.ts";
+import type { RequestHead, ResponseHead } from "../../src/http/wire.ts";
+import { Headers } from "../../src/http/headers.ts";
 import type { WeirError } from "../../src/errors.ts";
 import { codeName } from "../../src/http2/errors.ts";
 import { Flag, FrameType, PREFACE, readUint32, writeUint32 } from "../../src/http2/frames.ts";

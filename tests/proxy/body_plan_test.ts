@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
 import type { HttpFlow } from "../../src/flow/flow.ts";
-import { Headers } from "../../src/flow/headers.ts";
+import { Headers } from "../../src/http/headers.ts";
 import type { Message } from "../../src/flow/message.ts";
-import { internals } from "../../src/flow/message.ts";
+import { internals } from "../../src/internals.ts";
 import type { OptionChanges } from "../../src/options/registry.ts";
 import { BodyPlan } from "../../src/proxy/body_plan.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";

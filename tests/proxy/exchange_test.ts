@@ -1,7 +1,7 @@
 /** An exchange from its first hook to its last, as transcripts. @module */
 import { assertEquals, assertMatch } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import type { Repeatable } from "../../src/flow/wire.ts";
+import type { Repeatable } from "../../src/http/wire.ts";
 import type { HttpFlow } from "../../src/flow/flow.ts";
 import type { Addon } from "../../src/hooks/mod.ts";
 import { runExchange } from "../../src/proxy/exchange.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { Headers } from "../../src/flow/headers.ts";
-import type { RequestHead } from "../../src/flow/wire.ts";
+import { Headers } from "../../src/http/headers.ts";
+import type { RequestHead } from "../../src/http/wire.ts";
 import { Route, type Target } from "../../src/proxy/route.ts";
 import { clientConn } from "../support/addon_host.ts";
 

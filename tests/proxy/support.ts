@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { Headers } from "../../src/flow/headers.ts";
+import { Headers } from "../../src/http/headers.ts";
 import type {
   IncomingExchange,
   OutgoingExchange,
@@ -12,7 +12,7 @@ import type {
   RequestHead,
   ResponseHead,
   UpstreamResponse,
-} from "../../src/flow/wire.ts";
+} from "../../src/http/wire.ts";
 import { type Addon, Dispatcher } from "../../src/hooks/mod.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import type { OptionChanges } from "../../src/options/registry.ts";

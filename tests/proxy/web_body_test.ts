@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { internals } from "../../src/flow/message.ts";
+import { internals } from "../../src/internals.ts";
 import { Response } from "../../src/flow/response.ts";
 import type { Log } from "../../src/proxy/context.ts";
 import { webBody } from "../../src/proxy/web_body.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import type { RequestHead } from "../../src/flow/wire.ts";
+import type { RequestHead } from "../../src/http/wire.ts";
 import { prepareHandshake } from "../../src/proxy/websocket.ts";
 import { checkResponse } from "../../src/websocket/mod.ts";
 import { request } from "../http1/support.ts";

@@ -3,11 +3,11 @@
  * @module
  */
 import { HttpFlow, TcpFlow } from "../../src/flow/flow.ts";
-import { Headers, type HeadersInit } from "../../src/flow/headers.ts";
+import { Headers, type HeadersInit } from "../../src/http/headers.ts";
 import { Request } from "../../src/flow/request.ts";
 import { Response } from "../../src/flow/response.ts";
 import type { ClientConnection, ServerConnection } from "../../src/flow/connection.ts";
-import type { HttpVersion } from "../../src/flow/wire.ts";
+import type { HttpVersion } from "../../src/http/wire.ts";
 import { type Context, forAddons } from "../../src/hooks/mod.ts";
 import { OptionRegistry } from "../../src/options/mod.ts";
 

@@ -3,9 +3,9 @@
  * @module
  */
 import type { WeirError } from "../../src/errors.ts";
-import { Headers } from "../../src/flow/headers.ts";
-import { WebSocketData, type WebSocketMessage } from "../../src/flow/websocket.ts";
-import type { RequestHead, ResponseHead } from "../../src/flow/wire.ts";
+import { Headers } from "../../src/http/headers.ts";
+import { WebSocketData, type WebSocketMessage } from "../../src/websocket/conversation.ts";
+import type { RequestHead, ResponseHead } from "../../src/http/wire.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { listen } from "../../src/net/listen.ts";
 import { dial } from "../../src/net/tcp.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { Headers } from "../../src/flow/headers.ts";
-import type { RequestHead, ResponseHead } from "../../src/flow/wire.ts";
+import { Headers } from "../../src/http/headers.ts";
+import type { RequestHead, ResponseHead } from "../../src/http/wire.ts";
 import { acceptValue, checkRequest, checkResponse, isWebSocketUpgrade } from "../../src/websocket/mod.ts";
 
 /** The example of RFC 6455 §1.3. */

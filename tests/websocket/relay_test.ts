@@ -170,7 +170,7 @@ Deno.test("inject resolves when the message was sent, and refuses a flood", asyn
 });
 
 Deno.test("what was injected in websocket_start goes out first", async () => {
-  const { WebSocketData } = await import("../../src/flow/websocket.ts");
+  const { WebSocketData } = await import("../../src/websocket/conversation.ts");
   const { relayWebSocket } = await import("../../src/websocket/mod.ts");
   const { memoryConnPair } = await import("../support/memory_conn.ts");
   const { Peer } = await import("./support.ts");

@@ -5,8 +5,8 @@
 import { type MemoryConn, type MemoryConnOptions, memoryConnPair } from "../support/memory_conn.ts";
 import type { WeirError } from "../../src/errors.ts";
 import type { MemoryBudget } from "../../src/memory_budget.ts";
-import { internals } from "../../src/flow/message.ts";
-import { WebSocketData, type WebSocketMessage } from "../../src/flow/websocket.ts";
+import { internals } from "../../src/internals.ts";
+import { WebSocketData, type WebSocketMessage } from "../../src/websocket/conversation.ts";
 import { type DeflateParams, relayWebSocket, type WebSocketRelay } from "../../src/websocket/mod.ts";
 
 /** A frame as tests write it: whatever is said goes onto the wire, right or wrong. */

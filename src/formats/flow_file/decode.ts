@@ -4,7 +4,7 @@
  */
 import { type ErrorCode, type Side, WeirError } from "../../errors.ts";
 import type { Flow, FlowError, TcpMessage } from "../../flow/flow.ts";
-import { Headers } from "../../flow/headers.ts";
+import { Headers } from "../../http/headers.ts";
 import {
   type FlowInit,
   makeHttpFlow,
@@ -15,8 +15,8 @@ import {
   type WebSocketInit,
 } from "../../flow/make.ts";
 import type { StreamedBy } from "../../flow/message.ts";
-import type { RecordedWebSocketMessage } from "../../flow/websocket.ts";
-import type { HttpVersion } from "../../flow/wire.ts";
+import type { RecordedWebSocketMessage } from "../../websocket/conversation.ts";
+import type { HttpVersion } from "../../http/wire.ts";
 import { StoredBody } from "../../streams/mod.ts";
 import { ByteString, type Dict, type Value } from "../tnetstring/mod.ts";
 import { readClient, readServer } from "./connections.ts";

@@ -7,11 +7,12 @@
  */
 import { Buffer } from "node:buffer";
 import type { Flow, HttpFlow, TcpFlow, TcpMessage } from "../../flow/flow.ts";
-import type { Headers } from "../../flow/headers.ts";
-import { internals, type Message } from "../../flow/message.ts";
+import type { Headers } from "../../http/headers.ts";
+import { internals } from "../../internals.ts";
+import type { Message } from "../../flow/message.ts";
 import type { Request } from "../../flow/request.ts";
 import type { Response } from "../../flow/response.ts";
-import type { WebSocketData, WebSocketMessage } from "../../flow/websocket.ts";
+import type { WebSocketData, WebSocketMessage } from "../../websocket/conversation.ts";
 import { StoredBody } from "../../streams/mod.ts";
 import { bool, bytes, dict, int, json, list, NULL, Pieces, text } from "../tnetstring/mod.ts";
 import { time, writeClient, writeServer } from "./connections.ts";

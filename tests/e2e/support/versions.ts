@@ -11,8 +11,8 @@ import type {
   RequestHead,
   ResponseHead,
   UpstreamResponse,
-} from "../../../src/flow/wire.ts";
-import { Headers } from "../../../src/flow/headers.ts";
+} from "../../../src/http/wire.ts";
+import { Headers } from "../../../src/http/headers.ts";
 import { Http1Connection, serveHttp1 } from "../../../src/http1/mod.ts";
 import { Http2Connection, serveHttp2 } from "../../../src/http2/mod.ts";
 import { type Conn, dial, listen } from "../../../src/net/mod.ts";

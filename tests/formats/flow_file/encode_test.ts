@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { encodeFlow, encodeMessage, readFlowFile } from "../../../src/formats/mod.ts";
 import { type HttpFlow, TCP_HISTORY } from "../../../src/flow/flow.ts";
 import { makeHttpFlow, makeServerConnection, makeTcpFlow } from "../../../src/flow/make.ts";
-import { internals } from "../../../src/flow/message.ts";
+import { internals } from "../../../src/internals.ts";
 import { WeirError } from "../../../src/errors.ts";
 import { StoredBody } from "../../../src/streams/mod.ts";
 import { cut, facts, readAll } from "../support.ts";

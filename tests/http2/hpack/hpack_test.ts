@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { MAX_FIELD_BLOCK, MAX_FIELDS } from "../../../src/flow/limits.ts";
+import { MAX_FIELD_BLOCK, MAX_FIELDS } from "../../../src/http/limits.ts";
 import { HpackDecoder } from "../../../src/http2/hpack/decoder.ts";
 import { HpackEncoder } from "../../../src/http2/hpack/encoder.ts";
 import { HpackError } from "../../../src/http2/hpack/error.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { agrees, authorityOf, defaultPort, parseAuthority } from "../../src/flow/authority.ts";
+import { agrees, authorityOf, defaultPort, parseAuthority } from "../../src/http/authority.ts";
 
 Deno.test("ports that a scheme implies, and authorities without them", () => {
   assertEquals([defaultPort("http"), defaultPort("https"), defaultPort("")], [80, 443, 0]);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { errorPage } from "../../src/flow/error_page.ts";
+import { errorPage } from "../../src/http/error_page.ts";
 import { wholeText } from "../streams/support.ts";
 
 Deno.test("the page is plain text with its length, the status, and the reason with control characters escaped", async () => {

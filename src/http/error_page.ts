@@ -5,7 +5,7 @@
 import type { WeirError } from "../errors.ts";
 import type { Body } from "../streams/body.ts";
 import { bytesBody } from "../streams/bytes_body.ts";
-import { escapeControl } from "./escape.ts";
+import { escapeControl } from "../escape.ts";
 import { Headers } from "./headers.ts";
 import { reasonFor } from "./status.ts";
 import type { ResponseHead } from "./wire.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { anyCharacter } from "../support/characters.ts";
-import { escapeControl } from "../../src/flow/escape.ts";
+import { anyCharacter } from "./support/characters.ts";
+import { escapeControl } from "../src/escape.ts";
 
 Deno.test("control characters are written as JavaScript would", () => {
   const table: [string, string][] = [

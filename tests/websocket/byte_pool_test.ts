@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { BytePool } from "../../src/flow/byte_pool.ts";
+import { BytePool } from "../../src/websocket/byte_pool.ts";
 
 Deno.test("what was given back is used again, for arrays of like size", () => {
   const pool = new BytePool();

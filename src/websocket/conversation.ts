@@ -6,7 +6,7 @@ import { WeirError } from "../errors.ts";
 import type { History as Budgeted, MemoryBudget } from "../memory_budget.ts";
 import type { History } from "../options/mod.ts";
 import { BytePool } from "./byte_pool.ts";
-import { internals } from "./message.ts";
+import { internals } from "../internals.ts";
 import { shortLivedCopy } from "./short_lived.ts";
 
 /** What weir keeps on a message. */

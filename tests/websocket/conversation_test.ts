@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { internals } from "../../src/flow/message.ts";
-import { WebSocketData, WebSocketMessage } from "../../src/flow/websocket.ts";
+import { internals } from "../../src/internals.ts";
+import { WebSocketData, WebSocketMessage } from "../../src/websocket/conversation.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

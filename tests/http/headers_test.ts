@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Headers, sameName } from "../../src/flow/headers.ts";
+import { Headers, sameName } from "../../src/http/headers.ts";
 
 const FIELDS: [string, string][] = [["Host", "a"], ["X-Id", "1"], ["Accept", "*/*"], ["x-id", "2"]];
 

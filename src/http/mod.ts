@@ -1,0 +1,12 @@
+/**
+ * HTTP semantics (RFC 9110): what both versions, and whoever stands above them, share. Nothing here knows flows or sockets.
+ *
+ * `wire.ts` is where the versions meet the exchange; the rest is authorities, fields, statuses, limits, the page of an error.
+ * @module
+ */
+export * from "./authority.ts";
+export { errorPage } from "./error_page.ts";
+export { Headers, type HeadersInit, isToken, sameName } from "./headers.ts";
+export * from "./limits.ts";
+export * from "./status.ts";
+export type * from "./wire.ts";
