@@ -7,7 +7,15 @@ import type { ClientConnection } from "../flow/connection.ts";
 import type { CertificateFormat } from "../hooks/mod.ts";
 import { expandHome, type Options } from "../options/mod.ts";
 import { deadline } from "../timing.ts";
-import { type Authority, certificatesIn, type Leaf, Leaves, loadAuthority } from "../tls/mod.ts";
+import {
+  type Authority,
+  certificatesIn,
+  type KeyType,
+  type Leaf,
+  Leaves,
+  loadAuthority,
+  warningOfKey,
+} from "../tls/mod.ts";
 import type { Log } from "./context.ts";
 import type { Destination, Target } from "./route.ts";
 import type { UpstreamTls } from "./upstream_pool.ts";
@@ -52,20 +60,35 @@ export class Certificates {
     await this.trusted();
   }
 
+  /** Says so when others can read the CA's key. */
+  async warn(): Promise<void> {
+    const { authority } = await this.#load();
+    const warning = await warningOfKey(authority);
+    if (warning !== null) this.#log.warn(warning);
+  }
+
   /** The CA's certificate for people to install. */
   async file(format: CertificateFormat): Promise<Uint8Array> {
     await this.#load();
     return await Deno.readFile(`${this.#confdir}/weir-ca-cert.${format}`);
   }
 
-  /** What to show to a client that asked for `sni` on its way to `target` (null: to weir itself). */
-  async offerFor(target: Target | null, sni: string | null, clientConn: ClientConnection): Promise<TlsOffer> {
+  /**
+   * What to show to a client that asked for `sni`, and can use a certificate with such a key, on its way to `target` (null:
+   * to weir itself).
+   */
+  async offerFor(
+    target: Target | null,
+    sni: string | null,
+    clientConn: ClientConnection,
+    keyType: KeyType = "ecdsa",
+  ): Promise<TlsOffer> {
     const { leaves } = await this.#load();
     const host = target?.host ?? clientConn.localAddress.hostname;
     const upstream = target?.scheme === "https" && this.#options.upstream_cert
       ? await this.#look({ ...target, sni }, clientConn)
       : null;
-    const leaf = await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificate });
+    const leaf = await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificate, keyType });
     return { leaf, upstreamAlpn: upstream?.alpn ?? null };
   }
 

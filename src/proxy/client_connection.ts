@@ -18,7 +18,14 @@ import { serveHttp1 } from "../http1/mod.ts";
 import { serveHttp2 } from "../http2/mod.ts";
 import { type Address, type Conn, FirstBytes, PassingConn, type TlsInfo } from "../net/mod.ts";
 import { settlesWithin } from "../timing.ts";
-import { certificateFromPem, type Leaf, parseClientHello, serverHandshake } from "../tls/mod.ts";
+import {
+  certificateFromPem,
+  distrust,
+  keyTypeFor,
+  type Leaf,
+  parseClientHello,
+  serverHandshake,
+} from "../tls/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import { runExchange } from "./exchange.ts";
 import { isAllowed, isIgnored } from "./host_rules.ts";
@@ -33,6 +40,9 @@ import { webBody } from "./web_body.ts";
 const SERVER_SPEAKS_FIRST_MS = 500;
 
 const NO_HELLO = Symbol("not a ClientHello");
+
+/** A client that leaves later than this behind a handshake had opened a connection in reserve, as browsers do. */
+const DISTRUST_MS = 5_000;
 
 /** How long clients may be silent. */
 export interface ClientTimeouts {
@@ -116,7 +126,7 @@ class ClientServer {
     await this.#intercept(
       first,
       this.#origin,
-      (tls) => this.#serveHttp(new FirstBytes(tls), this.#origin, null),
+      (inner) => this.#serveHttp(inner, this.#origin, null),
     );
   }
 
@@ -200,10 +210,9 @@ class ClientServer {
       return;
     }
     const secure: Target = { ...target, scheme: "https" };
-    await this.#intercept(first, secure, async (tls) => {
-      const inner = new FirstBytes(tls);
-      const sni = tls.tls?.sni ?? null;
-      const decision = await this.#untilStopped(tls, inner.until(protocolOf));
+    await this.#intercept(first, secure, async (inner) => {
+      const sni = inner.conn.tls?.sni ?? null;
+      const decision = await this.#untilStopped(inner.conn, inner.until(protocolOf));
       if (decision === "http") await this.#serveHttp(inner, secure, sni);
       else if (inner.bytes.length > 0) await this.#passThrough(secure, inner.release());
     });
@@ -234,7 +243,7 @@ class ClientServer {
   async #intercept(
     first: FirstBytes,
     target: Target | null,
-    serve: (tls: Conn) => Promise<void>,
+    serve: (inner: FirstBytes) => Promise<void>,
   ): Promise<void> {
     const { hooks, options, certificates } = this.#context;
     const reading = first.until((bytes) => {
@@ -268,7 +277,12 @@ class ClientServer {
     let carrier: Carrier | null = null;
     let tls: Conn;
     try {
-      const { leaf, upstreamAlpn } = await certificates.offerFor(target, hello.sni, this.#info);
+      const { leaf, upstreamAlpn } = await certificates.offerFor(
+        target,
+        hello.sni,
+        this.#info,
+        keyTypeFor(hello),
+      );
       const preferred = target !== null && (options.http2_upstream === "any" || upstreamAlpn === "h2");
       this.#info.leaf = leaf;
       carrier = new Carrier(first.release());
@@ -284,12 +298,29 @@ class ClientServer {
     this.#info.tls = tls.tls;
     this.#info.timestampTlsSetup = Date.now();
     try {
-      await serve(tls);
+      const inner = new FirstBytes(tls);
+      if (await this.#hasSpoken(inner, hello.sni ?? target?.host)) await serve(inner);
     } finally {
       tls.close();
       // Whoever gave the connection closes it next, and what the session has yet to send would be lost.
       await carrier.closed;
     }
+  }
+
+  /** Waits for the first byte within TLS; one that does not come may be the client's way to refuse the certificate. */
+  async #hasSpoken(inner: FirstBytes, host: string | undefined): Promise<boolean> {
+    const since = performance.now();
+    let thrown: unknown = null;
+    try {
+      const something = inner.until((bytes) => bytes.length > 0 ? true : undefined);
+      if (await this.#untilStopped(inner.conn, something)) return true;
+    } catch (error) {
+      thrown = error;
+    }
+    if (!this.#context.stopping.aborted && performance.now() - since < DISTRUST_MS) {
+      this.#warnOfTls(host, distrust(thrown));
+    }
+    return false;
   }
 
   #warnOfTls(host: string | undefined, reason: string): void {

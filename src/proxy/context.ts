@@ -16,7 +16,7 @@ export interface ProxyContext {
   readonly hooks: Dispatcher;
   readonly log: AddonLog;
   readonly pool: Pick<UpstreamPool, "acquire" | "connect">;
-  readonly certificates: Pick<Certificates, "prepare" | "offerFor">;
+  readonly certificates: Pick<Certificates, "prepare" | "warn" | "offerFor">;
   readonly memory: MemoryBudget;
   /** Aborted when weir stops: idle connections close, running exchanges finish. */
   readonly stopping: AbortSignal;

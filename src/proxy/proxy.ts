@@ -124,6 +124,8 @@ export class ProxyServer {
   async start(): Promise<readonly Listening[]> {
     const { options, log } = this.#context;
     await this.#context.certificates.prepare();
+    // Among several isolates the first says it for all.
+    if (!this.#init.addresses) await this.#context.certificates.warn();
     await this.#addons.configure(new Set(this.#init.options.names()));
     this.#unsubscribe = this.#init.options.subscribe((changed) => this.#addons.configure(changed));
     try {

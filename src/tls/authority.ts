@@ -18,6 +18,8 @@ export interface Authority {
   readonly certificate: Uint8Array<ArrayBuffer>;
   readonly key: CryptoKey;
   readonly algorithm: EcdsaParams | AlgorithmIdentifier;
+  /** The file with the key. */
+  readonly path: string;
   /** Where `weir-ca-cert.pem` is, for messages. */
   readonly certificatePath: string;
 }
@@ -35,6 +37,15 @@ export async function loadAuthority(confdir: string): Promise<Authority> {
   const authority = await parse(pem, path, `${confdir}/weir-ca-cert.pem`);
   await publish(confdir, authority);
   return authority;
+}
+
+/** A sentence when others than its owner may read or write the CA's key: they can pose as any host. Else null. */
+export async function warningOfKey({ path }: Authority): Promise<string | null> {
+  const { mode } = await Deno.stat(path);
+  // Null on Windows.
+  if (mode === null || (mode & 0o077) === 0) return null;
+  const octal = (mode & 0o7777).toString(8).padStart(4, "0");
+  return `The CA's private key is open to others on this machine (${path} has mode ${octal}): chmod 600 ${path}`;
 }
 
 async function find(confdir: string): Promise<{ path: string; pem: string }> {
@@ -141,6 +152,7 @@ async function parse(pem: string, path: string, certificatePath: string): Promis
     return {
       chainPem: chain.join("\n") + "\n",
       certificate: Uint8Array.from(parsed[at].raw),
+      path,
       certificatePath,
       ...await importKey(key),
     };

@@ -1,6 +1,7 @@
 /**
  * Reading a ClientHello before anyone decides what to do with it (RFC 8446 §4.1.2): the server name (RFC 6066 §3),
- * the offered protocols (RFC 7301 §3.1) and versions (RFC 8446 §4.2.1). Sans-io: bytes in, an answer out.
+ * the offered protocols (RFC 7301 §3.1) and versions (RFC 8446 §4.2.1), and which kinds of certificates it can use.
+ * Sans-io: bytes in, an answer out.
  * @module
  */
 
@@ -12,6 +13,10 @@ export interface ClientHello {
   readonly alpn: readonly string[];
   /** Offered versions ("TLSv1.3", "TLSv1.2", …), those without a name (GREASE, RFC 8701) left out. */
   readonly versions: readonly string[];
+  /** Offered cipher suites by their numbers (IANA's registry), in the client's order. */
+  readonly cipherSuites: readonly number[];
+  /** Signatures that it accepts, by their numbers (RFC 8446 §4.2.3); empty without the extension. */
+  readonly signatureAlgorithms: readonly number[];
   /** Bytes that the records of this message take. */
   readonly length: number;
 }
@@ -32,6 +37,7 @@ const RECORD_MAX = 16384;
 /** Within what `FirstBytes` reads; real ones stay below 4 KiB. */
 const HELLO_MAX = 60 * 1024;
 const EXTENSION_SERVER_NAME = 0;
+const EXTENSION_SIGNATURE_ALGORITHMS = 13;
 const EXTENSION_ALPN = 16;
 const EXTENSION_SUPPORTED_VERSIONS = 43;
 const VERSIONS: Readonly<Record<number, string>> = {
@@ -106,11 +112,12 @@ function parseBody(reader: Reader): Omit<ClientHello, "length"> {
   const legacyVersion = reader.uint(2);
   reader.take(32); // random
   reader.vector(1); // legacy_session_id
-  reader.vector(2); // cipher_suites
+  const cipherSuites = reader.vector(2).uints(2);
   reader.vector(1); // legacy_compression_methods
   let sni: string | null = null;
   const alpn: string[] = [];
   let versions = [legacyVersion];
+  let signatureAlgorithms: number[] = [];
   // RFC 5246 §7.4.1.2: extensions may be absent altogether.
   const extensions = reader.done ? new Reader(new Uint8Array(0)) : reader.vector(2);
   while (!extensions.done) {
@@ -127,13 +134,38 @@ function parseBody(reader: Reader): Omit<ClientHello, "length"> {
       const protocols = body.vector(2);
       while (!protocols.done) alpn.push(protocols.vector(1).text());
     } else if (type === EXTENSION_SUPPORTED_VERSIONS) {
-      const list = body.vector(1);
-      versions = [];
-      while (!list.done) versions.push(list.uint(2));
+      versions = body.vector(1).uints(2);
+    } else if (type === EXTENSION_SIGNATURE_ALGORITHMS) {
+      signatureAlgorithms = body.vector(2).uints(2);
     }
   }
   if (!reader.done) throw new RangeError("Bytes after the extensions.");
-  return { sni, alpn, versions: versions.flatMap((version) => VERSIONS[version] ?? []) };
+  return {
+    sni,
+    alpn,
+    versions: versions.flatMap((version) => VERSIONS[version] ?? []),
+    cipherSuites,
+    signatureAlgorithms,
+  };
+}
+
+/** What a certificate's key is. */
+export type KeyType = "ecdsa" | "rsa";
+
+/** ECDHE_ECDSA with AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305 (RFC 5289, RFC 7905): what the runtime has of TLS 1.2. */
+const ECDSA_SUITES: ReadonlySet<number> = new Set([0xc02b, 0xc02c, 0xcca9]);
+/** RFC 8446 §4.2.3: ecdsa_secp256r1_sha256, which leaves sign with. */
+const ECDSA_P256 = 0x0403;
+
+/**
+ * The kind of certificate that a client can use: ECDSA, unless its ClientHello says that it could not check one
+ * (RFC 5246 §7.4.2, RFC 8446 §4.4.2.2). In TLS 1.2 the cipher suite names the kind of key as well.
+ */
+export function keyTypeFor(hello: ClientHello): KeyType {
+  const { versions, signatureAlgorithms, cipherSuites } = hello;
+  if (signatureAlgorithms.length > 0 && !signatureAlgorithms.includes(ECDSA_P256)) return "rsa";
+  const fits = versions.includes("TLSv1.3") || cipherSuites.some((suite) => ECDSA_SUITES.has(suite));
+  return fits ? "ecdsa" : "rsa";
 }
 
 /** Reads the presentation language of RFC 8446 §3; throws RangeError at the end of the bytes. */
@@ -156,6 +188,13 @@ class Reader {
 
   uint(size: number): number {
     return this.take(size).reduce((value, byte) => value << 8 | byte, 0);
+  }
+
+  /** All that is left. */
+  uints(size: number): number[] {
+    const list: number[] = [];
+    while (!this.done) list.push(this.uint(size));
+    return list;
   }
 
   vector(lengthSize: number): Reader {

@@ -191,6 +191,17 @@ function explainClient(thrown: unknown, side: Side): WeirError {
   return rewrap(thrown, side, what);
 }
 
+/**
+ * Why a client that has said nothing since the handshake is gone: GnuTLS, for one, looks at certificates only then, and
+ * sends an alert or just leaves.
+ */
+export function distrust(thrown: unknown): string {
+  const alert = /fatal alert: (\w+)/.exec(nodeError(thrown).message)?.[1];
+  return alert === undefined
+    ? `it closed the connection behind the handshake, without a word; ${TRUST_HINT}`
+    : `it refused the certificate behind the handshake (${alert}); ${TRUST_HINT}`;
+}
+
 function explainServer(thrown: unknown, side: Side, host: string): WeirError {
   // The added trusted certificates are no matter of the server's.
   if (thrown instanceof WeirError && thrown.side === "weir") return thrown;

@@ -10,6 +10,7 @@ import tls, { type SecureContext } from "node:tls";
 import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
 import { type Authority, CLOCK_SKEW_DAYS, DAY, serialNumber } from "./authority.ts";
+import type { KeyType } from "./client_hello.ts";
 
 /** Certificates kept: a browser's day has some hundreds of hosts, and each entry is about 10 KiB. */
 const LEAVES_MAX = 1024;
@@ -27,6 +28,13 @@ export interface LeafRequest {
   sni?: string | null;
   /** DER of the certificate that the server showed; its names are taken over. */
   upstreamCertificate?: Uint8Array | null;
+  /** What the client can use: "ecdsa" is the default. */
+  keyType?: KeyType;
+}
+
+interface LeafKey {
+  readonly pair: CryptoKeyPair;
+  readonly pem: string;
 }
 
 export interface Leaf {
@@ -34,7 +42,7 @@ export interface Leaf {
   readonly names: readonly string[];
   /** PEM: the leaf, then the CA. */
   readonly cert: string;
-  /** PEM of the private key, the same one for all leaves of a process. */
+  /** PEM of the private key, the same one for all leaves of a kind in a process. */
   readonly key: string;
   readonly context: SecureContext;
   /** Milliseconds since the epoch. */
@@ -46,7 +54,8 @@ export class Leaves {
   readonly #authority: Authority;
   readonly #cacheSize: number;
   readonly #cache = new Map<string, Promise<Leaf>>();
-  #key: Promise<{ pair: CryptoKeyPair; pem: string }> | null = null;
+  /** Made when the first client wants one of that kind. */
+  readonly #keys: Partial<Record<KeyType, Promise<LeafKey>>> = {};
 
   constructor(authority: Authority, options: { cacheSize?: number } = {}) {
     this.#authority = authority;
@@ -57,10 +66,12 @@ export class Leaves {
   async leafFor(request: LeafRequest): Promise<Leaf> {
     const own = ownNames(request);
     const upstream = request.upstreamCertificate ?? null;
-    const key = own.join() + "|" + (upstream && createHash("sha256").update(upstream).digest("base64"));
+    const keyType = request.keyType ?? "ecdsa";
+    const hash = upstream && createHash("sha256").update(upstream).digest("base64");
+    const key = `${keyType}|${own.join()}|${hash}`;
     let leaf = this.#cache.get(key);
     if (leaf !== undefined && (await leaf).notAfter < Date.now() + DAY) leaf = undefined;
-    leaf ??= this.#make(own, upstream);
+    leaf ??= this.#make(own, upstream, keyType);
     // Put last: the first of the map is the one that was not asked for the longest.
     this.#cache.delete(key);
     this.#cache.set(key, leaf);
@@ -73,10 +84,10 @@ export class Leaves {
     }
   }
 
-  async #make(own: readonly string[], upstream: Uint8Array | null): Promise<Leaf> {
+  async #make(own: readonly string[], upstream: Uint8Array | null, keyType: KeyType): Promise<Leaf> {
     // Loading it takes a tenth of a second, which a proxy that intercepts nothing is spared.
     const x509 = await import("@peculiar/x509");
-    const { pair, pem } = await (this.#key ??= generateKey());
+    const { pair, pem } = await (this.#keys[keyType] ??= generateKey(keyType));
     const authority = new x509.X509Certificate(this.#authority.certificate);
     const taken = upstream === null ? null : await namesOf(upstream);
     const names = [...new Set([...own, ...(taken?.names ?? [])])].slice(0, NAMES_MAX);
@@ -169,11 +180,19 @@ async function namesOf(der: Uint8Array): Promise<{ names: string[]; organization
   }
 }
 
-async function generateKey(): Promise<{ pair: CryptoKeyPair; pem: string }> {
-  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
-    "sign",
-    "verify",
-  ]);
+/** RSA with 2048 bits: what clients that know nothing else are sure to know. */
+const KEYS: Record<KeyType, EcKeyGenParams | RsaHashedKeyGenParams> = {
+  ecdsa: { name: "ECDSA", namedCurve: "P-256" },
+  rsa: {
+    name: "RSASSA-PKCS1-v1_5",
+    modulusLength: 2048,
+    publicExponent: Uint8Array.of(1, 0, 1),
+    hash: "SHA-256",
+  },
+};
+
+async function generateKey(keyType: KeyType): Promise<LeafKey> {
+  const pair = await crypto.subtle.generateKey(KEYS[keyType], true, ["sign", "verify"]) as CryptoKeyPair;
   const pkcs8 = Buffer.from(await crypto.subtle.exportKey("pkcs8", pair.privateKey)).toString("base64");
   const lines = pkcs8.match(/.{1,64}/g)!.join("\n");
   return { pair, pem: `-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----\n` };

@@ -4,11 +4,18 @@
  * The handshake and the records are node:tls's; everything here is about what goes in and what comes out.
  * @module
  */
-export { type Authority, loadAuthority } from "./authority.ts";
-export { type ClientHello, type ClientHelloResult, parseClientHello } from "./client_hello.ts";
+export { type Authority, loadAuthority, warningOfKey } from "./authority.ts";
+export {
+  type ClientHello,
+  type ClientHelloResult,
+  type KeyType,
+  keyTypeFor,
+  parseClientHello,
+} from "./client_hello.ts";
 export {
   clientHandshake,
   type ClientHandshakeOptions,
+  distrust,
   HANDSHAKE_TIMEOUT,
   serverHandshake,
   type ServerHandshakeOptions,

@@ -9,6 +9,7 @@ import { Client, curl, exchange } from "./support/client.ts";
 import { echo, origin, tcpOrigin, withLength } from "./support/origin.ts";
 import { recorder, startProxy, streamAll, type TestProxy } from "./support/proxy.ts";
 import { read, VersionClient } from "./support/versions.ts";
+import { has } from "./support/tools.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 import { Events, Gate } from "./support/within.ts";
 
@@ -434,3 +435,76 @@ Deno.test("a client that offers only protocols that weir does not speak gets non
   await client.send(`GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
   assertEquals((await client.response()).text, "secret");
 });
+
+Deno.test("a client that knows RSA certificates alone is shown one, in both versions of TLS; others see ECDSA as ever", async () => {
+  await using server = await origin(withLength("hi"), { tls: true });
+  await using proxy = await startProxy();
+  const RSA_ONLY = [
+    ["--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256"],
+    ["--tls-max", "1.2", "--ciphers", "ECDHE-RSA-CHACHA20-POLY1305"],
+  ];
+  for (const args of [[], ...RSA_ONLY]) {
+    const ca = `${proxy.confdir}/weir-ca-cert.pem`;
+    const { stdout, stderr } = await curl("-x", proxy.url, "--cacert", ca, ...args, server.url());
+    assertEquals([stderr, new TextDecoder().decode(stdout)], ["", "hi"], args.join(" "));
+  }
+  const shown = async (...args: string[]) => {
+    const { stdout } = await new Deno.Command("openssl", {
+      args: ["s_client", "-proxy", `127.0.0.1:${proxy.port}`, "-connect", server.authority, ...args],
+      stdin: "null",
+      stderr: "null",
+    }).output();
+    return /Peer signature type: (\S+)/.exec(new TextDecoder().decode(stdout))?.[1];
+  };
+  assertEquals(await shown("-sigalgs", "rsa_pss_rsae_sha256"), "RSA-PSS");
+  assertEquals(await shown(), "ECDSA");
+});
+
+Deno.test("a client that leaves right behind the handshake is warned of: it may not trust the CA", async () => {
+  await using server = await origin(withLength("hi"), { tls: true });
+  await using proxy = await startProxy();
+  const leave = async (how: (socket: tls.TLSSocket) => void) => {
+    const socket = net.connect(proxy.port, "127.0.0.1");
+    socket.write(`CONNECT ${server.authority} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await new Promise((resolve) => socket.once("data", resolve));
+    const secure = tls.connect({ socket, servername: "localhost", rejectUnauthorized: false });
+    secure.on("error", () => {});
+    await new Promise((resolve) => secure.once("secureConnect", resolve));
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    how(secure);
+    await closed;
+  };
+  const warnings = () => proxy.log.list.filter((line) => line.includes("TLS with the client failed"));
+  for (const [i, how] of [(s: tls.TLSSocket) => s.destroy(), (s: tls.TLSSocket) => void s.end()].entries()) {
+    await leave(how);
+    await proxy.log.until(() => warnings().length === i + 1, "a warning");
+    assertMatch(
+      warnings()[i],
+      /failed \(localhost\): it closed .* behind the handshake.*does it trust weir's CA/,
+    );
+  }
+  // One that has asked for something may go as it likes.
+  const ca = `${proxy.confdir}/weir-ca-cert.pem`;
+  assertEquals((await curl("-x", proxy.url, "--cacert", ca, server.url())).stderr, "");
+  assertEquals(warnings().length, 2);
+});
+
+const GNUTLS: [tool: string, args: (proxy: TestProxy, url: string) => string[]][] = [
+  ["wget", (proxy, url) => ["-q", "-O-", "-e", `https_proxy=${proxy.url}`, url]],
+  ["git", (proxy, url) => ["-c", `http.proxy=${proxy.url}`, "ls-remote", url]],
+];
+for (const [tool, args] of GNUTLS) {
+  const name = `${tool}, which may be made with GnuTLS, does not trust the CA: a line in the log says so`;
+  Deno.test(name, async () => {
+    if (!has(tool, name)) return;
+    await using server = await origin(withLength("hi"), { tls: true });
+    await using proxy = await startProxy();
+    const { success } = await new Deno.Command(tool, {
+      args: args(proxy, server.url()),
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    assertEquals(success, false);
+    await proxy.logged(/TLS with the client failed \(localhost\): .*does it trust weir's CA/);
+  });
+}

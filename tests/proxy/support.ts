@@ -45,7 +45,7 @@ export function proxyContext(
     hooks,
     log: host.ctx.log,
     pool: { acquire, connect: unused },
-    certificates: { prepare: unused, offerFor: unused },
+    certificates: { prepare: unused, warn: unused, offerFor: unused },
     memory: new MemoryBudget(() => values.memory_limit),
     stopping: new AbortController().signal,
     cut: new AbortController().signal,

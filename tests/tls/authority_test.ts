@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { Leaves, loadAuthority } from "../../src/tls/mod.ts";
+import { Leaves, loadAuthority, warningOfKey } from "../../src/tls/mod.ts";
 import { inDirectory, openssl, opensslOk } from "./openssl.ts";
 
 Deno.test("the CA is made once, privately, in four forms that openssl takes", async () => {
@@ -204,5 +204,26 @@ Deno.test("a CA file that cannot be used is one error that names it and says why
       assertStringIncludes(error.message, reason);
       assertEquals(Deno.readTextFileSync(path), content, "a broken file is never overwritten");
     }
+  });
+});
+
+Deno.test("a key that is open to others is warned of, with its file, its mode and the remedy", async () => {
+  await inDirectory(async (confdir) => {
+    const authority = await loadAuthority(confdir);
+    const path = `${confdir}/weir-ca.pem`;
+    for (const mode of [0o600, 0o400]) {
+      await Deno.chmod(path, mode);
+      assertEquals(await warningOfKey(authority), null);
+    }
+    for (
+      const [mode, octal] of [[0o644, "0644"], [0o640, "0640"], [0o604, "0604"], [0o620, "0620"]] as const
+    ) {
+      await Deno.chmod(path, mode);
+      assertStringIncludes((await warningOfKey(authority))!, `${path} has mode ${octal}): chmod 600 ${path}`);
+    }
+    // mitmproxy's, used as it is.
+    await Deno.rename(path, `${confdir}/mitmproxy-ca.pem`);
+    const other = await warningOfKey(await loadAuthority(confdir));
+    assertStringIncludes(other!, `chmod 600 ${confdir}/mitmproxy-ca.pem`);
   });
 });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import tls from "node:tls";
 import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
-import { type ClientHello, parseClientHello } from "../../src/tls/client_hello.ts";
+import { type ClientHello, keyTypeFor, parseClientHello } from "../../src/tls/client_hello.ts";
 
 const u8 = (value: number) => [value];
 const u16 = (value: number) => [value >> 8, value & 0xff];
@@ -15,6 +15,7 @@ const extension = (type: number, content: number[]) => [...u16(type), ...vector(
 const SNI = extension(0, vector(u16, [0, ...vector(u16, text("example.com"))]));
 const ALPN = extension(16, vector(u16, [...vector(u8, text("h2")), ...vector(u8, text("http/1.1"))]));
 const SUPPORTED = extension(43, vector(u8, [0x7a, 0x7a, 3, 4, 3, 3]));
+const signatures = (...list: number[]) => extension(13, vector(u16, list.flatMap(u16)));
 
 function message(extensions: number[] | null, { type = 1, session = 32 } = {}): number[] {
   const body = [
@@ -37,11 +38,19 @@ function records(bytes: number[], size = 16384): Uint8Array {
   return Uint8Array.from(out);
 }
 
-const FULL = message([...extension(0x1a1a, []), ...SNI, ...ALPN, ...SUPPORTED]);
+const FULL = message([
+  ...extension(0x1a1a, []),
+  ...SNI,
+  ...ALPN,
+  ...SUPPORTED,
+  ...signatures(0x0403, 0x0804),
+]);
 const EXPECTED: Omit<ClientHello, "length"> = {
   sni: "example.com",
   alpn: ["h2", "http/1.1"],
   versions: ["TLSv1.3", "TLSv1.2"],
+  cipherSuites: [0x1301, 0x1302],
+  signatureAlgorithms: [0x0403, 0x0804],
 };
 
 Deno.test("a ClientHello tells name, protocols, versions and its length", () => {
@@ -121,4 +130,30 @@ Deno.test("node's own ClientHello is read", async () => {
   const closed = new Promise((resolve) => socket.once("close", resolve));
   socket.destroy();
   await closed;
+});
+
+Deno.test("an RSA certificate is for clients that could not check an ECDSA one, and for no others", () => {
+  const TLS13 = ["TLSv1.3", "TLSv1.2"], TLS12 = ["TLSv1.2"];
+  const CASES: [
+    what: string,
+    expected: string,
+    versions: string[],
+    suites: number[],
+    signatures: number[],
+  ][] = [
+    ["a browser", "ecdsa", TLS13, [0x1301, 0xc02b, 0xc02f], [0x0403, 0x0804, 0x0401]],
+    ["TLS 1.3 and RSA signatures alone", "rsa", TLS13, [0x1301, 0xc02f], [0x0804, 0x0401]],
+    ["TLS 1.3 and ECDSA with other curves alone", "rsa", TLS13, [0x1301], [0x0503, 0x0603, 0x0804]],
+    ["TLS 1.3 with suites that say RSA only for 1.2", "ecdsa", TLS13, [0x1301, 0xc02f], [0x0403, 0x0804]],
+    ["TLS 1.2 with both", "ecdsa", TLS12, [0xc02f, 0xc02b], [0x0401, 0x0403]],
+    ["TLS 1.2 with ChaCha20 alone", "ecdsa", TLS12, [0xcca9], [0x0403]],
+    ["TLS 1.2 and suites with RSA alone", "rsa", TLS12, [0xc02f, 0xc030], [0x0403, 0x0401]],
+    ["TLS 1.2 with ECDSA suites, CBC alone", "rsa", TLS12, [0xc023, 0xc009, 0xc02f], [0x0403, 0x0401]],
+    ["TLS 1.2 and RSA signatures alone", "rsa", TLS12, [0xc02b, 0xc02f], [0x0401, 0x0501]],
+    ["TLS 1.2 without the extension", "ecdsa", TLS12, [0xc02b], []],
+  ];
+  for (const [what, expected, versions, cipherSuites, signatureAlgorithms] of CASES) {
+    const hello = { sni: null, alpn: [], versions, cipherSuites, signatureAlgorithms, length: 0 };
+    assertEquals(keyTypeFor(hello), expected, what);
+  }
 });

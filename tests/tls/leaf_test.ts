@@ -139,3 +139,19 @@ Deno.test("the cache is bounded, and forgets what was not asked for the longest"
     assert(b !== await leaves.leafFor({ host: "b.example" }));
   });
 });
+
+Deno.test("a leaf with an RSA key is one of its own, and its key is made once", async () => {
+  await withLeaves(async (leaves) => {
+    const ecdsa = await leaves.leafFor({ host: "a.example" });
+    const [a, b] = await Promise.all([
+      leaves.leafFor({ host: "a.example", keyType: "rsa" }),
+      leaves.leafFor({ host: "b.example", keyType: "rsa" }),
+    ]);
+    assert(a !== ecdsa);
+    assertEquals(a.key, b.key);
+    const { publicKey } = new X509Certificate(a.cert);
+    assertEquals([publicKey.asymmetricKeyType, publicKey.asymmetricKeyDetails?.modulusLength], ["rsa", 2048]);
+    assertEquals(a.names, ecdsa.names);
+    assert(a === await leaves.leafFor({ host: "a.example", keyType: "rsa" }));
+  });
+});
