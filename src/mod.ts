@@ -92,6 +92,7 @@ export type {
   GeneratorHook,
   HoldOptions,
   HookFunction,
+  MatchFunction,
   Moment,
   Replacement,
   Replacements,

@@ -12,6 +12,7 @@
  * import { drop } from "weir";
  *
  * const withoutPings = (event: { event: string | null }) => event.event === "ping" ? drop : undefined;
+ * console.log(withoutPings({ event: "ping" }) === drop); // true
  * ```
  */
 export const drop: unique symbol = Symbol.for("weir.drop");

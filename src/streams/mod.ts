@@ -37,6 +37,7 @@ export { delayStream } from "./delay.ts";
 export type { HoldOptions } from "./hold.ts";
 export { countStream, type Digest, hashStream, tapStream } from "./look.ts";
 export { rechunkStream } from "./rechunk.ts";
+export type { MatchFunction } from "./regexp/replacer.ts";
 export { replaceStream } from "./replace.ts";
 export { saveStream } from "./save.ts";
 export { type ThrottleOptions, throttleStream } from "./throttle.ts";

@@ -1,42 +1,90 @@
 /**
  * `replaceStream`: replaces text in a body while it flows, also where a match lies across chunks.
  *
- * ```ts
- * import { type HttpFlow, replaceStream } from "weir";
- *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = replaceStream({ "sk-live-1234": "[secret]", "db-password": "[secret]" });
- * }
- * ```
+ * Literals are found by `./replacer.ts`, regular expressions by `./regexp/replacer.ts`.
  * @module
  */
-import { perChunk } from "./chunk_hook.ts";
+import type { BytesLike } from "./bytes.ts";
+import { perPiece } from "./chunk_hook.ts";
+import { holdOf, type HoldOptions } from "./hold.ts";
+import { type MatchFunction, RegExpReplacer } from "./regexp/replacer.ts";
 import { Patterns, type Replacement, type Replacements, Replacer } from "./replacer.ts";
 
 /**
- * A stream that replaces every `pattern`. Nothing is held back but the end of a chunk that could still become a match, and that
- * only until the next byte decides. Patterns are literal: a string stands for its UTF-8 bytes. What replaces them is literal too
- * (`$&` means nothing), or a function of the match.
+ * A stage that replaces every `pattern`. Nothing is held back but the end of the text that could still become (part of) a match, and that
+ * only until the next byte decides.
  *
- * Several patterns are given as `{ pattern: replacement, … }` or as a list of pairs. The leftmost match wins, and of those that begin
- * at the same place the longest. Like every stream it serves one message: make a new one in each hook call.
+ * A string or bytes as pattern are literal (a string stands for its UTF-8 bytes), and so is what replaces them (`$&` means nothing), or
+ * it is a function of the match's bytes. Several are given as `{ pattern: replacement, … }` or as a list of pairs: the
+ * leftmost match wins, and of those that begin at the same place the longest.
  *
- * @throws {TypeError} on an empty pattern, or one that is neither text nor bytes (a regular expression, for instance).
+ * With a regular expression the result is that of `text.replace(regexp, replacement)` with the flag `g`, for the whole text: the
+ * replacement may have `$1`, `$<name>`, `$&`, `$$`, or is a function that gets the match, its groups, its place and the named groups. The
+ * flags `i`, `m`, `s`, `u` work; time is in proportion to the text whatever the expression. Bytes that are no UTF-8 pass and match nothing.
+ *
+ * Like every stage it serves one body: make a new one in each hook call.
+ *
+ * @example Key numbers in a stream of events
+ * ```ts
+ * import { replaceStream } from "weir";
+ *
+ * const body = new Response("data: the key is sk-abcdefghijklmnopqrst0\n\n").body!;
+ * const clean = body.pipeThrough(replaceStream(/sk-[a-z0-9]{20,}/i, "[secret]"));
+ * console.log(await new Response(clean).text()); // data: the key is [secret]
+ * ```
+ *
+ * @throws {TypeError} on an empty literal, on a pattern that is neither text nor bytes nor an expression, and on what cannot be done
+ * exactly while text flows: lookahead, lookbehind, back-references, the flags `y`, `v` and `d`, and `` $` `` and `$'` in the
+ * replacement. The stage fails with a {@linkcode WeirError} of code `limit` where more than `hold` bytes (1 MiB) would have to be held.
  */
+export function replaceStream(
+  pattern: RegExp,
+  replacement: BytesLike | MatchFunction,
+  options?: HoldOptions,
+): TransformStream<Uint8Array, Uint8Array>;
+/** The same with a literal pattern. */
 export function replaceStream(
   pattern: string | Uint8Array,
   replacement: Replacement,
+  options?: HoldOptions,
 ): TransformStream<Uint8Array, Uint8Array>;
-/** The same with several patterns. */
-export function replaceStream(replacements: Replacements): TransformStream<Uint8Array, Uint8Array>;
+/** The same with several literal patterns. */
 export function replaceStream(
-  pattern: string | Uint8Array | Replacements,
-  replacement?: Replacement,
+  replacements: Replacements,
+  options?: HoldOptions,
+): TransformStream<Uint8Array, Uint8Array>;
+export function replaceStream(
+  pattern: string | Uint8Array | RegExp | Replacements,
+  replacement?: Replacement | MatchFunction | HoldOptions,
+  options?: HoldOptions,
 ): TransformStream<Uint8Array, Uint8Array> {
-  const isOne = typeof pattern === "string" || pattern instanceof Uint8Array || pattern instanceof RegExp;
-  const replacements: Replacements = isOne
-    ? [[pattern as string | Uint8Array, replacement as Replacement]]
-    : pattern as Replacements;
-  const replacer = new Replacer(new Patterns(replacements));
-  return perChunk((chunk) => chunk.length === 0 ? replacer.end() : replacer.push(chunk));
+  return perPiece(pushing(replacerFor(pattern, replacement, options)));
+}
+
+/** What replaces in one text. */
+interface TextReplacer {
+  push(piece: Uint8Array): Uint8Array;
+  end(): Uint8Array;
+}
+
+function pushing(replacer: TextReplacer): (piece: Uint8Array) => Uint8Array {
+  return (piece) => piece.length === 0 ? replacer.end() : replacer.push(piece);
+}
+
+function replacerFor(
+  pattern: string | Uint8Array | RegExp | Replacements,
+  replacement?: Replacement | MatchFunction | HoldOptions,
+  options?: HoldOptions,
+): TextReplacer {
+  if (pattern instanceof RegExp) {
+    return new RegExpReplacer(pattern, replacement as BytesLike | MatchFunction, holdOf(options));
+  }
+  const isOne = typeof pattern === "string" || pattern instanceof Uint8Array;
+  const hold = holdOf(isOne ? options : replacement as HoldOptions | undefined);
+  const patterns = new Patterns(isOne ? [[pattern, replacement as Replacement]] : pattern);
+  const longest = Math.max(0, ...patterns.lengths);
+  if (longest > hold) {
+    throw new TypeError(`A pattern has ${longest} bytes; with { hold: ${hold} } it can never be found.`);
+  }
+  return new Replacer(patterns);
 }

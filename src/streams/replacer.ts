@@ -52,7 +52,7 @@ function literal(value: unknown, what: string): Uint8Array {
   const bytes = asBytes(value);
   if (bytes !== null) return bytes;
   const hint = value instanceof RegExp
-    ? "a regular expression, whose matches have no known length; use an async function* that collects whole lines"
+    ? "a regular expression; several patterns are literal, and each expression has a replaceStream of its own"
     : nameOf(value);
   throw new TypeError(`${what} must be a string or bytes, not ${hint}.`);
 }

@@ -171,6 +171,23 @@ Deno.test("replaceStream works as a web stream", async () => {
   assertEquals(out.map(text), ["x", "longery ", "f"]);
 });
 
+Deno.test("replaceStream takes an expression: an event at a time, in the same turn", async () => {
+  const source = new TestBody();
+  const body = throughHook(source, replaceStream(/(sk|pk)-[a-z0-9]{4,}/, "$1-***"));
+  source.push("data: sk-abc123\n\n");
+  assertEquals(text(body.take()!), "data: sk-***\n\n");
+  source.push("data: pk-ab");
+  assertEquals(text(body.take()!), "data: ");
+  source.push("cdef\n\n").end();
+  assertEquals(await wholeText(body), "pk-***\n\n");
+});
+
+Deno.test("replaceStream cuts the body where more would have to be held, and says what to do", async () => {
+  const body = throughHook(bodyOfPieces(["a<b", "cdef", "ghij>"]), replaceStream(/<.*>/, "", { hold: 8 }));
+  const error = await assertRejects(() => whole(body), WeirError, "replaceStream(/<.*>/, …)");
+  assertEquals([error.side, error.code], ["weir", "limit"]);
+});
+
 Deno.test("replaceStream serves one message: another one does not get what the first held back", async () => {
   const stream = replaceStream("secret", "***");
   const first = throughHook(bodyOfPieces(["secre"]), stream);
@@ -187,14 +204,25 @@ Deno.test("a replacement function that throws, or gives no bytes, fails the body
     throw new Error("no idea");
   });
   await assertRejects(() => whole(throughHook(bodyOfPieces(["bab"]), throwing)), WeirError, "no idea");
-  const wrong = replaceStream("a", (() => 7) as unknown as () => string);
-  await assertRejects(() => whole(throughHook(bodyOfPieces(["bab"]), wrong)), WeirError, "the number 7");
+  for (const pattern of ["a", /a/]) {
+    const wrong = replaceStream(pattern as string, (() => 7) as unknown as () => string);
+    await assertRejects(() => whole(throughHook(bodyOfPieces(["bab"]), wrong)), WeirError, "the number 7");
+  }
   await turn();
 });
 
 Deno.test("patterns that cannot work are refused when they are given", () => {
   assertThrows(() => replaceStream("", "x"), TypeError, "empty");
-  assertThrows(() => replaceStream(/x/ as unknown as string, "x"), TypeError, "regular expression");
+  assertThrows(() => replaceStream([[/x/ as unknown as string, "x"]]), TypeError, "regular expression");
+  assertThrows(() => replaceStream(/x(?=y)/, "x"), TypeError, "a lookahead");
+  assertThrows(() => replaceStream(/x/, "$'"), TypeError, "$'");
+  assertThrows(() => replaceStream("abc", "x", { hold: 2 }), TypeError, "3 bytes");
+  assertThrows(() => replaceStream(/x/, "x", { hold: 0 }), TypeError, "at least 1");
+  assertThrows(
+    () => replaceStream(/x/, "x", 7 as unknown as { hold: number }),
+    TypeError,
+    "{ hold: 1048576 }",
+  );
   assertThrows(() => replaceStream("a", undefined as unknown as string), TypeError, "undefined");
   assertThrows(() => replaceStream([["a".repeat(70_000), "x"]]), RangeError, "70000");
 });

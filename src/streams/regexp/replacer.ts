@@ -1,0 +1,203 @@
+/**
+ * `String.prototype.replace` with a global expression, on text that comes in pieces.
+ *
+ * The text is never decoded as a whole: what is between matches goes on as the bytes that came.
+ * @module
+ */
+import { concat } from "@std/bytes";
+import { asBytes, type BytesLike, EMPTY, nameOf } from "../bytes.ts";
+import { Program } from "./program.ts";
+import { type MatchSink, Search } from "./search.ts";
+import { Table } from "./table.ts";
+import { readTemplate, type TemplatePart } from "./template.ts";
+import { isMiddle, lengthInUnits, wholeUnits } from "./units.ts";
+import type { Captures } from "./walk.ts";
+
+/**
+ * Called for each match as by `String.prototype.replace`: the match, its groups, its place in the text (UTF-16 code units before it) and, where groups
+ * have names, an object of them. The whole text is not there and not given.
+ */
+// deno-lint-ignore no-explicit-any -- groups are strings or undefined, the place is a number: only the caller knows which is where
+export type MatchFunction = (match: string, ...args: any[]) => BytesLike;
+
+/** Expressions that were made ready, the one used last at the end. */
+const ready = new Map<string, { program: Program; table: Table }>();
+const MOST_READY = 64;
+
+function made(regexp: RegExp): { program: Program; table: Table } {
+  const name = `${regexp.flags}/${regexp.source}`;
+  let found = ready.get(name);
+  if (found === undefined) {
+    const program = new Program(regexp);
+    found = { program, table: new Table(program) };
+  }
+  ready.delete(name);
+  ready.set(name, found);
+  if (ready.size > MOST_READY) ready.delete(ready.keys().next().value!);
+  return found;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Replaces in one text. */
+export class RegExpReplacer implements MatchSink {
+  readonly #search: Search;
+  readonly #program: Program;
+  /** What takes the place of matches: always the same bytes, text with parts of the match, or what a function gives. */
+  readonly #bytes: Uint8Array | null;
+  readonly #template: readonly TemplatePart[];
+  readonly #function: MatchFunction | null;
+  #out: Uint8Array[] = [];
+  /** UTF-16 code units before the place that was reached; counted for a function. */
+  #place = 0;
+  /** Bytes behind that place that were passed on and not counted: the beginning of a unit. */
+  #uncounted = EMPTY;
+  /** The first half of a character, whose second half may follow. */
+  #half = "";
+
+  /**
+   * @throws {TypeError} on an expression or a replacement that cannot be done exactly, or is no text, bytes or function.
+   */
+  constructor(regexp: RegExp, by: BytesLike | MatchFunction, hold: number) {
+    const { program, table } = made(regexp);
+    this.#program = program;
+    this.#function = typeof by === "function" ? by : null;
+    this.#template = typeof by === "string" ? readTemplate(by, program.groups, program.names) : [];
+    const constant = this.#template.length === 0 ? "" : this.#template[0];
+    this.#bytes = typeof by === "function"
+      ? null
+      : typeof by !== "string"
+      ? literal(by, "The replacement").slice()
+      : this.#template.length <= 1 && typeof constant === "string" && constant.isWellFormed()
+      ? encoder.encode(constant)
+      : null;
+    const hasCaptures = program.groups > 0 &&
+      (this.#function !== null || this.#template.some((part) => typeof part !== "string" && part[0] !== 0));
+    const what = `replaceStream(/${regexp.source}/${regexp.flags}, …)`;
+    this.#search = new Search({ program, table, sink: this, hasCaptures, hold, what });
+  }
+
+  /** Takes the next piece of text; gives what can be sent now, which is valid until the next call. */
+  push(piece: Uint8Array): Uint8Array {
+    this.#search.push(piece);
+    return this.#taken();
+  }
+
+  /** The text has ended; gives what was held back. */
+  end(): Uint8Array {
+    this.#search.end();
+    this.#endHalf();
+    return this.#taken();
+  }
+
+  #taken(): Uint8Array {
+    const out = this.#out;
+    if (out.length === 0) return EMPTY;
+    this.#out = [];
+    return out.length === 1 ? out[0] : concat(out);
+  }
+
+  pass(text: Uint8Array, from: number, to: number, startsHalf: boolean): void {
+    if (this.#function !== null) this.#count(text, from, to);
+    if (startsHalf) {
+      this.#put(this.#decode(text, from, from + 2));
+      from += 2;
+    }
+    const isHalf = !this.#program.isUnicode && to > from && isMiddle(text, to);
+    const end = isHalf ? to - 2 : to;
+    if (end > from) {
+      this.#endHalf();
+      this.#out.push(text.subarray(from, end));
+    }
+    if (isHalf) this.#put(this.#decode(text, end, to));
+  }
+
+  match(text: Uint8Array, from: number, to: number, captures: Captures): void {
+    if (this.#function !== null) {
+      // What was the beginning of a unit when it was passed on is whole now, or no UTF-8.
+      this.#place += lengthInUnits(this.#uncounted, 0, this.#uncounted.length);
+      this.#uncounted = EMPTY;
+      this.#call(this.#function, text, from, to, captures);
+    } else if (this.#bytes === null) this.#put(this.#filled(text, from, to, captures));
+    else if (this.#bytes.length > 0) {
+      this.#endHalf();
+      this.#out.push(this.#bytes);
+    }
+  }
+
+  /** The replacement with the parts of a match. */
+  #filled(text: Uint8Array, from: number, to: number, captures: Captures): string {
+    let filled = "";
+    for (const part of this.#template) {
+      if (typeof part === "string") filled += part;
+      else if (part[0] === 0) filled += this.#decode(text, from, to);
+      else filled += this.#captured(text, captures, part) ?? "";
+    }
+    return filled;
+  }
+
+  /** What the one of these groups captured that took part in the match. */
+  #captured(text: Uint8Array, captures: Captures, groups: readonly number[]): string | undefined {
+    const group = groups.find((each) => captures[each * 2 + 1] !== -1);
+    return group === undefined ? undefined : this.#decode(text, captures[group * 2], captures[group * 2 + 1]);
+  }
+
+  #call(by: MatchFunction, text: Uint8Array, from: number, to: number, captures: Captures): void {
+    const { groups, names } = this.#program;
+    const args: unknown[] = [];
+    for (let group = 1; group <= groups; group++) args.push(this.#captured(text, captures, [group]));
+    args.push(this.#place);
+    if (names !== null) {
+      const named: Record<string, string | undefined> = Object.create(null);
+      for (const [name, indexes] of names) named[name] = this.#captured(text, captures, indexes);
+      args.push(named);
+    }
+    this.#count(text, from, to);
+    const made = by(this.#decode(text, from, to), ...args);
+    if (typeof made === "string") return this.#put(made);
+    this.#endHalf();
+    this.#out.push(literal(made, "The replacement function's result"));
+  }
+
+  /** Puts text out. Two halves of a character that come to stand side by side are one. */
+  #put(text: string): void {
+    if (text === "") return;
+    const joined = this.#half + text, last = joined.charCodeAt(joined.length - 1);
+    const isHalf = last >= 0xd800 && last < 0xdc00;
+    this.#half = isHalf ? joined.slice(-1) : "";
+    const bytes = encoder.encode(isHalf ? joined.slice(0, -1) : joined);
+    if (bytes.length > 0) this.#out.push(bytes);
+  }
+
+  #endHalf(): void {
+    if (this.#half === "") return;
+    this.#half = "";
+    this.#out.push(encoder.encode("\ufffd"));
+  }
+
+  #decode(text: Uint8Array, from: number, to: number): string {
+    if (this.#program.isUnicode) return decoder.decode(text.subarray(from, to));
+    const startsHalf = from < to && isMiddle(text, from), endsHalf = from < to && isMiddle(text, to);
+    const whole = decoder.decode(text.subarray(startsHalf ? from - 2 : from, endsHalf ? to + 2 : to));
+    return whole.slice(startsHalf ? 1 : 0, endsHalf ? -1 : undefined);
+  }
+
+  #count(text: Uint8Array, from: number, to: number): void {
+    if (this.#uncounted.length > 0) {
+      text = concat([this.#uncounted, text.subarray(from, to)]);
+      from = 0;
+      to = text.length;
+    }
+    const whole = to === text.length ? Math.max(from, wholeUnits(text)) : to;
+    this.#place += lengthInUnits(text, from, whole);
+    this.#uncounted = whole === to ? EMPTY : text.slice(whole, to);
+  }
+}
+
+/** Bytes that an addon gave. @throws {TypeError} when it gave something else. */
+function literal(value: unknown, what: string): Uint8Array {
+  const bytes = asBytes(value);
+  if (bytes === null) throw new TypeError(`${what} must be a string or bytes, not ${nameOf(value)}.`);
+  return bytes;
+}
