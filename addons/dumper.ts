@@ -4,7 +4,7 @@
  * - 0: nothing
  * - 1: a line for the request and a line for the response
  * - 2: and their headers
- * - 3: and their bodies, cut off when they are long; messages of WebSocket and TCP flows
+ * - 3: and their bodies, cut off when they are long; contents of WebSocket messages, and what raw connections carry
  * - 4: and nothing is cut off
  *
  * A flow is printed when it is complete. One that streams is announced by its request line, as the end may be far away.
@@ -24,7 +24,7 @@ import {
   type TcpFlow,
 } from "weir";
 import { conversationLines } from "./dumper/body_lines.ts";
-import { flowLines, requestLine } from "./dumper/flow_lines.ts";
+import { flowLines, requestLine, tcpEndLine, tcpLine } from "./dumper/flow_lines.ts";
 import { print, printTo, style } from "./dumper/printer.ts";
 import { clientOf, errorText, serverOf } from "./dumper/words.ts";
 
@@ -114,9 +114,19 @@ export default class Dumper implements Addon {
     }
   }
 
+  http_connect_error(flow: HttpFlow) {
+    if (this.#shows(flow)) print(flowLines(flow, this.#detail));
+  }
+
+  tcp_start(flow: TcpFlow) {
+    if (this.#shows(flow)) print([`${tcpLine(flow)} (passed through)`]);
+  }
+
   tcp_message(flow: TcpFlow) {
+    // A connection that weir does not look into is a line when it begins and two when it ends, not one for each read.
+    if (this.#detail < 3 || !this.#shows(flow)) return;
     const message = flow.messages.at(-1);
-    if (!message || !this.#shows(flow)) return;
+    if (!message) return;
     const arrow = message.fromClient ? "->" : "<-";
     print([
       `${clientOf(flow)} ${arrow} tcp ${arrow} ${serverOf(flow)}`,
@@ -124,9 +134,13 @@ export default class Dumper implements Addon {
     ]);
   }
 
+  tcp_end(flow: TcpFlow) {
+    if (this.#shows(flow)) print([tcpLine(flow), tcpEndLine(flow)]);
+  }
+
   tcp_error(flow: TcpFlow) {
     if (!this.#shows(flow)) return;
-    print([style(`Error in TCP connection to ${serverOf(flow)}: ${errorText(flow)}`, "red")]);
+    print([tcpLine(flow), tcpEndLine(flow), style(` << ${errorText(flow)}`, "bold", "red")]);
   }
 
   #shows(flow: Flow): boolean {

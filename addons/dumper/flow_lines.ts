@@ -2,10 +2,10 @@
  * An HTTP flow as lines: its request line and its response line, with headers, contents and trailers where they are asked for.
  * @module
  */
-import { escapeControl, type Headers, type HttpFlow, type Message, reasonFor } from "weir";
+import { escapeControl, type Headers, type HttpFlow, type Message, reasonFor, type TcpFlow } from "weir";
 import { bodyLines } from "./body_lines.ts";
 import { columns, style } from "./printer.ts";
-import { clientOf, sizeText, timeText } from "./words.ts";
+import { clientOf, serverOf, sizeText, timeText } from "./words.ts";
 
 /** A URL is cut at level 1 when the terminal is not this much wider: room for address, method and "…". */
 const BESIDE_URL = 25;
@@ -54,6 +54,18 @@ function responseLine(flow: HttpFlow, detail: number): string {
 function saysVersion(flow: HttpFlow, version: string): boolean {
   const other = flow.response?.httpVersion ?? "HTTP/1.1";
   return version === "HTTP/2.0" || flow.request.httpVersion !== other;
+}
+
+/** `127.0.0.1:52344: TCP example.com:22` */
+export function tcpLine(flow: TcpFlow): string {
+  return `${clientOf(flow)}: ${style("TCP", "bold", "magenta")} ${style(serverOf(flow), "bold")}`;
+}
+
+/** ` << 1.2k up, 215m down 3.2s`: what a raw connection has carried. */
+export function tcpEndLine(flow: TcpFlow): string {
+  const pad = " ".repeat(Math.max(0, clientOf(flow).length - 2));
+  const sizes = `${sizeText(flow.bytesFromClient)} up, ${sizeText(flow.bytesFromServer)} down`;
+  return `${pad}${style(" <<", "bold")} ${sizes} ${timeText(Date.now() - flow.timestampStart)}`;
 }
 
 /** Headers from level 2, body from level 3, trailers. */

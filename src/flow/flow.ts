@@ -164,6 +164,10 @@ export class HttpFlow extends BaseFlow {
 export class TcpFlow extends BaseFlow {
   /** Tells the kinds of {@linkcode Flow} apart. */
   readonly type = "tcp";
+  /** How many bytes the client has sent so far. */
+  bytesFromClient = 0;
+  /** How many bytes the server has sent so far. */
+  bytesFromServer = 0;
   /** @ignore */
   readonly history: TcpHistory = new TcpHistory();
 

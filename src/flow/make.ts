@@ -122,7 +122,11 @@ export function makeHttpFlow(init: HttpFlowInit): HttpFlow {
 export function makeTcpFlow(init: TcpFlowInit = {}): TcpFlow {
   const { id, timestampStart } = init;
   const flow = new TcpFlow(init.clientConn ?? makeClientConnection(), { id, timestampStart });
-  flow.messages.push(...init.messages ?? []);
+  for (const message of init.messages ?? []) {
+    flow.messages.push(message);
+    if (message.fromClient) flow.bytesFromClient += message.content.length;
+    else flow.bytesFromServer += message.content.length;
+  }
   return finish(flow, init);
 }
 

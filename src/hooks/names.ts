@@ -38,6 +38,10 @@ export interface ServerConnectionData {
 export interface EventHooks {
   /** A client asks for a tunnel (CONNECT). Set `flow.response` to refuse it. */
   http_connect: HttpFlow;
+  /** The tunnel is open: the client was told so. */
+  http_connected: HttpFlow;
+  /** The tunnel is refused: `flow.response`, which an addon set, is about to be sent. */
+  http_connect_error: HttpFlow;
   /** The request's head is here, nothing of its body was read: decide `flow.request.stream` here. */
   requestheaders: HttpFlow;
   /** The request is about to be forwarded: buffered, `content` is the whole body; streamed, null. */
@@ -97,6 +101,8 @@ export type HookName = EventHookName | LifeHookName;
 /** A record, so that the compiler sees to it that no name is missing. */
 const EVENT_HOOKS: Record<EventHookName, true> = {
   http_connect: true,
+  http_connected: true,
+  http_connect_error: true,
   requestheaders: true,
   request: true,
   responseheaders: true,

@@ -78,6 +78,8 @@ export interface ServeOptions {
   signal?: AbortSignal;
   /** How long a head may take from its first byte to its last (default {@linkcode HEAD_TIMEOUT}). */
   headTimeoutMs?: number;
+  /** Told of requests that were refused because of what their head or the connection's bytes are; no flow is made of them. */
+  onRefused?: (error: WeirError) => void;
   /** How long a connection without requests is kept (default {@linkcode IDLE_TIMEOUT}). */
   idleTimeoutMs?: number;
 }

@@ -9,6 +9,6 @@
  * views into the read buffer, and what is ready together is written together: no promise and no copy per chunk.
  * @module
  */
-export { type Http1ServerOptions, serveHttp1 } from "./server.ts";
+export { serveHttp1 } from "./server.ts";
 export { HALF_CLOSE_GRACE } from "./server_exchange.ts";
 export { Http1Connection } from "./client.ts";

@@ -25,11 +25,6 @@ const MAX_EMPTY_LINES = 4;
 
 const CR = 13, LF = 10;
 
-export interface Http1ServerOptions extends ServeOptions {
-  /** Told of heads that were refused, before the client is. */
-  onRefused?: (error: WeirError) => void;
-}
-
 /**
  * Serves requests on `conn` until it closes or an exchange takes it over, one after another: the next one starts when the
  * handler's promise has settled. A handler that rejects, or does not answer, aborts its exchange. Never rejects.
@@ -37,7 +32,7 @@ export interface Http1ServerOptions extends ServeOptions {
 export async function serveHttp1(
   conn: Conn,
   handler: ExchangeHandler,
-  options: Http1ServerOptions = {},
+  options: ServeOptions = {},
 ): Promise<void> {
   const connection = new ServerConnection(conn, options);
   try {
@@ -53,14 +48,14 @@ class ServerConnection implements ServerLeg {
   readonly output: Output;
   readonly watch: Deadline = new Deadline(() => this.#exchange?.check());
   closing: boolean;
-  readonly #options: Http1ServerOptions;
+  readonly #options: ServeOptions;
   readonly #scanner = new HeadScanner("client", true);
   readonly #headDeadline = new Deadline(() => this.#expired());
   readonly #onSignal = () => this.#stop();
   #exchange: ServerExchange | null = null;
   #refusal: Promise<void> | null = null;
 
-  constructor(conn: Conn, options: Http1ServerOptions) {
+  constructor(conn: Conn, options: ServeOptions) {
     this.conn = conn;
     this.buffer = new ReadBuffer(conn, "client", options.firstBytes);
     this.output = new Output(conn);

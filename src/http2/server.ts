@@ -16,7 +16,7 @@ import type {
 } from "../http/wire.ts";
 import type { Conn } from "../net/conn.ts";
 import type { Body } from "../streams/body.ts";
-import { isPassedOn, resetCode } from "./errors.ts";
+import { isPassedOn, resetCode, StreamError } from "./errors.ts";
 import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 import { IdleWatch } from "./idle.ts";
@@ -50,9 +50,13 @@ export async function serveHttp2(
   };
   const session = new Session("server", {
     onPending: () => link.onPending(),
-    onOver: () => link.onOver(),
+    onOver: (error) => {
+      if (error !== null && isRefusal(error)) options.onRefused?.(error);
+      link.onOver();
+    },
     onChange: () => idle.touch(),
-    onStream: (stream) => running.size < MAX_HANDLERS ? new Opening(stream, conn, run) : null,
+    onStream: (stream) =>
+      running.size < MAX_HANDLERS ? new Opening(stream, conn, run, options.onRefused) : null,
   });
   const link: Link = new Link(conn, session, options);
   const idle = new IdleWatch(
@@ -75,19 +79,26 @@ class Opening implements StreamListener {
   readonly #stream: Stream;
   readonly #conn: Conn;
   readonly #run: (exchange: ServerExchange) => void;
+  readonly #onRefused: ((error: WeirError) => void) | undefined;
 
-  constructor(stream: Stream, conn: Conn, run: (exchange: ServerExchange) => void) {
+  constructor(
+    stream: Stream,
+    conn: Conn,
+    run: (exchange: ServerExchange) => void,
+    onRefused?: (error: WeirError) => void,
+  ) {
     this.#stream = stream;
     this.#conn = conn;
     this.#run = run;
+    this.#onRefused = onRefused;
   }
 
   onHead(fields: DecodedFields, endStream: boolean): void {
     const stream = this.#stream;
     stream.headReceived = true;
-    if (fields === null) return refuseHead(stream, 431);
+    if (fields === null) return this.#refuse(431);
     const head = readRequestHead(fields);
-    if (head.method.length + head.path.length > MAX_START_LINE) return refuseHead(stream, 414);
+    if (head.method.length + head.path.length > MAX_START_LINE) return this.#refuse(414);
     const length = head.method === "CONNECT" ? null : contentLength(fields);
     if (endStream && length !== null && length > 0) {
       malformed(`No body follows, its content-length says ${length}.`);
@@ -100,17 +111,27 @@ class Opening implements StreamListener {
     this.#run(exchange);
   }
 
-  onLost(): void {}
+  onLost(error: WeirError): void {
+    // What ends the whole connection is told once, for all its streams.
+    if (error.cause instanceof StreamError) this.#onRefused?.(error);
+  }
+
+  /** Contract §5: a head over 64 KiB or 200 fields is answered with 431, a target over 16 KiB with 414. */
+  #refuse(statusCode: 414 | 431): void {
+    const stream = this.#stream;
+    const head: ResponseHead = { statusCode, reason: "", httpVersion: "HTTP/2.0", headers: new Headers() };
+    const tooLarge = new WeirError("client", "limit", "The request's head is too large.", { statusCode });
+    this.#onRefused?.(tooLarge);
+    sendMessage(stream, () => responseFields(head, "none"), null)
+      .then(() => stream.endEarly(tooLarge))
+      // The client has gone in between, and knows.
+      .catch(() => {});
+  }
 }
 
-/** Contract §5: a head over 64 KiB or 200 fields is answered with 431, a target over 16 KiB with 414. */
-function refuseHead(stream: Stream, statusCode: 414 | 431): void {
-  const head: ResponseHead = { statusCode, reason: "", httpVersion: "HTTP/2.0", headers: new Headers() };
-  const tooLarge = new WeirError("client", "limit", "The request's head is too large.", { statusCode });
-  sendMessage(stream, () => responseFields(head, "none"), null)
-    .then(() => stream.endEarly(tooLarge))
-    // The client has gone in between, and knows.
-    .catch(() => {});
+/** True for what the client has done wrong; false when it, or the connection, is just gone. */
+function isRefusal({ side, code }: WeirError): boolean {
+  return side === "client" && (code === "protocol" || code === "limit" || code === "timeout");
 }
 
 /** One request of a client. */

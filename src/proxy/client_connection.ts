@@ -12,11 +12,12 @@ import { Headers } from "../http/headers.ts";
 import { HEAD_TIMEOUT, IDLE_TIMEOUT } from "../http/limits.ts";
 import { internals } from "../internals.ts";
 import { Request } from "../flow/request.ts";
-import type { IncomingExchange } from "../http/wire.ts";
+import type { IncomingExchange, ServeOptions } from "../http/wire.ts";
 import type { ClientHelloData } from "../hooks/mod.ts";
 import { serveHttp1 } from "../http1/mod.ts";
 import { serveHttp2 } from "../http2/mod.ts";
 import { type Address, type Conn, FirstBytes, PassingConn, type TlsInfo } from "../net/mod.ts";
+import { shortened } from "../shown.ts";
 import { settlesWithin } from "../timing.ts";
 import {
   certificateFromPem,
@@ -29,6 +30,7 @@ import {
 import type { ProxyContext } from "./context.ts";
 import { runExchange } from "./exchange.ts";
 import { isAllowed, isIgnored } from "./host_rules.ts";
+import { type Mistake, mistakeIn } from "./mistakes.ts";
 import type { ModeSpec } from "../options/mod.ts";
 import { alpnFor, type Protocol, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
 import { Route, type Target } from "./route.ts";
@@ -122,6 +124,8 @@ class ClientServer {
       first.until((bytes) => bytes.length === 0 ? undefined : bytes[0] === TLS_HANDSHAKE),
     );
     if (isTls === null) return;
+    const mistake = mistakeIn(first.bytes);
+    if (mistake !== null) return await this.#refuseMistake(conn, mistake);
     if (!isTls) return await this.#serveHttp(first, this.#origin, null);
     await this.#intercept(
       first,
@@ -130,31 +134,44 @@ class ClientServer {
     );
   }
 
+  /** No request can be made of it: the log is where somebody may learn what went wrong. */
+  async #refuseMistake(conn: Conn, { what, advice, answer }: Mistake): Promise<void> {
+    this.#warn(`the client speaks ${what}, and weir expects HTTP here: ${advice}.`);
+    if (answer.length === 0) return;
+    await conn.write(answer);
+    await conn.closeWrite();
+  }
+
+  #warn(text: string): void {
+    const { hostname, port } = this.#info.address;
+    this.#context.log.warn(`${hostname}:${port}: ${text}`);
+  }
+
   /** Requests, in the version that the connection's first bytes say. */
   async #serveHttp(first: FirstBytes, target: Target | null, sni: string | null): Promise<void> {
-    const { log, stopping, options } = this.#context;
+    const { stopping, options } = this.#context;
     const isHttp2 = await this.#untilStopped(first.conn, first.until(startsHttp2));
     if (isHttp2 === null) return;
     const route = new Route(this.#info, target, {
       sni,
       rewriteHost: target !== null && target === this.#origin && !options.keep_host_header,
     });
-    const { address } = this.#info;
     const handle = (incoming: IncomingExchange) => this.#handle(incoming, route);
-    const init = { firstBytes: first.bytes, signal: stopping };
+    const init: ServeOptions = {
+      firstBytes: first.bytes,
+      signal: stopping,
+      onRefused: ({ message, statusCode }) => this.#warn(`${message} (refused with ${statusCode})`),
+    };
     // Turned off: to HTTP/1.1 the preface is a request line that claims another version, and is refused.
     if (isHttp2 && options.http2) return await serveHttp2(first.conn, handle, init);
-    await serveHttp1(first.conn, handle, {
-      ...init,
-      onRefused: (error) => log.warn(`${address.hostname}:${address.port}: ${error.message}`),
-    });
+    await serveHttp1(first.conn, handle, init);
   }
 
   #handle(incoming: IncomingExchange, route: Route): Promise<void> {
     const { head } = incoming;
     if (head.form === "authority") return this.#connect(incoming, route);
     if (!route.hasTarget && head.scheme === "" && head.host !== "weir.internal") {
-      return refuse(
+      return this.#refuse(
         incoming,
         "weir is a proxy: send the whole URL in the request line (as with curl -x), or use --mode reverse:ORIGIN.",
       );
@@ -165,7 +182,7 @@ class ClientServer {
   /** CONNECT (RFC 9110 §9.3.6): answers, then looks at what comes through the tunnel. */
   async #connect(incoming: IncomingExchange, route: Route): Promise<void> {
     if (route.hasTarget) {
-      return await refuse(incoming, "CONNECT is not understood here: this is an origin.");
+      return await this.#refuse(incoming, "CONNECT is not understood here: this is an origin.");
     }
     const { head } = incoming;
     const flow = new HttpFlow(new Request(head), this.#info);
@@ -173,15 +190,26 @@ class ClientServer {
     flow[internals].kill = () => incoming.abort(new WeirError("weir", "killed", "The flow was killed."));
     await this.#context.hooks.trigger("http_connect", flow);
     if (flow[internals].killed) return;
-    if (flow.response !== null) {
-      return await incoming.respond(flow.response, await webBody(flow.response, this.#context.log));
-    }
+    if (flow.response !== null) return await this.#refuseConnect(incoming, flow);
 
     const { host, port } = flow.request;
     const target: Target = { scheme: "http", host, port };
     if (isIgnored(this.#context.options, [target])) return await this.#connectThrough(target, incoming, flow);
     await accept(incoming);
-    await this.#serveTunnel(killable(flow, incoming.takeOver()), target);
+    const tunnel = killable(flow, incoming.takeOver());
+    await this.#context.hooks.trigger("http_connected", flow);
+    await this.#serveTunnel(tunnel, target);
+  }
+
+  /** An addon has answered: there is no tunnel. */
+  async #refuseConnect(incoming: IncomingExchange, flow: HttpFlow): Promise<void> {
+    const { hooks, log } = this.#context;
+    await hooks.trigger("http_connect_error", flow);
+    const state = flow[internals];
+    if (state.killed) return;
+    state.kill = null;
+    state.ended = true;
+    await incoming.respond(flow.response!, await webBody(flow.response!, log));
   }
 
   /** What comes through a CONNECT: TLS, HTTP, or bytes that weir does not understand. */
@@ -257,7 +285,11 @@ class ClientServer {
     );
     if (hello === null) return;
     if (hello === NO_HELLO) {
-      return this.#warnOfTls(target?.host, "it began a TLS record in which there is no ClientHello");
+      return this.#warnOfTls(
+        target?.host,
+        "it began a TLS record in which there is no ClientHello",
+        target === null,
+      );
     }
     const data: ClientHelloData = {
       sni: hello.sni,
@@ -292,14 +324,14 @@ class ClientServer {
         alpn: alpnFor(hello.alpn, { enabled: options.http2, preferred }),
       });
     } catch (error) {
-      this.#warnOfTls(hello.sni ?? target?.host, messageOf(error));
+      this.#warnOfTls(hello.sni ?? target?.host, messageOf(error), target === null);
       return await carrier?.closed;
     }
     this.#info.tls = tls.tls;
     this.#info.timestampTlsSetup = Date.now();
     try {
       const inner = new FirstBytes(tls);
-      if (await this.#hasSpoken(inner, hello.sni ?? target?.host)) await serve(inner);
+      if (await this.#hasSpoken(inner, hello.sni ?? target?.host, target === null)) await serve(inner);
     } finally {
       tls.close();
       // Whoever gave the connection closes it next, and what the session has yet to send would be lost.
@@ -308,7 +340,7 @@ class ClientServer {
   }
 
   /** Waits for the first byte within TLS; one that does not come may be the client's way to refuse the certificate. */
-  async #hasSpoken(inner: FirstBytes, host: string | undefined): Promise<boolean> {
+  async #hasSpoken(inner: FirstBytes, host: string | undefined, isToWeir: boolean): Promise<boolean> {
     const since = performance.now();
     let thrown: unknown = null;
     try {
@@ -318,16 +350,23 @@ class ClientServer {
       thrown = error;
     }
     if (!this.#context.stopping.aborted && performance.now() - since < DISTRUST_MS) {
-      this.#warnOfTls(host, distrust(thrown));
+      this.#warnOfTls(host, distrust(thrown), isToWeir);
     }
     return false;
   }
 
-  #warnOfTls(host: string | undefined, reason: string): void {
-    const { hostname, port } = this.#info.address;
-    this.#context.log.warn(
-      `${hostname}:${port}: TLS with the client failed (${host ?? "no name"}): ${reason}`,
-    );
+  #refuse(incoming: IncomingExchange, message: string): Promise<void> {
+    const { method, host, path } = incoming.head;
+    this.#warn(`${method} ${shortened(`${host}${path}`)} is refused with 400: ${message}`);
+    return respondPage(incoming, new WeirError("client", "protocol", message));
+  }
+
+  #warnOfTls(host: string | undefined, reason: string, isToWeir: boolean): void {
+    // A CONNECT, or a reverse proxy, is a target. Without one it is weir itself that the client speaks TLS to.
+    const advice = isToWeir
+      ? "; it spoke TLS to weir itself: set it to an HTTP proxy (or let it trust weir's CA, for an HTTPS proxy)"
+      : "";
+    this.#warn(`TLS with the client failed (${host ?? "no name"}): ${reason}${advice}`);
   }
 
   /** Connects to the origin and relays bytes. @throws {WeirError} when it cannot be reached; the log has it. */
@@ -349,7 +388,9 @@ class ClientServer {
       await hangUp(this.#context, upstream, this.#info);
       throw error;
     }
-    await this.#relay(killable(flow, incoming.takeOver()), upstream);
+    const tunnel = killable(flow, incoming.takeOver());
+    await this.#context.hooks.trigger("http_connected", flow);
+    await this.#relay(tunnel, upstream);
   }
 
   async #relay(client: Conn, { conn, server }: Dialled): Promise<void> {
@@ -400,10 +441,6 @@ class Carrier extends PassingConn {
 function killable(flow: HttpFlow, tunnel: Conn): Conn {
   flow[internals].kill = () => tunnel.reset();
   return tunnel;
-}
-
-function refuse(incoming: IncomingExchange, message: string): Promise<void> {
-  return respondPage(incoming, new WeirError("client", "protocol", message));
 }
 
 function respondPage(incoming: IncomingExchange, error: WeirError): Promise<void> {

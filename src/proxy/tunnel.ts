@@ -88,6 +88,8 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
 
   /** Nothing is made or copied of a chunk at which no addon looks. */
   function tap(chunk: Uint8Array, fromClient: boolean): Uint8Array | Promise<Uint8Array> {
+    if (fromClient) flow.bytesFromClient += chunk.length;
+    else flow.bytesFromServer += chunk.length;
     const isKept = hooks.keepsTcp;
     if (!isKept && !hooks.has("tcp_message")) return chunk;
     const message = new PassingTcpMessage(fromClient, chunk);

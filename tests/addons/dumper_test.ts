@@ -272,5 +272,38 @@ Deno.test("an error of a TCP flow is printed", async () => {
     flow.error = { message: "reset", timestamp: 0, cause };
     hooks.trigger("tcp_error", flow);
   });
-  assertEquals(text, "Error in TCP connection to example.com:80: reset\n");
+  assertEquals(
+    text,
+    "127.0.0.1:52344: TCP example.com:80\n              << 0b up, 0b down 0ms\n << reset\n",
+  );
+});
+
+Deno.test("a raw connection is a line at its start and two at its end; what it carries is printed from level 3 on", async () => {
+  const run = (hooks: Dispatcher) => {
+    const flow = tcpFlow();
+    hooks.trigger("tcp_start", flow);
+    flow.bytesFromClient = 4;
+    flow.bytesFromServer = 5000;
+    flow.record({ fromClient: true, content: new TextEncoder().encode("ping"), timestamp: 0 });
+    hooks.trigger("tcp_message", flow);
+    hooks.trigger("tcp_end", flow);
+  };
+  const client = "127.0.0.1:52344";
+  const start = `${client}: TCP example.com:80 (passed through)\n`;
+  const end = `${client}: TCP example.com:80\n              << 4b up, 4.9k down 0ms\n`;
+  assertEquals((await dumped(1, run)).text, start + end);
+  assertEquals((await dumped(2, run)).text, start + end);
+  assertEquals(
+    (await dumped(3, run)).text,
+    `${start}${client} -> tcp -> example.com:80\n\n    ping\n\n${end}`,
+  );
+});
+
+Deno.test("a tunnel that was refused is printed like an exchange", async () => {
+  const { text } = await dumped(1, (hooks) => {
+    const flow = httpFlow({ method: "CONNECT", host: "example.com" });
+    respond(flow, { statusCode: 403, reason: "Forbidden" });
+    hooks.trigger("http_connect_error", flow);
+  });
+  assertEquals(text, `127.0.0.1:52344: CONNECT example.com:80\n              << 403 Forbidden 0b 0ms\n`);
 });

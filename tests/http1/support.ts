@@ -3,12 +3,18 @@
  * @module
  */
 import type { Body } from "../../src/streams/body.ts";
-import type { ExchangeHandler, IncomingExchange, RequestHead, ResponseHead } from "../../src/http/wire.ts";
+import type {
+  ExchangeHandler,
+  IncomingExchange,
+  RequestHead,
+  ResponseHead,
+  ServeOptions,
+} from "../../src/http/wire.ts";
 import { Headers } from "../../src/http/headers.ts";
 import type { WeirError } from "../../src/errors.ts";
 import { HeadScanner } from "../../src/http1/head_scanner.ts";
 import { type Parsed, parseRequestHead, parseResponseHead } from "../../src/http1/head.ts";
-import { type Http1ServerOptions, serveHttp1 } from "../../src/http1/mod.ts";
+import { serveHttp1 } from "../../src/http1/mod.ts";
 import { latin1, type MemoryConn, memoryConnPair, type Split, whole } from "../support/memory_conn.ts";
 
 export function bytes(text: string): Uint8Array {
@@ -115,7 +121,7 @@ export function responseHead(text: string): Parsed<ResponseHead> {
 /** A client's connection to a server that runs `handler`. Await `served` at the end of the test. */
 export function serving(
   handler: ExchangeHandler,
-  options: Http1ServerOptions & { split?: Split; capacity?: number } = {},
+  options: ServeOptions & { split?: Split; capacity?: number } = {},
 ): { client: MemoryConn; server: MemoryConn; served: Promise<void> } {
   const { split = whole, capacity } = options;
   const [client, server] = memoryConnPair({ split, capacity });
@@ -132,7 +138,7 @@ export const echo: ExchangeHandler = async (exchange) => {
 export async function transcript(
   input: string,
   handler: ExchangeHandler = echo,
-  options: Http1ServerOptions & { split?: Split } = {},
+  options: ServeOptions & { split?: Split } = {},
 ): Promise<string> {
   const { client, served } = serving(handler, options);
   const read = client.readToEnd();
