@@ -123,10 +123,13 @@ export {
   TokenBucket,
 } from "./streams/mod.ts";
 export {
+  type ChannelStages,
   type GrpcMessage,
   type GrpcMessageInit,
   type GrpcOutput,
   grpcStream,
+  type ModelChannel,
+  modelStream,
   ndjsonStream,
   type SseEvent,
   type SseEventInit,

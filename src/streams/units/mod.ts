@@ -14,3 +14,6 @@ export type { GrpcMessage, GrpcMessageInit, GrpcOutput } from "./grpc_message.ts
 export { grpcStream } from "./grpc_stream.ts";
 export type { Cutter, Segment } from "./cutter.ts";
 export type { UnitOutput } from "./unit_body.ts";
+export type { ModelChannel } from "./model/dialect.ts";
+export type { ChannelStages } from "./model/engine.ts";
+export { modelStream } from "./model_stream.ts";

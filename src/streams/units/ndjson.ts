@@ -6,8 +6,10 @@ import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
 import { HeldBytes } from "./held_bytes.ts";
 
-/** A value, boxed because it may be null. */
+/** A line that is JSON. */
 export interface JsonLine {
+  /** The line, its end included. */
+  readonly text: string;
   /** What the line says. */
   readonly value: unknown;
 }
@@ -41,8 +43,9 @@ export class NdjsonCutter implements Cutter<JsonLine> {
 }
 
 function readLine(line: Uint8Array): JsonLine | null {
+  const text = decoder.decode(line);
   try {
-    return { value: JSON.parse(decoder.decode(line)) };
+    return { text, value: JSON.parse(text) };
   } catch {
     return null;
   }

@@ -39,6 +39,8 @@ export interface UnitRules<U> {
   added(value: unknown, segment: Segment<U> | null, index: number): Uint8Array;
   /** Units that are added when the body has ended. */
   end?(): unknown;
+  /** The body failed, or nobody wants the rest. */
+  cancel?(reason: WeirError): void;
 }
 
 /** A stage for one body; `rules` are made when its first bytes are wanted. */
@@ -284,6 +286,7 @@ class UnitBody<U> extends PulledBody {
       this.#answer =
         null;
     this.#made = [];
+    this.#rules.cancel?.(reason);
     closeIterator(outputs);
     closeIterator(asyncOutputs);
   }
