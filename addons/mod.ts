@@ -2,6 +2,7 @@
  * The addons that ship with weir, in the order in which their hooks run.
  * @module
  */
+import Block from "./block.ts";
 import Dumper from "./dumper.ts";
 import Onboarding from "./onboarding.ts";
 import StreamContentTypes from "./stream_content_types.ts";
@@ -9,6 +10,7 @@ import StreamLargeBodies from "./stream_large_bodies.ts";
 
 /** Sources for the addon manager; `last` ones come behind the user's scripts, to see what those have changed. */
 export const builtinAddons = [
+  { name: "block", addon: Block, builtin: true },
   { name: "stream_large_bodies", addon: StreamLargeBodies, builtin: true },
   { name: "stream_content_types", addon: StreamContentTypes, builtin: true },
   { name: "onboarding", addon: Onboarding, builtin: true },

@@ -59,6 +59,7 @@ export type { ClientHelloData, EventHooks, LifeHooks, ServerConnectionData } fro
 
 export type { ErrorCode, Side, WeirError } from "./errors.ts";
 export type { Address, TlsInfo } from "./net/conn.ts";
+export { type AddressKind, addressKind, hostPort } from "./net/mod.ts";
 export type { ClientConnection, ServerConnection } from "./flow/connection.ts";
 export type { BaseFlow, Flow, FlowError, HttpFlow, TcpFlow, TcpMessage } from "./flow/flow.ts";
 export {

@@ -18,6 +18,8 @@ export interface ClientConnection {
   readonly alpnOffers: readonly string[];
   /** DER of the certificate that weir showed to the client; null without TLS (mitmproxy `mitmcert`). */
   readonly shownCertificate: Uint8Array | null;
+  /** Set to a sentence in `client_connected` to refuse the connection: it is closed without a word (mitmproxy `error`). */
+  error?: string | null;
   /** Which mode's listener took it: "regular", "reverse:http://…". */
   readonly mode: string;
   /** When it was accepted, in milliseconds since the epoch. */

@@ -41,6 +41,8 @@ export interface ProxyInfo {
   readonly version: string;
   /** Where it listens; empty before `running`. */
   readonly addresses: readonly Address[];
+  /** False in the further isolates of the option `workers`: what is to be said once is said by the first. */
+  readonly isPrimary: boolean;
   /** The modes, as written in the option `mode`. */
   readonly modes: readonly string[];
   /** The certificate of weir's CA, never its key. */

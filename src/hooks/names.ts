@@ -70,7 +70,7 @@ export interface EventHooks {
   tcp_error: TcpFlow;
   /** A client has begun a TLS handshake. */
   tls_clienthello: ClientHelloData;
-  /** A client's connection was accepted. */
+  /** A client's connection was accepted; setting its `error` refuses it. */
   client_connected: ClientConnection;
   /** A client's connection is closed. */
   client_disconnected: ClientConnection;

@@ -2,6 +2,7 @@
  * Sockets: one byte connection for all of weir, over TCP, with bytes put back, or tied to another.
  * @module
  */
+export { type AddressKind, addressKind } from "./address_kind.ts";
 export type { Address, Conn, TlsInfo } from "./conn.ts";
 export { dial, DIAL_TIMEOUT, type DialOptions, hostPort, TcpConn } from "./tcp.ts";
 export { listen, type ListenOptions, TcpListener } from "./listen.ts";

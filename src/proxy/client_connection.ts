@@ -61,6 +61,7 @@ class ClientConn implements ClientInfo {
   readonly localAddress: Address;
   tls: TlsInfo | null = null;
   alpnOffers: readonly string[] = [];
+  error: string | null = null;
   leaf: Leaf | null = null;
   readonly mode: string;
   readonly timestampStart: number = Date.now();
@@ -92,6 +93,7 @@ export async function serveClient(
   const info = new ClientConn(conn, mode);
   try {
     await hooks.trigger("client_connected", info);
+    if (info.error !== null) throw new WeirError("weir", "closed", info.error);
     await new ClientServer(context, info, mode, timeouts).serve(conn);
   } catch (error) {
     log.debug(`${info.address.hostname}:${info.address.port}: ${messageOf(error)}`);

@@ -73,6 +73,7 @@ export class ProxyServer {
         get addresses() {
           return addresses();
         },
+        isPrimary: init.addresses === undefined,
         get modes() {
           return options.mode;
         },

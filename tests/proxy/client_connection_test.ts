@@ -308,3 +308,13 @@ Deno.test("a TLS record without a ClientHello closes the connection, and the log
     "warn: 127.0.0.1:50001: TLS with the client failed (a.example): it began a TLS record in which there is no ClientHello",
   ]);
 });
+
+Deno.test("client_connected may refuse a connection: it is closed without a word, and its end is told", async () => {
+  await using served = new Served({
+    addon: { client_connected: (client) => void (client.error = "Not from there.") },
+  });
+  await served.done;
+  assertEquals(await served.client.readToEnd(), "");
+  assertEquals(served.log, ["connected", "disconnected"]);
+  assertMatch(served.lines.join(), /Not from there/);
+});

@@ -44,6 +44,7 @@ export function addonHost(): AddonHost {
     log: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
     proxy: {
       version: "1.2.3",
+      isPrimary: true,
       addresses: [{ hostname: "127.0.0.1", port: 8081 }],
       modes: ["regular"],
       certificate: (format) => Promise.resolve(new TextEncoder().encode(`certificate as ${format}`)),
