@@ -5,7 +5,7 @@
  * - 1: a line for the request and a line for the response
  * - 2: and their headers
  * - 3: and their bodies, cut off when they are long; contents of WebSocket messages, and what raw connections carry
- * - 4: and nothing is cut off
+ * - 4: and nothing is cut off, but what few bytes unfold to beyond 4 MiB
  *
  * A flow is printed when it is complete. One that streams is announced by its request line, as the end may be far away.
  *
@@ -24,7 +24,7 @@ import {
   type TcpFlow,
 } from "weir";
 import { conversationLines } from "./dumper/body_lines.ts";
-import { flowLines, requestLine, tcpEndLine, tcpLine } from "./dumper/flow_lines.ts";
+import { failedLines, flowLines, requestLine, tcpEndLine, tcpLine } from "./dumper/flow_lines.ts";
 import { print, printTo, style } from "./dumper/printer.ts";
 import { clientOf, errorText, serverOf } from "./dumper/words.ts";
 
@@ -74,13 +74,13 @@ export default class Dumper implements Addon {
 
   complete(flow: HttpFlow) {
     this.#announced.delete(flow.id);
-    if (this.#shows(flow)) print(flowLines(flow, this.#detail));
+    if (this.#shows(flow)) return print(flowLines(flow, this.#detail));
   }
 
   error(flow: HttpFlow) {
     this.#announced.delete(flow.id);
     if (!this.#shows(flow)) return;
-    print([...flowLines(flow, this.#detail), style(` << ${errorText(flow)}`, "bold", "red")]);
+    return print(failedLines(flow, this.#detail));
   }
 
   websocket_start(flow: HttpFlow) {
@@ -93,11 +93,9 @@ export default class Dumper implements Addon {
     const type = message.isText ? "text" : "binary";
     const arrow = message.fromClient ? "->" : "<-";
     const path = escapeControl(flow.request.path);
-    print([
-      `${clientOf(flow)} ${arrow} WebSocket ${type} message ${arrow} ${serverOf(flow)}${path}`,
-      // Whose content nobody reads gives its memory back to the connection.
-      ...(this.#detail < 3 ? [] : conversationLines(message.content, this.#detail)),
-    ]);
+    const line = `${clientOf(flow)} ${arrow} WebSocket ${type} message ${arrow} ${serverOf(flow)}${path}`;
+    // Whose content nobody reads gives its memory back to the connection.
+    return print(this.#detail < 3 ? [line] : conversationLines(line, message.content, this.#detail));
   }
 
   websocket_end(flow: HttpFlow) {
@@ -115,7 +113,7 @@ export default class Dumper implements Addon {
   }
 
   http_connect_error(flow: HttpFlow) {
-    if (this.#shows(flow)) print(flowLines(flow, this.#detail));
+    if (this.#shows(flow)) return print(flowLines(flow, this.#detail));
   }
 
   tcp_start(flow: TcpFlow) {
@@ -128,10 +126,8 @@ export default class Dumper implements Addon {
     const message = flow.messages.at(-1);
     if (!message) return;
     const arrow = message.fromClient ? "->" : "<-";
-    print([
-      `${clientOf(flow)} ${arrow} tcp ${arrow} ${serverOf(flow)}`,
-      ...conversationLines(message.content, this.#detail),
-    ]);
+    const line = `${clientOf(flow)} ${arrow} tcp ${arrow} ${serverOf(flow)}`;
+    return print(conversationLines(line, message.content, this.#detail));
   }
 
   tcp_end(flow: TcpFlow) {

@@ -1,70 +1,128 @@
 /**
  * Contents as lines for people: JSON set out, other text as it is, bytes as a hex dump, long ones cut.
+ *
+ * Lines are made one by one, as they are printed, so that what a content takes in memory is what it is, however long its
+ * lines are and however many it makes.
  * @module
  */
-import { escapeControl } from "weir";
-import { style } from "./printer.ts";
+import { escapeControl, type Message } from "weir";
+import { jsonLines, MAX_JSON } from "./json_lines.ts";
+import { Part, style } from "./printer.ts";
 
 /** At level 3, what is shown of a body: so many lines, of so many bytes. */
 const SHOWN_LINES = 70;
 const SHOWN_BYTES = 64 * 1024;
+/** At level 4 nothing is cut off, but what a body unfolds to beyond this, and beyond its size on the wire. */
+const UNFOLDED_BYTES = 4 * 1024 * 1024;
 const BYTES_PER_HEX_LINE = 16;
+/** Bytes of text that are read at a time. */
+const TEXT_PIECE = 64 * 1024;
 
-/** A message of a conversation, from level 3 on. */
-export function conversationLines(content: Uint8Array, detail: number): string[] {
-  return detail < 3 ? [] : [...bodyLines(content, null, detail), ""];
+/** A message of a conversation, behind the line that says whose it is. */
+export function* conversationLines(
+  line: string,
+  content: Uint8Array,
+  detail: number,
+): Generator<string | Part> {
+  yield line;
+  yield* contentLines(content, true, null, detail);
+  yield "";
 }
 
-/** A body: JSON set out, text as it is, anything else as a hex dump. */
-export function bodyLines(content: Uint8Array, type: string | null, detail: number): string[] {
-  if (content.length === 0) return [];
-  const isWhole = detail >= 4;
-  const shown = isWhole ? content : content.subarray(0, SHOWN_BYTES);
-  const text = textOf(shown);
-  let lines = text === null
-    ? hexLines(shown, isWhole ? Infinity : SHOWN_LINES)
-    : escapedLines(pretty(text, type));
-  const isCut = shown.length < content.length || (!isWhole && lines.length > SHOWN_LINES);
-  if (!isWhole) lines = lines.slice(0, SHOWN_LINES);
-  lines = ["", ...lines.map((line) => `    ${line}`)];
-  if (isCut) lines.push(style("    (cut off)", "dim"));
-  return lines;
+/** The content of a request or response: JSON set out, text as it is, anything else as a hex dump. */
+export function* bodyLines(message: Message, detail: number): Generator<string | Part> {
+  const onWire = message.streamedBy === null ? message.size : 0;
+  const most = detail >= 4 ? Math.max(UNFOLDED_BYTES, onWire) : SHOWN_BYTES;
+  const start = message.contentStart(most);
+  if (start !== null) {
+    yield* contentLines(start.bytes, start.isWhole, message.headers.get("content-type"), detail);
+  } else if (message.streamedBy !== null) {
+    yield "";
+    yield style("    (streamed, so there is no content to show)", "dim");
+  }
 }
 
-/** Null for what is not UTF-8, or has NULs as no text has. */
-function textOf(bytes: Uint8Array): string | null {
-  if (bytes.includes(0)) return null;
+function* contentLines(
+  content: Uint8Array,
+  isWhole: boolean,
+  type: string | null,
+  detail: number,
+): Generator<string | Part> {
+  if (content.length === 0 && isWhole) return;
+  const most = detail >= 4 ? Infinity : SHOWN_LINES;
+  const shown = detail >= 4 ? content : content.subarray(0, SHOWN_BYTES);
+  let isCut = !isWhole || shown.length < content.length;
+  yield "";
+  const lines = isText(shown) ? textLines(shown, isCut ? null : type) : hexLines(shown);
+  let count = 0, isInside = false;
+  for (const line of lines) {
+    if (!isInside && count++ === most) {
+      isCut = true;
+      break;
+    }
+    const indent = isInside ? "" : "    ";
+    isInside = line instanceof Part;
+    yield typeof line === "string" ? indent + line : new Part(indent + line.text);
+  }
+  if (isInside) yield "";
+  if (isCut) yield style("    (cut off)", "dim");
+}
+
+/** False for what is not UTF-8, or has NULs as no text has. */
+function isText(bytes: Uint8Array): boolean {
+  if (bytes.includes(0)) return false;
+  const decoder = new TextDecoder("utf-8", { fatal: true });
   try {
     // A character that is cut at the end is no mistake.
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    for (const piece of piecesOf(bytes)) decoder.decode(piece, { stream: true });
+    return true;
   } catch {
-    return null;
+    return false;
   }
 }
 
-function pretty(text: string, type: string | null): string {
-  if (type === null || !/[/+]json\b/i.test(type)) return text;
-  try {
-    return JSON.stringify(JSON.parse(text), null, 4);
-  } catch {
-    return text;
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += TEXT_PIECE) yield bytes.subarray(at, at + TEXT_PIECE);
+}
+
+function* textLines(bytes: Uint8Array, type: string | null): Generator<string | Part> {
+  if (type !== null && /[/+]json\b/i.test(type) && bytes.length <= MAX_JSON) {
+    const lines = jsonLines(new TextDecoder().decode(bytes));
+    if (lines !== null) {
+      for (const line of lines) yield escaped(line);
+      return;
+    }
+  }
+  const decoder = new TextDecoder();
+  // White space that may be the text's end, which is left out.
+  let held = "";
+  for (const piece of piecesOf(bytes)) {
+    const text = held + decoder.decode(piece, { stream: true });
+    const end = text.trimEnd().length || (text.length > TEXT_PIECE ? text.length : 0);
+    held = text.slice(end);
+    const lines = text.slice(0, end).split(/\r?\n/);
+    const last = lines.pop()!;
+    for (const line of lines) yield escaped(line);
+    if (last !== "") yield new Part(escaped(last));
   }
 }
 
-function escapedLines(text: string): string[] {
-  return text.trimEnd().split(/\r?\n/).map((line) => line.split("\t").map(escapeControl).join("\t"));
+function escaped(line: string): string {
+  return line.split("\t").map(escapeControl).join("\t");
 }
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** `0000000010 48 65 6c 6c 6f …  Hello` */
-function hexLines(bytes: Uint8Array, most: number): string[] {
-  const lines: string[] = [];
-  for (let at = 0; at < bytes.length && lines.length <= most; at += BYTES_PER_HEX_LINE) {
-    const row = [...bytes.subarray(at, at + BYTES_PER_HEX_LINE)];
-    const hex = row.map((byte) => byte.toString(16).padStart(2, "0")).join(" ").padEnd(
-      3 * BYTES_PER_HEX_LINE - 1,
-    );
-    const text = row.map((byte) => byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".").join("");
-    lines.push(`${at.toString(16).padStart(10, "0")} ${hex}  ${text}`);
+function* hexLines(bytes: Uint8Array): Generator<string> {
+  for (let at = 0; at < bytes.length; at += BYTES_PER_HEX_LINE) {
+    const end = Math.min(bytes.length, at + BYTES_PER_HEX_LINE);
+    let hex = "", text = "";
+    for (let i = at; i < end; i++) {
+      const byte = bytes[i];
+      hex += i === at ? HEX[byte] : ` ${HEX[byte]}`;
+      text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".";
+    }
+    yield `${at.toString(16).padStart(10, "0")} ${hex.padEnd(3 * BYTES_PER_HEX_LINE - 1)}  ${text}`;
   }
-  return lines;
 }

@@ -4,21 +4,26 @@
  */
 import { escapeControl, type Headers, type HttpFlow, type Message, reasonFor, type TcpFlow } from "weir";
 import { bodyLines } from "./body_lines.ts";
-import { columns, style } from "./printer.ts";
-import { clientOf, serverOf, sizeText, timeText } from "./words.ts";
+import { columns, type Part, style } from "./printer.ts";
+import { clientOf, errorText, serverOf, sizeText, timeText } from "./words.ts";
 
 /** A URL is cut at level 1 when the terminal is not this much wider: room for address, method and "…". */
 const BESIDE_URL = 25;
 
 /** All of a flow that has ended. */
-export function flowLines(flow: HttpFlow, detail: number): string[] {
+export function* flowLines(flow: HttpFlow, detail: number): Generator<string | Part> {
   const { request, response } = flow;
-  const lines = [
-    requestLine(flow, detail) + (request.size > 0 ? ` ${style(sizeText(request.size), "bold")}` : ""),
-  ];
-  lines.push(...messageLines(request, detail));
-  if (response) lines.push(responseLine(flow, detail), ...messageLines(response, detail));
-  return lines;
+  yield requestLine(flow, detail) + (request.size > 0 ? ` ${style(sizeText(request.size), "bold")}` : "");
+  yield* messageLines(request, detail);
+  if (!response) return;
+  yield responseLine(flow, detail);
+  yield* messageLines(response, detail);
+}
+
+/** All of a flow that was cut, and why it was. */
+export function* failedLines(flow: HttpFlow, detail: number): Generator<string | Part> {
+  yield* flowLines(flow, detail);
+  yield style(` << ${errorText(flow)}`, "bold", "red");
 }
 
 /** `127.0.0.1:52344: GET http://example.com/`; versions are said only when they are not HTTP/1 on both sides. */
@@ -69,21 +74,17 @@ export function tcpEndLine(flow: TcpFlow): string {
 }
 
 /** Headers from level 2, body from level 3, trailers. */
-function messageLines(message: Message, detail: number): string[] {
-  if (detail < 2) return [];
-  const lines = headerLines(message.headers);
+function* messageLines(message: Message, detail: number): Generator<string | Part> {
+  if (detail < 2) return;
+  yield* headerLines(message.headers);
   if (detail >= 3) {
-    if (message.content !== null) {
-      lines.push(...bodyLines(message.content, message.headers.get("content-type"), detail));
-    } else if (message.streamedBy !== null) {
-      lines.push("", style("    (streamed, so there is no content to show)", "dim"));
-    }
+    yield* bodyLines(message, detail);
+    yield "";
   }
-  if (detail >= 3) lines.push("");
   if (message.trailers) {
-    lines.push(style("    --- HTTP Trailers", "magenta"), ...headerLines(message.trailers));
+    yield style("    --- HTTP Trailers", "magenta");
+    yield* headerLines(message.trailers);
   }
-  return lines;
 }
 
 function headerLines(headers: Headers): string[] {

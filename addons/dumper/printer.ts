@@ -37,9 +37,73 @@ const FULL_RETRIES = 200, FULL_PAUSE = 5;
 /** Nobody ever notifies it: waiting for it is sleeping. */
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 
-/** One write per flow, so that flows do not mix. */
-export function print(lines: string[]): void {
-  let bytes = new TextEncoder().encode(`${lines.join("\n")}\n`);
+/** Part of a line: no line break follows. */
+export class Part {
+  constructor(readonly text: string) {}
+}
+
+/** Characters that are put together for one write; most flows are less. */
+const PIECE = 256 * 1024;
+
+/** Characters of flows that wait for a long one to be printed, without holding up their own ends. */
+const MAX_WAITING = 4 * 1024 * 1024;
+
+/** What is being printed piece by piece; what comes meanwhile waits for its end. */
+let printing: Promise<void> | null = null;
+let waiting = 0;
+
+/**
+ * One write per flow, so that flows do not mix. What is longer is made and written piece by piece, with a turn of the event
+ * loop in between; then it is printed when the promise that is returned resolves, and what it is made of must stay so long.
+ */
+export function print(lines: Iterable<string | Part>): Promise<void> | undefined {
+  const rest = lines[Symbol.iterator]();
+  const { text, isAll } = nextPiece(rest);
+  if (printing === null) {
+    write(text);
+    if (isAll) return undefined;
+    return follow(printRest(null, "", rest));
+  }
+  if (!isAll || waiting + text.length > MAX_WAITING) return follow(printRest(printing, text, rest));
+  waiting += text.length;
+  void follow(printRest(printing, text, rest).finally(() => waiting -= text.length));
+}
+
+function follow(mine: Promise<void>): Promise<void> {
+  const last = printing = mine.finally(() => {
+    if (printing === last) printing = null;
+  });
+  return last;
+}
+
+async function printRest(
+  before: Promise<void> | null,
+  first: string,
+  rest: Iterator<string | Part>,
+): Promise<void> {
+  // Whoever had them printed is told of lines that could not be made.
+  await before?.catch(() => {});
+  write(first);
+  for (let isDone = false; !isDone;) {
+    await new Promise((resolve) => setTimeout(resolve));
+    const { text, isAll } = nextPiece(rest);
+    write(text);
+    isDone = isAll;
+  }
+}
+
+function nextPiece(rest: Iterator<string | Part>): { text: string; isAll: boolean } {
+  let text = "";
+  while (text.length < PIECE) {
+    const { value, done } = rest.next();
+    if (done) return { text, isAll: true };
+    text += typeof value === "string" ? `${value}\n` : value.text;
+  }
+  return { text, isAll: false };
+}
+
+function write(text: string): void {
+  let bytes = new TextEncoder().encode(text);
   for (let retries = 0; bytes.length > 0 && !out.isGone;) {
     try {
       bytes = bytes.subarray(out.stream.writeSync(bytes));

@@ -6,6 +6,7 @@ import { internals } from "../internals.ts";
 import { shortened } from "../shown.ts";
 import { asBytes, type BytesLike, nameOf } from "../streams/bytes.ts";
 import { encodeBytes } from "../streams/coding.ts";
+import { type ContentStart, decodeStart } from "../streams/decode_start.ts";
 import { checkStreamValue, type StreamValue } from "../streams/hook.ts";
 import type { StoredBody } from "../streams/store.ts";
 import type { Moment, Timeline } from "../streams/timeline.ts";
@@ -265,6 +266,24 @@ export abstract class Message {
       // A coding that weir cannot write: the body goes plain, and says so.
       this.headers.delete("content-encoding");
       this.rawContent = bytes;
+    }
+  }
+
+  /**
+   * The first `most` bytes of `content`, for who shows or searches the start of it: what is behind is neither unfolded nor
+   * read, so few bytes on the wire cost little whatever they unfold to. Null where there is no content.
+   */
+  contentStart(most: number): ContentStart | null {
+    const { raw, stored } = this[internals];
+    const bytes = raw ?? (stored?.complete ? stored.startSync(most) : null);
+    if (bytes === null) return null;
+    const isAll = raw !== null || bytes.length === stored!.size;
+    try {
+      const { bytes: start, isWhole } = decodeStart(bytes, this.headers.get("content-encoding"), most);
+      return { bytes: start, isWhole: isWhole && isAll };
+    } catch {
+      // What cannot be decoded is its own content.
+      return { bytes: bytes.subarray(0, most), isWhole: isAll && bytes.length <= most };
     }
   }
 

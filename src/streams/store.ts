@@ -203,18 +203,20 @@ export class StoredBody implements Disposable {
   bytesSync(): Uint8Array<ArrayBuffer> {
     const known = this.#state === "recording" ? undefined : this.#whole?.deref();
     if (known !== undefined) return known;
-    const bytes = this.#readSync();
+    const bytes = this.startSync(Infinity);
     this.#whole = new WeakRef(bytes);
     return bytes;
   }
 
-  #readSync(): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(this.size);
-    bytes.set(this.#tail.subarray(0, this.#tailLength), this.#inFile);
+  /** The first `most` bytes, or all when there are fewer; blocks while the file is read. */
+  startSync(most: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(Math.min(most, this.size));
+    const inFile = Math.min(this.#inFile, bytes.length);
+    bytes.set(this.#tail.subarray(0, Math.min(this.#tailLength, bytes.length - inFile)), inFile);
     if (this.#file === null) return bytes;
     using file = Deno.openSync(this.#file.path);
-    for (let at = 0; at < this.#inFile;) {
-      const count = file.readSync(bytes.subarray(at, this.#inFile));
+    for (let at = 0; at < inFile;) {
+      const count = file.readSync(bytes.subarray(at, inFile));
       if (count === null) {
         throw new WeirError("weir", "internal", "The copy of the body was cut from outside.");
       }

@@ -1,4 +1,6 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import { gzipSync } from "node:zlib";
 import Dumper from "../../addons/dumper.ts";
 import { WeirError } from "../../src/errors.ts";
 import type { HttpFlow } from "../../src/flow/flow.ts";
@@ -12,7 +14,7 @@ import { addonHost, httpFlow, respond, serverConn, tcpFlow } from "../support/ad
 /** What the dumper writes while `run` does; times are made `0ms`. */
 async function dumped(
   detail: number,
-  run: (hooks: Dispatcher) => void,
+  run: (hooks: Dispatcher) => unknown,
 ): Promise<{ text: string; writes: number }> {
   const host = addonHost();
   const manager = new AddonManager(host.ctx, host.options);
@@ -29,7 +31,7 @@ async function dumped(
     return bytes.length;
   };
   try {
-    run(manager.dispatcher);
+    await run(manager.dispatcher);
   } finally {
     stdout.writeSync = writeSync;
   }
@@ -306,4 +308,82 @@ Deno.test("a tunnel that was refused is printed like an exchange", async () => {
     hooks.trigger("http_connect_error", flow);
   });
   assertEquals(text, `127.0.0.1:52344: CONNECT example.com:80\n              << 403 Forbidden 0b 0ms\n`);
+});
+
+Deno.test("JSON is set out with its tokens as they came, and not where it is nested deeper than a reader can follow", async () => {
+  const text = async (body: string) =>
+    (await dumped(4, (hooks) => hooks.trigger("complete", exchange(body, "application/json")))).text
+      .split("application/json\n")[1];
+  const json = ' {"a" : 1.50, "a":"\\u0041\\"]", "b":[ ],"c":{ }, "d":[[true],null ] }';
+  assertEquals(
+    await text(json),
+    [
+      "",
+      "{",
+      '    "a": 1.50,',
+      '    "a": "\\u0041\\"]",',
+      '    "b": [],',
+      '    "c": {},',
+      '    "d": [',
+      "        [",
+      "            true",
+      "        ],",
+      "        null",
+      "    ]",
+      "}",
+    ].map((line) => line && `    ${line}`).join("\n") + "\n\n",
+  );
+  const deep = "[".repeat(24_000) + "]".repeat(24_000);
+  assertEquals(await text(deep), `\n    ${deep}\n\n`);
+  const valid = fc.jsonValue().filter((value) => typeof value === "object" && value !== null);
+  await fc.assert(
+    fc.asyncProperty(valid, async (value) => {
+      const lines = (await text(JSON.stringify(value))).trimEnd().split("\n").map((line) => line.trim());
+      assertEquals(JSON.parse(lines.join("")), JSON.parse(JSON.stringify(value)));
+    }),
+    { numRuns: 40, seed: 10 },
+  );
+});
+
+Deno.test("one line of megabytes is printed as one line at level 4, without its trailing white space", async () => {
+  const line = "é\t".repeat(100_000);
+  const flow = exchange(`${line}\r\nsecond${" \n".repeat(10_000)}`);
+  const { text } = await dumped(4, (hooks) => hooks.trigger("complete", flow));
+  assertStringIncludes(text, `\n    ${line.trimEnd()}`);
+  assertEquals(text.endsWith("\n    second\n\n"), true);
+});
+
+/** Gzip of gzip: some 600 bytes that unfold to 64 MiB. */
+const BOMB = gzipSync(gzipSync(new Uint8Array(64 << 20)));
+
+function bomb(): HttpFlow {
+  const flow = exchange(BOMB);
+  flow.response!.headers.set("Content-Encoding", "gzip, gzip");
+  return flow;
+}
+
+Deno.test("a bomb is unfolded as far as it is shown: 64 KiB at level 3, 4 MiB at level 4, and it says that it is cut off", async () => {
+  for (const [detail, rows] of [[3, 70], [4, (4 << 20) / 16]] as const) {
+    const { text } = await dumped(detail, (hooks) => hooks.trigger("complete", bomb()));
+    assertEquals(text.match(/^ {4}[0-9a-f]{10} 00 /gm)?.length, rows);
+    assertStringIncludes(text, "\n    (cut off)\n");
+  }
+});
+
+Deno.test("a long flow is printed in pieces, others go on meanwhile, and flows do not mix", async () => {
+  const order: string[] = [];
+  const { text, writes } = await dumped(4, async (hooks) => {
+    const long = hooks.trigger("complete", bomb())!.then(() => order.push("long"));
+    const other = hooks.trigger("complete", exchange("short"));
+    assertEquals(other, undefined);
+    const another = hooks.trigger("complete", bomb())!.then(() => order.push("another"));
+    setTimeout(() => order.push("timer"));
+    await Promise.all([long, another]);
+  });
+  assertEquals(order, ["timer", "long", "another"]);
+  assert(writes > 50, `${writes} writes`);
+  const starts = [...text.matchAll(/^127\.0\.0\.1:\d+: GET|^ {4}\(cut off\)|^ {4}short/gm)].map(([match]) =>
+    match.trim().slice(0, 3)
+  );
+  assertEquals(starts, ["127", "(cu", "127", "sho", "127", "(cu"]);
 });

@@ -3,9 +3,10 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { gzipSync } from "node:zlib";
 import { PREFACE } from "../../src/http2/frames.ts";
-import { absolute, Client } from "./support/client.ts";
-import { bulk, origin, tcpOrigin } from "./support/origin.ts";
+import { absolute, Client, exchange } from "./support/client.ts";
+import { bulk, origin, tcpOrigin, withLength } from "./support/origin.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 import type { Wire } from "./support/wire.ts";
 
@@ -114,4 +115,27 @@ Deno.test("an HTTP/2 connection that has carried 1 MiB and is idle holds less th
   const each = await growth(weir, before) / count / 1024;
   assert(each < 150, `${each.toFixed()} KiB each`);
   await weir.stop();
+});
+
+Deno.test("bombs cost what is shown of them, at every level of detail, and others need not wait", async () => {
+  const bomb = gzipSync(gzipSync(new Uint8Array(128 * MIB)));
+  const deep = `${"[".repeat(24_000)}${"]".repeat(24_000)}`;
+  await using server = await origin((wire, request) => {
+    if (request.target === "/bomb") {
+      return withLength(bomb, "Content-Encoding: gzip, gzip\r\n")(wire, request);
+    }
+    return withLength(deep, "Content-Type: application/json\r\n")(wire, request);
+  });
+  for (const detail of ["3", "4"]) {
+    await using weir = await startWeir({ args: ["--flow-detail", detail, "--set", "memory_limit=64m"] });
+    await exchange(weir, server.url("/warm"));
+    const before = await weir.rss();
+    for (let i = 0; i < 5; i++) {
+      await exchange(weir, server.url("/bomb"));
+      await exchange(weir, server.url("/deep"));
+    }
+    const grown = await growth(weir, before);
+    assert(grown < 250 * MIB, `weir grew by ${grown >> 20} MiB at level ${detail}`);
+    await weir.stop();
+  }
 });

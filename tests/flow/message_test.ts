@@ -250,3 +250,26 @@ Deno.test("a stored copy that has no room in memory is no content, but can be re
   assertEquals((await new globalThis.Response(response.readStored()).bytes()).length, 2000);
   stored.dispose();
 });
+
+Deno.test("contentStart gives the start of the content, and unfolds no more; what cannot be decoded is its own", () => {
+  const coded = buffered(gzipSync("x".repeat(100_000)), { "Content-Encoding": "gzip" }).message;
+  assertEquals(coded.contentStart(3), { bytes: utf8("xxx"), isWhole: false });
+  assertEquals(coded.contentStart(100_000)!.isWhole, true);
+  assertEquals(buffered("abc").message.contentStart(2), { bytes: utf8("ab"), isWhole: false });
+  const wrong = buffered("abc", { "Content-Encoding": "gzip" });
+  assertEquals([wrong.message.contentStart(9), wrong.warnings], [{ bytes: utf8("abc"), isWhole: true }, []]);
+  assertEquals(message("streamed").message.contentStart(9), null);
+});
+
+Deno.test("contentStart reads the start of a stored copy", async () => {
+  const { message: given } = message("streamed");
+  const stored = new StoredBody();
+  for (let i = 0; i < 30; i++) await stored.append(new Uint8Array(100_000).fill(i));
+  given[internals].stored = stored;
+  assertEquals(given.contentStart(5), null);
+  stored.end(null);
+  assertEquals(given.contentStart(5), { bytes: new Uint8Array(5), isWhole: false });
+  assertEquals(given.contentStart(3_000_000)!.isWhole, true);
+  assertEquals(given.contentStart(2_999_999)!.bytes.at(-1), 29);
+  stored.dispose();
+});
