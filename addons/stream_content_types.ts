@@ -49,7 +49,8 @@ export default class StreamContentTypes implements Addon {
 
   /** Parameters (`; charset=utf-8`) do not count (RFC 9110 §8.3.1). */
   #matches(message: Message): boolean {
-    const type = message.headers.get("content-type")?.split(";", 1)[0].trim().toLowerCase();
+    const type = message.headers.get("content-type")?.split(";", 1)[0].replace(/^[ \t]+|[ \t]+$/g, "")
+      .toLowerCase();
     return type !== undefined &&
       (this.#exact.has(type) || this.#prefixes.some((prefix) => type.startsWith(prefix)));
   }

@@ -95,21 +95,23 @@ export interface UpstreamResponse {
 
 /**
  * Requests that a failure leaves free to be sent again: all, when the origin is known not to have looked at them (RFC 9113
- * §8.7); idempotent ones, when a connection that had served others was found closed (RFC 9110 §9.2.2).
+ * §8.7), or asks for them in HTTP/1.1 (§7); idempotent ones, when a connection that had served others was found closed (RFC
+ * 9110 §9.2.2).
  */
-export type Repeatable = "any" | "idempotent" | "none";
+export type Repeatable = "any" | "over HTTP/1.1" | "idempotent" | "none";
 
 /** One request on its way to an origin, over a connection (or a stream of one) that was acquired for it. */
 export interface OutgoingExchange {
   /**
    * Sends the head, and the body while the answer is awaited. Resolves with the final response's head. Rejects with a
    * {@linkcode WeirError} whose side says who failed (the request body's source, or the server).
-   * `onInformational` gets every 1xx except 101.
+   * `onInformational` gets every 1xx except 101; `warn` a sentence about what the server did wrong without harm.
    */
   send(
     head: RequestHead,
     body: Body | null,
     onInformational: (head: ResponseHead) => Promise<void> | void,
+    warn?: (text: string) => void,
   ): Promise<UpstreamResponse>;
   /** Which requests may be sent again, on another connection, when `send` rejected with `error`. */
   repeatable(error: unknown): Repeatable;
@@ -131,6 +133,8 @@ export interface UpstreamConnection {
   readonly isUpgraded: boolean;
   /** True when the origin has shown that it speaks HTTP/2, whatever it was spoken to in. */
   readonly speaksHttp2: boolean;
+  /** True when the origin has asked for HTTP/1.1 in the place of this version (RFC 9113 §7, HTTP_1_1_REQUIRED). */
+  readonly requiresHttp1: boolean;
   /** Resolves when `capacity` is what the origin says, or the connection is over. Never rejects. */
   readonly ready: Promise<void>;
   /** Resolves when the connection is closed, or no longer HTTP's. Never rejects. */

@@ -1,20 +1,21 @@
 /**
  * The chunked transfer coding (RFC 9112 §7.1): a decoder that sees bytes and gives pieces of chunks, strict where
- * leniency has been used to smuggle requests (sizes, line ends), and blind to chunk extensions (§7.1.1).
+ * leniency has been used to smuggle requests (sizes, line ends). Chunk extensions (§7.1.1) are checked and dropped.
  * @module
  */
-import type { Side } from "../errors.ts";
+import type { Side, WeirError } from "../errors.ts";
 import { MAX_FIELD_BLOCK } from "../http/limits.ts";
+import { ExtensionState, nextInExtension } from "./chunk_extension.ts";
 import { latin1, parseFields } from "./fields.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { malformed, tooLarge } from "./refusal.ts";
 
-/** Extensions of one chunk beyond this are an attack (contract §5). */
+/** Extensions of one chunk, with the blanks before them, beyond this are an attack (contract §5). */
 export const MAX_CHUNK_EXTENSION = 4 * 1024;
 /** Enough for 2^53 - 1 with a few leading zeros; a size is never parsed as a float. */
 const MAX_SIZE_DIGITS = 16;
 
-const NUL = 0, LF = 10, CR = 13, SEMICOLON = 59;
+const LF = 10, CR = 13;
 
 /** Where in the grammar the next byte belongs. */
 const enum State {
@@ -40,7 +41,9 @@ export class ChunkedDecoder {
   #state = State.Size;
   #size = 0;
   #digits = 0;
+  /** Bytes behind the size, and where in their grammar they are. */
   #extension = 0;
+  #extensionState = ExtensionState.Padding;
   #trailerBytes: Uint8Array | null = null;
   #trailerEnd = 0;
   #scanner: HeadScanner | null = null;
@@ -115,20 +118,28 @@ export class ChunkedDecoder {
       return;
     }
     if (this.#digits > 0 && byte === CR) this.#state = State.SizeLf;
-    else if (this.#digits > 0 && byte === SEMICOLON) this.#state = State.Extension;
-    else {throw malformed(
-        this.#side,
-        `A chunk size has the byte 0x${byte.toString(16).padStart(2, "0")} in it.`,
-      );}
+    else if (this.#digits === 0) throw this.#unexpected("size", byte);
+    else {
+      this.#state = State.Extension;
+      this.#extensionState = ExtensionState.Padding;
+      this.#extensionByte(byte);
+    }
   }
 
   #extensionByte(byte: number): void {
-    if (byte === CR) this.#state = State.SizeLf;
-    else if (byte === LF || byte === NUL) {
-      throw malformed(this.#side, "A chunk extension has a bare LF or a NUL.");
+    const before = this.#extensionState;
+    const state = this.#extensionState = nextInExtension(before, byte);
+    if (state === ExtensionState.End) this.#state = State.SizeLf;
+    else if (state === ExtensionState.Broken) {
+      throw this.#unexpected(before === ExtensionState.Padding ? "size" : "extension", byte);
     } else if (++this.#extension > MAX_CHUNK_EXTENSION) {
       throw tooLarge(this.#side, `A chunk has more than ${MAX_CHUNK_EXTENSION} bytes of extensions.`, 400);
     }
+  }
+
+  #unexpected(where: "size" | "extension", byte: number): WeirError {
+    const hex = byte.toString(16).padStart(2, "0");
+    return malformed(this.#side, `The byte 0x${hex} is not allowed where it is in a chunk's ${where}.`);
   }
 
   #startChunk(): void {

@@ -16,6 +16,7 @@ import { ReadBuffer } from "./read_buffer.ts";
 /** A connection to an origin. */
 export class Http1Connection implements UpstreamConnection {
   readonly isShared = false;
+  readonly requiresHttp1 = false;
   readonly ready: Promise<void> = Promise.resolve();
   readonly done: Promise<void>;
   readonly #end: () => void;

@@ -15,7 +15,8 @@ import type {
 } from "../http/wire.ts";
 import { isClosedByServer, WeirError } from "../errors.ts";
 import { bodyOf, type BufferBody } from "./body.ts";
-import { FieldSummary, hasToken } from "./field_kind.ts";
+import { hasToken } from "../http/grammar.ts";
+import { FieldSummary } from "./field_summary.ts";
 import { becomesTunnel, responseBodyLength } from "./framing.ts";
 import { type Parsed, parseResponseHead } from "./head.ts";
 import type { HeadScanner } from "./head_scanner.ts";
@@ -23,7 +24,7 @@ import type { Output } from "./output.ts";
 import type { ReadBuffer } from "./read_buffer.ts";
 import { beginsWithSettings, Http2OnlyError } from "./http2_only.ts";
 import { cut, malformed } from "./refusal.ts";
-import { serialiseRequest } from "./serialise.ts";
+import { mayUpgrade, serialiseRequest } from "./serialise.ts";
 import { writeBody } from "./write_body.ts";
 
 /** What one exchange uses of its connection. */
@@ -70,7 +71,7 @@ export class ClientExchange implements OutgoingExchange {
     onInformational: (head: ResponseHead) => Promise<void> | void,
   ): Promise<UpstreamResponse> {
     const { method } = head;
-    const upgrades = new FieldSummary(head.headers.raw).upgrades;
+    const upgrades = mayUpgrade(head, new FieldSummary(head.headers.raw));
     void this.#request(head, body);
     try {
       for (let interim = 0;; interim++) {

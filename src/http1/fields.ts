@@ -4,12 +4,13 @@
  */
 import { Buffer } from "node:buffer";
 import type { Side } from "../errors.ts";
+import { isBlank } from "../http/grammar.ts";
 import { malformed, quoted } from "./refusal.ts";
 
-const CR = 13, COLON = 58, SPACE = 32, TAB = 9;
+const CR = 13, COLON = 58;
 
 /** RFC 9110 §5.6.2: which bytes may be in a token. */
-const TOKEN_BYTE: Uint8Array = Uint8Array.from(
+export const TOKEN_BYTE: Uint8Array = Uint8Array.from(
   { length: 256 },
   (_, byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)) && byte < 128 ? 1 : 0,
 );
@@ -22,7 +23,7 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
 
 /**
  * Parses field lines up to the empty line. `text` is the head as a string; a scanner has made sure that it ends with
- * an empty line and has no bare CR, bare LF or NUL. Gives name, value, name, value, ….
+ * an empty line and has no bare CR, bare LF or other control character. Gives name, value, name, value, ….
  */
 export function parseFields(text: string, start: number, side: Side): string[] {
   const raw: string[] = [];
@@ -39,10 +40,6 @@ export function parseFields(text: string, start: number, side: Side): string[] {
     at = lineEnd + 2;
   }
   return raw;
-}
-
-function isBlank(char: number): boolean {
-  return char === SPACE || char === TAB;
 }
 
 function badField(text: string, at: number, stop: number, side: Side) {

@@ -6,7 +6,8 @@
 import { hasNoBody } from "../http/status.ts";
 import type { HttpVersion } from "../http/wire.ts";
 import type { Side } from "../errors.ts";
-import type { FieldSummary } from "./field_kind.ts";
+import { listElements } from "../http/grammar.ts";
+import type { FieldSummary } from "./field_summary.ts";
 import { malformed, quoted } from "./refusal.ts";
 
 /** Bytes of the body (0: there is none), or how its end is found. */
@@ -67,7 +68,7 @@ function declaredLength(side: Side, version: HttpVersion, fields: FieldSummary):
 function parseContentLength(text: string, side: Side): number {
   let value = text;
   if (text.includes(",")) {
-    const members = text.split(",").map((member) => member.trim());
+    const members = listElements(text);
     if (members.some((member) => member !== members[0])) {
       throw malformed(side, `The message has differing Content-Length values: ${quoted(text)}.`);
     }

@@ -5,8 +5,10 @@
 import { agrees, authorityOf, parseAuthority } from "../http/authority.ts";
 import { Headers, isToken } from "../http/headers.ts";
 import type { HttpVersion, RequestHead, ResponseHead } from "../http/wire.ts";
+import { FieldKind, fieldKind } from "../http/field_kind.ts";
+import { isTarget } from "../http/grammar.ts";
 import type { Side } from "../errors.ts";
-import { FieldKind, fieldKind, FieldSummary } from "./field_kind.ts";
+import { FieldSummary } from "./field_summary.ts";
 import { latin1, parseFields } from "./fields.ts";
 import { malformed, quoted } from "./refusal.ts";
 import { parseTarget, type Target } from "./target.ts";
@@ -31,9 +33,12 @@ export function parseRequestHead(
   if (!isToken(method)) throw malformed("client", `The request line has no valid method: ${quoted(line)}.`);
   if (last === first) throw malformed("client", `The request line has no version: ${quoted(line)}.`);
   const target = line.slice(first + 1, last);
-  // RFC 9112 §3.2: no whitespace (or control) in a target; repairing it is how requests get smuggled.
-  if (!/^[!-~\x80-\xff]+$/.test(target)) {
-    throw malformed("client", `The request target has whitespace or control characters: ${quoted(line)}.`);
+  // RFC 9112 §3.2: repairing a target is how requests get smuggled.
+  if (!isTarget(target)) {
+    throw malformed(
+      "client",
+      `The request target has whitespace, a control character or a fragment (#): ${quoted(line)}.`,
+    );
   }
   const httpVersion = parseVersion(line.slice(last + 1), "client");
   const raw = parseFields(text, fieldsStart, "client");
@@ -62,9 +67,8 @@ export function parseResponseHead(
 ): Parsed<ResponseHead> {
   const text = latin1(bytes, start, end);
   const line = text.slice(0, fieldsStart - 2);
-  // RFC 9112 §4: the space before an empty reason is often forgotten, and harmless. What ends a line is no part of it; other
-  // control characters pass as in field values.
-  const match = /^(\S*) ([1-9][0-9][0-9])(?: (.*))?$/s.exec(line);
+  // RFC 9112 §4: the space before an empty reason is often forgotten, and harmless.
+  const match = /^(\S*) ([1-9][0-9][0-9])(?: (.*))?$/.exec(line);
   if (match === null) throw malformed("server", `The server sent no valid status line: ${quoted(line)}.`);
   const httpVersion = parseVersion(match[1], "server");
   const raw = parseFields(text, fieldsStart, "server");

@@ -1,13 +1,13 @@
 /**
- * Finds the end of a head or of a trailer section, and refuses what no parser should see: bare CR, bare LF, NUL
- * (RFC 9112 §2.2, RFC 9110 §5.5), and blocks beyond weir's bounds. Each byte is looked at once, however it arrives.
+ * Finds the end of a head or of a trailer section, and refuses what no parser should see: bare CR, bare LF, control
+ * characters (RFC 9112 §2.2, RFC 9110 §5.5), and blocks beyond weir's bounds. Each byte is looked at once, however it arrives.
  * @module
  */
 import type { Side } from "../errors.ts";
 import { MAX_FIELD_BLOCK, MAX_FIELDS, MAX_START_LINE } from "../http/limits.ts";
 import { malformed, tooLarge } from "./refusal.ts";
 
-const NUL = 0, LF = 10, CR = 13;
+const TAB = 9, LF = 10, CR = 13, SPACE = 32, DEL = 127;
 
 /** One scan at a time; `reset` before the next head. Positions are relative to the head's first byte. */
 export class HeadScanner {
@@ -41,7 +41,7 @@ export class HeadScanner {
     let i = start + this.#scanned;
     for (; i < end; i++) {
       const byte = bytes[i];
-      if (byte > CR) continue;
+      if (byte >= SPACE && byte !== DEL) continue;
       if (byte === CR) {
         if (i + 1 === end) break;
         if (bytes[i + 1] !== LF) throw malformed(this.#side, `${this.#what()} has a bare CR.`);
@@ -49,7 +49,10 @@ export class HeadScanner {
         const length = i + 1 - start;
         if (this.#endLine(length)) return length;
       } else if (byte === LF) throw malformed(this.#side, `${this.#what()} has a bare LF.`);
-      else if (byte === NUL) throw malformed(this.#side, `${this.#what()} has a NUL byte.`);
+      else if (byte !== TAB) {
+        const hex = byte.toString(16).padStart(2, "0");
+        throw malformed(this.#side, `${this.#what()} has the control character 0x${hex}.`);
+      }
     }
     this.#scanned = i - start;
     this.#checkSize(this.#scanned);

@@ -10,7 +10,9 @@ import { hasNoBody, reasonFor } from "../http/status.ts";
 import type { RequestHead, ResponseHead } from "../http/wire.ts";
 import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
-import { FieldKind, fieldKind, FieldSummary, hasToken } from "./field_kind.ts";
+import { FieldKind, fieldKind, mayBeTrailer } from "../http/field_kind.ts";
+import { hasToken, isTarget, listElements } from "../http/grammar.ts";
+import { FieldSummary } from "./field_summary.ts";
 import { becomesTunnel } from "./framing.ts";
 
 /** How the body behind a head is delimited. */
@@ -29,10 +31,12 @@ export function serialiseRequest(head: RequestHead, body: Body | null): WireHead
   const { method, headers: { raw } } = head;
   const target = method === "CONNECT" ? authorityOf(head.host, head.port, "") : head.path;
   if (!isToken(method)) throw unsafe(`The method ${shown(method)} is not a token`);
-  // deno-lint-ignore no-control-regex -- control characters are what it looks for
-  if (target === "" || /[\x00-\x20\x7f]/.test(target)) {
+  if (!isTarget(target)) {
     throw unsafe(
-      `The request target ${shown(target)} is empty or has whitespace or control characters`,
+      `The request target ${
+        shown(target)
+      } is empty or has whitespace, a control character, a fragment (#) or a ` +
+        "character beyond Latin-1",
     );
   }
   const fields = new FieldSummary(raw);
@@ -44,12 +48,19 @@ export function serialiseRequest(head: RequestHead, body: Body | null): WireHead
     body === null ? (fields.contentLength ?? fields.transferEncoding) === null ? null : 0 : body.size,
     mode,
   );
-  // RFC 9113 §3.1: the upgrade to h2c is gone, and its HTTP2-Settings field does not pass a proxy.
-  lines.keepUpgrade = fields.upgrades && !hasToken(fields.upgrade, "h2c");
+  lines.keepUpgrade = mayUpgrade(head, fields);
   lines.keepTrailersTe = true;
   lines.nominateTe = head.httpVersion === "HTTP/2.0";
   lines.addAll(raw, null);
   return lines.end(mode);
+}
+
+/**
+ * Whether a request asks the origin for another protocol on its connection (RFC 9110 §7.8). HTTP/1.0 has no such thing, and
+ * Upgrade is ignored there; the upgrade to h2c is gone (RFC 9113 §3.1).
+ */
+export function mayUpgrade(head: RequestHead, fields: FieldSummary): boolean {
+  return head.httpVersion === "HTTP/1.1" && fields.upgrades && !hasToken(fields.upgrade, "h2c");
 }
 
 /** What the client's leg decides about a response. */
@@ -145,6 +156,7 @@ class FieldLines {
         case FieldKind.host:
         case FieldKind.protected:
         case FieldKind.expect:
+        case FieldKind.trailer:
           this.add(name, value);
           break;
         case FieldKind.contentLength:
@@ -190,7 +202,12 @@ class FieldLines {
   #connection(option: string | null, keepTe: boolean): string {
     const options: string[] = [];
     // An upgrade's own word is kept as the peer spelled it.
-    if (this.keepUpgrade) options.push(/upgrade/i.exec(this.#fields.connection ?? "")?.[0] ?? "Upgrade");
+    if (this.keepUpgrade) {
+      const said = listElements(this.#fields.connection ?? "").find((word) =>
+        word.toLowerCase() === "upgrade"
+      );
+      options.push(said ?? "Upgrade");
+    }
     if (keepTe && (this.nominateTe || hasToken(this.#fields.connection, "te"))) options.push("TE");
     if (option !== null) options.push(option);
     return options.join(", ");
@@ -205,7 +222,7 @@ export function serialiseTrailers(trailers: readonly string[] | null): { text: s
     if (kind === FieldKind.invalid) {
       throw unsafe(`The trailer name ${shown(trailers[i])} is not a token`);
     }
-    if (kind !== FieldKind.endToEnd) continue;
+    if (!mayBeTrailer(kind)) continue;
     text += `${trailers[i]}: ${trailers[i + 1]}\r\n`;
     lines++;
   }
@@ -214,16 +231,16 @@ export function serialiseTrailers(trailers: readonly string[] | null): { text: s
 
 /**
  * Writes `text` as Latin-1 into `bytes` at `at` and gives the position behind it. Refuses what no parser would have let
- * in: a line break beyond the expected ones, NUL, characters beyond one byte.
+ * in: a line break beyond the expected ones, control characters, characters beyond one byte.
  */
 export function encodeHead(text: string, lines: number, bytes: Uint8Array, at: number): number {
   let breaks = 0;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
-    if (char > 13) {
+    if (char > 31 && char !== 127) {
       if (char > 255) throw unsafe("A head has a character beyond Latin-1");
     } else if (char === 13 || char === 10) breaks++;
-    else if (char === 0) throw unsafe("A head has a NUL");
+    else if (char !== 9) throw unsafe("A head has a control character");
     bytes[at + i] = char;
   }
   if (breaks !== 2 * lines) throw unsafe("A head has a line break in a method, path, reason or field");

@@ -13,7 +13,7 @@ import type { IncomingExchange, RequestHead, ResponseHead } from "../http/wire.t
 import { WeirError } from "../errors.ts";
 import { bodyOf, type BufferBody } from "./body.ts";
 import type { Deadline } from "./deadline.ts";
-import { hasToken } from "./field_kind.ts";
+import { hasToken } from "../http/grammar.ts";
 import { becomesTunnel, type BodyLength } from "./framing.ts";
 import type { Parsed } from "./head.ts";
 import { drain } from "./linger.ts";

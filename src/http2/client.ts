@@ -64,6 +64,10 @@ export class Http2Connection implements UpstreamConnection {
     return this.#session.settled;
   }
 
+  get requiresHttp1(): boolean {
+    return this.#session.requiresHttp1;
+  }
+
   /** Exchanges that are under way or were handed out. */
   get active(): number {
     return this.#session.streams.size + this.#reserved;

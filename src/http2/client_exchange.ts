@@ -13,9 +13,10 @@ import type {
   UpstreamResponse,
 } from "../http/wire.ts";
 import type { Conn } from "../net/conn.ts";
+import { shown } from "../shown.ts";
 import type { Body } from "../streams/body.ts";
 import { Code, resetCode, ResetError } from "./errors.ts";
-import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
+import { contentLength, type LengthRule, malformed, repairBlanks } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 import { requestFields } from "./request_head.ts";
 import { readResponseHead } from "./response_head.ts";
@@ -40,6 +41,7 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
   #interim: Promise<void> | null = null;
   #interimCount = 0;
   #aborted: WeirError | null = null;
+  #warn: (text: string) => void = () => {};
 
   constructor(session: Session, conn: Conn, reused: boolean, release: () => void) {
     this.#session = session;
@@ -59,8 +61,10 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
     head: RequestHead,
     body: Body | null,
     onInformational: (head: ResponseHead) => Promise<void> | void,
+    warn?: (text: string) => void,
   ): Promise<UpstreamResponse> {
     this.#method = head.method;
+    if (warn !== undefined) this.#warn = warn;
     this.#onInformational = onInformational;
     this.#sent = this.#send(head, body);
     this.#sent.catch((error: WeirError) => {
@@ -72,7 +76,11 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
 
   repeatable(error: unknown): Repeatable {
     // A reset is the origin's word about this one request, whatever becomes of the connection.
-    if (error instanceof ResetError) return error.unprocessed ? "any" : "none";
+    if (error instanceof ResetError) {
+      // RFC 9113 §7: the origin serves this request, only not in this version.
+      if (error.h2Code === Code.HTTP_1_1_REQUIRED) return "over HTTP/1.1";
+      return error.unprocessed ? "any" : "none";
+    }
     return this.#reused && isClosedByServer(error) ? "idempotent" : "none";
   }
 
@@ -91,7 +99,7 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
       error = new ResetError(
         "server",
         "The connection to the server ended before the request.",
-        Code.NO_ERROR,
+        session.requiresHttp1 ? Code.HTTP_1_1_REQUIRED : Code.NO_ERROR,
         true,
       );
     }
@@ -104,6 +112,16 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
     if (head.method !== "CONNECT") return await sendMessage(stream, fields, body);
     await stream.sendHead(fields(), false);
     await session.flushed();
+  }
+
+  repair(fields: string[]): void {
+    const name = repairBlanks(fields);
+    if (name === null) return;
+    this.#warn(
+      `The server sent blanks around the value of ${
+        shown(name)
+      }, which HTTP/2 forbids (RFC 9113 §8.2.1); they were removed.`,
+    );
   }
 
   onOpened(): void {

@@ -1,19 +1,26 @@
 /**
- * How streams ended (RFC 9113 §5.1): frames that come late, as those of a stream that was reset may, are ignored, and
- * others are forbidden.
+ * How streams ended (RFC 9113 §5.1): which frames may still come for them depends on it.
  * @module
  */
 
 /** How many are remembered. */
 const REMEMBERED = 256;
 
+/**
+ * "in order": both halves ended, and nothing comes any more. "reset here": what the peer sent before it knew may still come,
+ * and is ignored. "reset by peer": it knows, and may send nothing.
+ */
+export type StreamEnding = "in order" | "reset here" | "reset by peer";
+
 /** The streams of one connection that have closed, the latest of them. */
 export class ClosedStreams {
-  /** By identifier, oldest first: true for those that ended by RST_STREAM. */
-  readonly #closed = new Map<number, boolean>();
+  /** By identifier, oldest first. */
+  readonly #closed = new Map<number, StreamEnding>();
 
-  add(id: number, wasReset: boolean): void {
-    this.#closed.set(id, wasReset);
+  /** Takes note of a stream's end; the first one counts. */
+  add(id: number, ending: StreamEnding): void {
+    if (this.#closed.has(id)) return;
+    this.#closed.set(id, ending);
     if (this.#closed.size <= REMEMBERED) return;
     for (const oldest of this.#closed.keys()) {
       this.#closed.delete(oldest);
@@ -21,8 +28,8 @@ export class ClosedStreams {
     }
   }
 
-  /** True when it ended by RST_STREAM, false when in order, undefined when it is too long ago to know. */
-  wasReset(id: number): boolean | undefined {
+  /** Undefined when it is too long ago to know. */
+  endingOf(id: number): StreamEnding | undefined {
     return this.#closed.get(id);
   }
 }

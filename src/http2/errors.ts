@@ -65,7 +65,12 @@ function resetBehind(error: unknown): ResetError | null {
 }
 
 /** Codes by which a server ends a request that it has not answered, and which mean the same to the client. */
-const MEANINGFUL: ReadonlySet<number> = new Set([Code.REFUSED_STREAM, Code.CANCEL, Code.INTERNAL_ERROR]);
+const MEANINGFUL: ReadonlySet<number> = new Set([
+  Code.REFUSED_STREAM,
+  Code.CANCEL,
+  Code.INTERNAL_ERROR,
+  Code.HTTP_1_1_REQUIRED,
+]);
 
 /** True when a client can be told by RST_STREAM why its request was not answered. */
 export function isPassedOn(error: unknown): boolean {
@@ -78,6 +83,8 @@ export function resetCode(error: unknown, peer: Side): number {
   if (!(error instanceof WeirError)) return Code.INTERNAL_ERROR;
   const reset = resetBehind(error);
   if (reset !== null) {
+    // weir could not send it again; the client may, in HTTP/1.1.
+    if (reset.h2Code === Code.HTTP_1_1_REQUIRED && peer === "client") return reset.h2Code;
     if (reset.unprocessed && peer === "client") return Code.REFUSED_STREAM;
     if (reset.h2Code === Code.CANCEL || reset.h2Code === Code.INTERNAL_ERROR) return reset.h2Code;
     return peer === "server" ? Code.CANCEL : Code.INTERNAL_ERROR;

@@ -4,37 +4,52 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { FieldKind, fieldKind, mayBeTrailer, nominated } from "../http/field_kind.ts";
+import { hasToken, isBlank, isFieldValue, trimBlanks } from "../http/grammar.ts";
 import { shortened, shown } from "../shown.ts";
 import { Code, StreamError } from "./errors.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 
 /** RFC 9110 §5.6.2 token without upper case (RFC 9113 §8.2). */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** §8.2.1: neither NUL, CR nor LF, and no space or tab around. Other control characters pass, as in HTTP/1. */
-const BAD_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
-/** The same for what weir sends, where a character beyond one byte would be cut to another. */
-const UNSENDABLE = /[\0\r\n\u0100-\uffff]/;
 
 /** §8.2.2: these belong to an HTTP/1 connection. */
-const CONNECTION_SPECIFIC = new Set([
-  "connection",
-  "proxy-connection",
-  "keep-alive",
-  "transfer-encoding",
-  "upgrade",
+const CONNECTION_SPECIFIC: ReadonlySet<FieldKind> = new Set<FieldKind>([
+  FieldKind.connection,
+  FieldKind.hopByHop,
+  FieldKind.transferEncoding,
+  FieldKind.upgrade,
 ]);
 
 /** @throws {StreamError} when a received field makes its message malformed. */
 export function checkField(name: string, value: string): void {
   if (!NAME.test(name)) malformed(`The field name ${shown(name)} is not allowed.`);
-  if (BAD_VALUE.test(value)) {
-    malformed(`The value of ${shortened(name)} has a character that is not allowed.`);
-  }
-  if (CONNECTION_SPECIFIC.has(name)) malformed(`The field ${name} belongs to a connection.`);
+  // §8.2.1, and the control characters that HTTP/1 has in no value either.
+  if (!isFieldValue(value)) malformed(`The value of ${shortened(name)} has a character that is not allowed.`);
+  if (hasBlanksAround(value)) malformed(`The value of ${shortened(name)} has blanks around it.`);
+  if (CONNECTION_SPECIFIC.has(fieldKind(name))) malformed(`The field ${name} belongs to a connection.`);
   // §8.2.2: TE may be there and say nothing but "trailers".
   if (name === "te" && value.toLowerCase() !== "trailers") {
     malformed(`The field te says ${shown(value)}.`);
   }
+}
+
+function hasBlanksAround(value: string): boolean {
+  return value !== "" && (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1)));
+}
+
+/**
+ * Takes blanks around values away, which §8.2.1 forbids and clients in the field accept from servers. Gives the name of a
+ * field that had some, or null.
+ */
+export function repairBlanks(fields: string[]): string | null {
+  let repaired: string | null = null;
+  for (let i = 0; i < fields.length; i += 2) {
+    if (!hasBlanksAround(fields[i + 1]) || fields[i].startsWith(":")) continue;
+    fields[i + 1] = trimBlanks(fields[i + 1]);
+    repaired ??= fields[i];
+  }
+  return repaired;
 }
 
 /** §8.1: trailers have no pseudo-header fields. @throws {StreamError} */
@@ -72,61 +87,54 @@ export type LengthRule = "keep" | "none" | number;
 
 /**
  * Adds an HTTP/1 or HTTP/2 field list to `into` as HTTP/2 sends it: lower case, without what belongs to a connection
- * (RFC 9110 §7.6.1), without `except`.
+ * (RFC 9110 §7.6.1), without the kinds in `except`.
  * @throws {WeirError} when a field cannot be sent.
  */
 export function addFields(
   into: string[],
   raw: readonly string[],
-  except: ReadonlySet<string>,
+  except: ReadonlySet<FieldKind>,
   length: LengthRule,
 ): void {
-  const nominated = nominatedBy(raw);
+  const named = namedBy(raw);
   let lengthDone = typeof length !== "number";
   for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i].toLowerCase(), value = raw[i + 1];
-    if (except.has(name)) continue;
-    if (name === "te") {
+    const name = raw[i].toLowerCase(), value = raw[i + 1], kind = fieldKind(name);
+    if (except.has(kind) || CONNECTION_SPECIFIC.has(kind)) continue;
+    if (kind === FieldKind.endToEnd && named?.includes(name)) continue;
+    if (kind === FieldKind.te) {
       // HTTP/1 has to nominate it in Connection; here it is allowed, with this value only.
-      if (TE_TRAILERS.test(value)) into.push("te", "trailers");
-      continue;
-    }
-    if (CONNECTION_SPECIFIC.has(name) || nominated?.has(name)) continue;
-    if (name === "content-length" && length !== "keep") {
+      if (hasToken(value.replaceAll(";", ","), "trailers")) into.push("te", "trailers");
+    } else if (kind === FieldKind.contentLength && length !== "keep") {
       if (!lengthDone) into.push(name, String(length));
       lengthDone = true;
-      continue;
-    }
-    if (!NAME.test(name) || UNSENDABLE.test(value)) {
-      throw new WeirError(
-        "weir",
-        "internal",
-        `The field ${shown(name)} cannot be sent over HTTP/2.`,
-      );
-    }
-    into.push(name, BAD_VALUE.test(value) ? value.replace(/^[ \t]+|[ \t]+$/g, "") : value);
+    } else addField(into, name, value);
   }
   if (!lengthDone) into.push("content-length", String(length));
 }
 
-const TE_TRAILERS = /(^|,)[ \t]*trailers[ \t]*(,|;|$)/i;
+function addField(into: string[], name: string, value: string): void {
+  if (!NAME.test(name) || !isFieldValue(value)) {
+    throw new WeirError("weir", "protocol", `The field ${shown(name)} cannot be sent over HTTP/2.`);
+  }
+  into.push(name, hasBlanksAround(value) ? trimBlanks(value) : value);
+}
 
 /** Lower-case names that Connection fields list. */
-function nominatedBy(raw: readonly string[]): Set<string> | null {
-  let names: Set<string> | null = null;
+function namedBy(raw: readonly string[]): string[] | null {
+  let connection: string | null = null;
   for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i].length !== 10 || raw[i].toLowerCase() !== "connection") continue;
-    names ??= new Set();
-    for (const name of raw[i + 1].split(",")) names.add(name.trim().toLowerCase());
+    if (fieldKind(raw[i]) !== FieldKind.connection) continue;
+    connection = connection === null ? raw[i + 1] : `${connection},${raw[i + 1]}`;
   }
-  return names;
+  return nominated(connection);
 }
 
-/** Trailers as HTTP/2 sends them: without the fields that RFC 9110 §6.5.1 keeps out of trailers for framing's sake. */
+/** Trailers as HTTP/2 sends them: without the fields that may not be in them. */
 export function trailerFields(raw: readonly string[]): string[] {
   const fields: string[] = [];
-  addFields(fields, raw, NOT_IN_TRAILERS, "none");
+  for (let i = 0; i < raw.length; i += 2) {
+    if (mayBeTrailer(fieldKind(raw[i]))) addField(fields, raw[i].toLowerCase(), raw[i + 1]);
+  }
   return fields;
 }
-
-const NOT_IN_TRAILERS = new Set(["host", "te", "trailer"]);

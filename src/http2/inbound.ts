@@ -28,6 +28,8 @@ export class Inbound {
   /** The header block that CONTINUATION goes on with; stream 0 means none. */
   #blockStream = 0;
   #blockEndsStream = false;
+  /** The block's HEADERS frame depends on its own stream. */
+  #isBlockAtFault = false;
   #block: Uint8Array[] = [];
   #blockSize = 0;
   /** Header blocks that were complete. */
@@ -67,6 +69,7 @@ export class Inbound {
       case FrameType.DATA:
         return this.#data(flags, streamId, payload);
       case FrameType.HEADERS:
+        this.#isBlockAtFault = dependsOnItself(flags, streamId, payload);
         return this.#headers(flags, streamId, unpad(type, flags, payload));
       case FrameType.CONTINUATION:
         return this.#continuation(flags, payload);
@@ -85,8 +88,7 @@ export class Inbound {
       case FrameType.WINDOW_UPDATE:
         return this.#windowUpdate(streamId, readUint32(payload, 0) & 0x7fffffff);
       case FrameType.PRIORITY:
-        // §5.3.2: deprecated; nothing is done with it.
-        return this.#session.patience.spend("priority");
+        return this.#priority(streamId, payload);
       case FrameType.PUSH_PROMISE:
         // §8.4: clients never send it, and weir as a client has turned it off.
         throw new ConnectionError(Code.PROTOCOL_ERROR, "PUSH_PROMISE is not allowed here.");
@@ -100,8 +102,8 @@ export class Inbound {
     const payload = unpad(FrameType.DATA, flags, padded);
     const stream = this.#find(streamId, "DATA");
     if (stream === null) {
-      // Late frames of a stream that was reset are expected; others are not (§5.1).
-      if (session.closedStreams.wasReset(streamId) !== true) {
+      // Late frames of a stream that was reset here are expected; others are not (§5.1).
+      if (session.closedStreams.endingOf(streamId) !== "reset here") {
         throw new StreamError(Code.STREAM_CLOSED, "DATA on a closed stream.");
       }
       return;
@@ -147,15 +149,24 @@ export class Inbound {
     this.headCount++;
     // Decoded first and always: the decoder's table must stay the same as the peer's (§4.3).
     const fields = this.#decode(block);
+    if (this.#isBlockAtFault) {
+      if (session.role === "server" && streamId % 2 === 1) {
+        session.lastPeerStream = Math.max(session.lastPeerStream, streamId);
+      }
+      throw new StreamError(Code.PROTOCOL_ERROR, SELF_DEPENDENCY);
+    }
     if (session.role === "server" && streamId > session.lastPeerStream && streamId % 2 === 1) {
       return this.#newStream(streamId, fields, endStream);
     }
     const stream = this.#find(streamId, "HEADERS");
     if (stream === null) {
-      const wasReset = session.closedStreams.wasReset(streamId);
-      if (wasReset === true) return;
-      throw wasReset === false
-        ? new ConnectionError(Code.STREAM_CLOSED, `HEADERS on the closed stream ${streamId}.`)
+      const ending = session.closedStreams.endingOf(streamId);
+      if (ending === "reset here") return;
+      throw ending !== undefined
+        ? new ConnectionError(
+          Code.STREAM_CLOSED,
+          `HEADERS on stream ${streamId}, which was closed (${ending}).`,
+        )
         // §5.1.1: identifiers rise.
         : new ConnectionError(Code.PROTOCOL_ERROR, `HEADERS on stream ${streamId}, which is below the last.`);
     }
@@ -187,6 +198,15 @@ export class Inbound {
     }
   }
 
+  /** §5.3.2: deprecated; nothing is done with it but what RFC 7540 §5.3.1 forbids. */
+  #priority(streamId: number, payload: Uint8Array): void {
+    this.#session.patience.spend("priority");
+    if (!dependsOnItself(Flag.PRIORITY, streamId, payload)) return;
+    // No RST_STREAM may name an idle stream.
+    this.#find(streamId, "PRIORITY with a dependency on itself");
+    throw new StreamError(Code.PROTOCOL_ERROR, SELF_DEPENDENCY);
+  }
+
   /** §6.4. */
   #rstStream(streamId: number, code: number): void {
     const session = this.#session;
@@ -197,11 +217,16 @@ export class Inbound {
     if (!isDone) session.patience.spend("reset");
     if (stream === null) return;
     const unprocessed = session.role === "client" && code === Code.REFUSED_STREAM;
+    if (session.role === "client" && code === Code.HTTP_1_1_REQUIRED) session.requiresHttp1 = true;
     const who = session.peer === "client" ? "The client" : "The server";
     const what = isDone && stream.remoteEnded
       ? `${who} answered without the rest of the request (NO_ERROR).`
       : `${who} reset the stream with ${codeName(code)}.`;
-    session.streamLost(stream, new ResetError(session.peer, what, code, unprocessed));
+    session.streamLost(
+      stream,
+      new ResetError(session.peer, what, code, unprocessed),
+      "reset by peer",
+    );
   }
 
   /** §6.5. */
@@ -265,7 +290,7 @@ export class Inbound {
     session.patience.spend("reset");
     const stream = session.streams.get(streamId);
     session.output.numberFrame(FrameType.RST_STREAM, streamId, fault.code);
-    if (stream === undefined) return session.closedStreams.add(streamId, true);
+    if (stream === undefined) return session.closedStreams.add(streamId, "reset here");
     session.streamLost(
       stream,
       new WeirError(
@@ -278,6 +303,15 @@ export class Inbound {
       ),
     );
   }
+}
+
+const SELF_DEPENDENCY = "A stream depends on itself.";
+
+/** RFC 7540 §5.3.1: the priority of a HEADERS or PRIORITY frame names the frame's own stream. */
+function dependsOnItself(flags: number, streamId: number, payload: Uint8Array): boolean {
+  const at = (flags & Flag.PADDED) !== 0 ? 1 : 0;
+  return (flags & Flag.PRIORITY) !== 0 && payload.length >= at + 5 &&
+    (readUint32(payload, at) & 0x7fffffff) === streamId;
 }
 
 /** Text that a peer put into GOAWAY, shortened and without control characters. */

@@ -5,12 +5,12 @@
 import { agrees, type Authority, authorityOf, defaultPort, parseAuthority } from "../http/authority.ts";
 import { Headers, isToken } from "../http/headers.ts";
 import type { RequestHead } from "../http/wire.ts";
+import { FieldKind } from "../http/field_kind.ts";
+import { isTarget } from "../http/grammar.ts";
+import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
 import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
 
-/** Origin-form: nothing that could end an HTTP/1 request line early, and no fragment (RFC 9110 §7.1). */
-// deno-lint-ignore no-control-regex -- they are what is refused
-const PATH = /^\/[^\x00-\x20#\x7f]*$/;
 /**
  * Reads a decoded field list. The result's headers begin with `host` where the client did not send one, so that weir's
  * other parts and an HTTP/1 origin find it where they look for it.
@@ -63,7 +63,7 @@ export function readRequestHead(fields: readonly string[]): RequestHead {
   }
   if (scheme !== "http" && scheme !== "https") malformed(`The :scheme is ${shown(scheme ?? null)}.`);
   const asterisk = path === "*" && method === "OPTIONS";
-  if (path === undefined || !(asterisk || PATH.test(path))) {
+  if (path === undefined || !(asterisk || (path.startsWith("/") && isTarget(path)))) {
     malformed(`The :path is ${shown(path ?? null)}.`);
   }
   if (target.port === 0) target.port = defaultPort(scheme);
@@ -97,14 +97,18 @@ function checkAgreement(target: Authority, hostField: string, scheme: string): v
   }
 }
 
-/** :authority stands in its place. */
-const NOT_AS_FIELD: ReadonlySet<string> = new Set(["host"]);
+/** :authority stands in the place of Host; what is for weir itself is not for an origin (RFC 9110 §11.7.1). */
+const NOT_AS_FIELD: ReadonlySet<FieldKind> = new Set<FieldKind>([
+  FieldKind.host,
+  FieldKind.proxyAuthorization,
+]);
 
 /**
  * The field list for a request. A `host` field decides over the route what :authority says.
  * @param secure whether the connection has TLS, for targets that name no scheme
  */
 export function requestFields(head: RequestHead, secure: boolean, length: LengthRule): string[] {
+  if (!isToken(head.method)) throw unsendable(`The method ${shown(head.method)} is not a token`);
   const fields = [":method", head.method];
   const scheme = head.scheme !== "" ? head.scheme : secure ? "https" : "http";
   if (head.form === "authority" || head.method === "CONNECT") {
@@ -113,7 +117,18 @@ export function requestFields(head: RequestHead, secure: boolean, length: Length
     const route = authorityOf(head.host, head.port, scheme);
     fields.push(":scheme", scheme, ":authority", head.headers.get("host") ?? route);
     fields.push(":path", head.path === "" ? "/" : head.path);
+    if (head.path !== "" && !isTarget(head.path)) {
+      throw unsendable(
+        `The path ${
+          shown(head.path)
+        } has whitespace, a control character, a fragment (#) or a character beyond Latin-1`,
+      );
+    }
   }
   addFields(fields, head.headers.raw, NOT_AS_FIELD, length);
   return fields;
+}
+
+function unsendable(what: string): WeirError {
+  return new WeirError("weir", "protocol", `${what}; nothing was sent.`);
 }

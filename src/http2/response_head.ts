@@ -4,6 +4,7 @@
  */
 import { Headers } from "../http/headers.ts";
 import type { ResponseHead } from "../http/wire.ts";
+import type { FieldKind } from "../http/field_kind.ts";
 import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
 
 /** @throws {StreamError} PROTOCOL_ERROR when the response is malformed (§8.1.1). */
@@ -28,7 +29,7 @@ export function readResponseHead(fields: readonly string[]): ResponseHead {
   return { statusCode: Number(status), reason: "", httpVersion: "HTTP/2.0", headers: Headers.fromRaw(raw) };
 }
 
-const NONE: ReadonlySet<string> = new Set();
+const NONE: ReadonlySet<FieldKind> = new Set();
 
 /** The field list for a response. */
 export function responseFields(head: ResponseHead, length: LengthRule): string[] {

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
-import { ClosedStreams } from "./closed_streams.ts";
+import { ClosedStreams, type StreamEnding } from "./closed_streams.ts";
 import { EarlyEnds } from "./early_ends.ts";
 import { Code, codeName, ConnectionError, resetCode, ResetError } from "./errors.ts";
 import { Flushes } from "./flushes.ts";
@@ -63,6 +63,8 @@ export class Session {
   /** GOAWAY was sent, received. */
   goawaySent = false;
   goawayReceived = false;
+  /** The peer has asked for HTTP/1.1 in the place of this connection (§7). */
+  requiresHttp1 = false;
   /** Highest identifier that the peer has opened. */
   lastPeerStream = 0;
   /** Next identifier that weir opens. */
@@ -193,7 +195,7 @@ export class Session {
     stream.lose(error);
     if (stream.id === 0 || this.over) return;
     this.output.numberFrame(FrameType.RST_STREAM, stream.id, code);
-    this.#forget(stream, true);
+    this.#forget(stream, "reset here");
   }
 
   /** END_STREAM was written. */
@@ -206,13 +208,13 @@ export class Session {
 
   /** One half of a stream has ended; a stream with both ended is closed. */
   halfDone(stream: Stream): void {
-    if (stream.localEnded && stream.remoteEnded && stream.error === null) this.#forget(stream, false);
+    if (stream.localEnded && stream.remoteEnded && stream.error === null) this.#forget(stream, "in order");
   }
 
   /** The peer, or a fault of the peer's, has ended a stream. */
-  streamLost(stream: Stream, error: WeirError): void {
+  streamLost(stream: Stream, error: WeirError, ending: StreamEnding = "reset here"): void {
     stream.lose(error);
-    this.#forget(stream, true);
+    this.#forget(stream, ending);
     stream.listener.onLost(error);
   }
 
@@ -226,10 +228,10 @@ export class Session {
     else if (stream.localEnded) this.earlyEnds.add(stream, reason);
   }
 
-  #forget(stream: Stream, wasReset: boolean): void {
+  #forget(stream: Stream, ending: StreamEnding): void {
     if (!this.streams.delete(stream.id)) return;
     this.earlyEnds.forget(stream);
-    this.closedStreams.add(stream.id, wasReset);
+    this.closedStreams.add(stream.id, ending);
     this.events.onChange?.();
     if (this.streams.size === 0 && (this.goawaySent || this.goawayReceived)) this.end(null);
   }
@@ -268,10 +270,12 @@ export class Session {
   /** §6.8: streams beyond `last` were not looked at; the others go on. */
   receivedGoaway(last: number, code: number, debug: string): void {
     this.goawayReceived = true;
+    this.requiresHttp1 ||= code === Code.HTTP_1_1_REQUIRED;
     const why = `GOAWAY with ${codeName(code)}${debug === "" ? "" : ` (${debug})`}`;
     if (this.role === "client") {
       for (const [id, stream] of [...this.streams]) {
-        if (id > last) {
+        // §7: what has no answer by now will get none over HTTP/2.
+        if (id > last || (code === Code.HTTP_1_1_REQUIRED && !stream.headReceived)) {
           this.streamLost(
             stream,
             new ResetError("server", `The server did not process the request: ${why}.`, code, true),

@@ -17,6 +17,8 @@ export interface StreamListener {
    * @throws {StreamError} when it is malformed.
    */
   onHead(fields: DecodedFields, endStream: boolean): void;
+  /** Mends in place what may be mended in the fields of a head or trailers, before anybody looks at them. */
+  repair?(fields: string[]): void;
   /** The peer or the connection ended the stream before both halves were done. Not called for `Stream.reset`. */
   onLost(error: WeirError): void;
   /** A stream of weir's was opened on the wire. */
@@ -84,6 +86,7 @@ export class Stream {
 
   /** HEADERS with all of its CONTINUATION. */
   receiveHead(fields: DecodedFields, endStream: boolean): void {
+    if (fields !== null) this.listener.repair?.(fields);
     if (!this.headReceived) {
       if (endStream) this.remoteEnded = true;
       this.listener.onHead(fields, endStream);

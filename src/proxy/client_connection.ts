@@ -100,6 +100,7 @@ export async function serveClient(
   } finally {
     conn.close();
     markClosed(info);
+    context.pool.release(info);
     await hooks.trigger("client_disconnected", info);
   }
 }

@@ -15,7 +15,7 @@ export interface ProxyContext {
   readonly options: Options;
   readonly hooks: Dispatcher;
   readonly log: AddonLog;
-  readonly pool: Pick<UpstreamPool, "acquire" | "connect">;
+  readonly pool: Pick<UpstreamPool, "acquire" | "connect" | "release">;
   readonly certificates: Pick<Certificates, "prepare" | "warn" | "offerFor">;
   readonly memory: MemoryBudget;
   /** Aborted when weir stops: idle connections close, running exchanges finish. */

@@ -16,6 +16,7 @@ import { Response } from "../flow/response.ts";
 import { hasNoBody } from "../http/status.ts";
 import type { IncomingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../http/wire.ts";
 import type { EventHookName } from "../hooks/mod.ts";
+import { hasToken } from "../http/grammar.ts";
 import type { Conn } from "../net/conn.ts";
 import { relay } from "../net/relay.ts";
 import type { Body } from "../streams/body.ts";
@@ -23,6 +24,7 @@ import { ResendableBody } from "../streams/resendable.ts";
 import { checkResponse } from "../websocket/mod.ts";
 import { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";
+import { countForward } from "./max_forwards.ts";
 import type { Route } from "./route.ts";
 import type { Acquired, Avoid } from "./upstream_pool.ts";
 import { webBody } from "./web_body.ts";
@@ -94,6 +96,7 @@ class Exchange {
       await this.#hook("requestheaders");
       if (flow.response === null) await this.#readRequest();
       await this.#hook("request");
+      flow.response ??= countForward(flow.request);
       const upstream = flow.response === null ? await this.#fetch() : null;
       if (upstream?.upgraded) {
         const server = upstream.upgraded;
@@ -142,8 +145,9 @@ class Exchange {
     const { request } = this.#flow;
     if (this.#context.options.via) request.headers.append("Via", `${request.httpVersion.slice(5)} weir`);
     this.#isWebSocket = prepareHandshake(this.#requestHead());
+    let http1 = asksForUpgrade(request);
     for (let avoid: Avoid = null;;) {
-      const acquired: Acquired = await this.#acquire(avoid);
+      const acquired: Acquired = await this.#acquire(avoid, http1);
       if (this.#stopped) throw this.#stopped;
       const body = this.#requestBody();
       try {
@@ -151,18 +155,21 @@ class Exchange {
           this.#requestHead(),
           body,
           (head) => this.#informational(head),
+          (text) => this.#flow[internals].warn(text),
         );
         this.#resendable?.settle();
         return response;
       } catch (error) {
         if (this.#stopped) throw this.#stopped;
         const repeatable = acquired.exchange.repeatable(error);
-        const mayRepeat = repeatable === "any" ||
-          repeatable === "idempotent" && IDEMPOTENT.has(request.method);
+        const mayRepeat = repeatable === "over HTTP/1.1" ||
+          avoid === null &&
+            (repeatable === "any" || repeatable === "idempotent" && IDEMPOTENT.has(request.method));
         const isWhole = this.#resendable?.isWhole ?? true;
-        if (avoid !== null || !isWhole || !mayRepeat) throw error;
+        if (!isWhole || !mayRepeat) throw error;
+        http1 ||= repeatable === "over HTTP/1.1";
         // Where one connection was closed unnoticed, the others that are there may be as well.
-        avoid = repeatable === "any" ? acquired.server : "pooled";
+        avoid = repeatable === "idempotent" ? "pooled" : acquired.server;
         this.#acquired = null;
         acquired.release();
       }
@@ -178,11 +185,11 @@ class Exchange {
     return this.#resendable.attempt();
   }
 
-  async #acquire(avoid: Avoid): Promise<Acquired> {
+  async #acquire(avoid: Avoid, http1: boolean): Promise<Acquired> {
     const { scheme, host, port } = this.#flow.request;
     const place = this.#context.pool.acquire(this.#route.destination(scheme, host, port), this.#flow, {
       avoid,
-      upgrade: hasUpgrade(this.#flow.request.headers),
+      http1,
     });
     const acquired = this.#acquired = place instanceof Promise ? await this.#unlessStopped(place) : place;
     this.#flow.serverConn = acquired.server;
@@ -384,9 +391,10 @@ class Exchange {
   }
 }
 
-/** RFC 9110 §7.8: the client asks for another protocol on this connection. */
-function hasUpgrade(headers: Headers): boolean {
-  return headers.has("upgrade") && /\bupgrade\b/i.test(headers.get("connection") ?? "");
+/** RFC 9110 §7.8: the client asks for another protocol on this connection, which HTTP/1.0 has no way to. */
+function asksForUpgrade({ httpVersion, headers }: Request): boolean {
+  return httpVersion === "HTTP/1.1" && headers.has("upgrade") &&
+    hasToken(headers.get("connection"), "upgrade");
 }
 
 function tooLarge(side: "client" | "server", limit: number): WeirError {

@@ -9,6 +9,7 @@ import type { HttpFlow } from "../flow/flow.ts";
 import type { OutgoingExchange, UpstreamConnection } from "../http/wire.ts";
 import { Http1Connection } from "../http1/mod.ts";
 import { Http2Connection } from "../http2/mod.ts";
+import { LoginPins } from "./login_pins.ts";
 import { type DialerInit, type Dialled, stoppingError, UpstreamDialer } from "./upstream_dialer.ts";
 import type { Destination } from "./route.ts";
 
@@ -20,6 +21,8 @@ const MAX_IDLE = 256;
 const IDLE_MS = 60_000;
 /** Origins whose choice of protocol is remembered. */
 const MAX_KNOWN = 1024;
+/** Origins that asked for HTTP/1.1 are asked again for HTTP/2 after so long. */
+const HTTP1_ONLY_MS = 300_000;
 
 /** A connection, or a place on one, that was acquired for one request. */
 export interface Acquired {
@@ -48,7 +51,20 @@ interface Pooled {
   readonly http: UpstreamConnection;
   readonly server: ServerConnection;
   readonly clientConn: ClientConnection;
+  /** {@linkcode originOf} its destination. */
+  readonly origin: string;
+  /** Identifier of the client that it serves alone: for its login's sake, or an addon's. */
+  readonly boundTo: string | null;
   idleSince: number;
+}
+
+/** The connection that a request needs. */
+interface Want {
+  readonly key: string;
+  readonly destination: Destination;
+  readonly clientConn: ClientConnection;
+  readonly alpn: readonly string[];
+  readonly boundTo: string | null;
 }
 
 export class UpstreamPool {
@@ -61,6 +77,9 @@ export class UpstreamPool {
   readonly #isShared = new Map<string, boolean>();
   /** Keys of origins without TLS, hence without a way to negotiate, that were found to speak HTTP/2 (RFC 9113 §3.3). */
   readonly #cleartextHttp2 = new Set<string>();
+  /** Origins that asked for HTTP/1.1 (RFC 9113 §7), and until when that counts. */
+  readonly #http1Only = new Map<string, number>();
+  readonly #pins = new LoginPins();
   /** Connections being made where one may do for all who wait: whether it did. */
   readonly #opening = new Map<string, Promise<boolean>>();
   #readyCount = 0;
@@ -73,31 +92,33 @@ export class UpstreamPool {
   }
 
   /**
-   * A place for one request: at once on a connection that is there, else on a new one. `upgrade` asks for a connection
-   * that can be turned over to another protocol.
+   * A place for one request: at once on a connection that is there, else on a new one. `http1` asks for one that speaks
+   * HTTP/1.1: to be turned over to another protocol, or because the origin wants it.
    * @throws {WeirError} when the origin cannot be reached or trusted, or a `server_connect` hook refuses it.
    */
   acquire(
     destination: Destination,
     flow: HttpFlow,
-    { avoid, upgrade }: { avoid: Avoid; upgrade: boolean },
+    { avoid, http1 }: { avoid: Avoid; http1: boolean },
   ): Acquired | Promise<Acquired> {
-    const alpn = upgrade ? HTTP1 : this.#alpn();
-    const key = this.#keyOf(destination, alpn, flow.clientConn, flow);
-    const pooled = avoid === "pooled" ? undefined : this.#take(key, avoid);
-    return pooled !== undefined
-      ? this.#lend(pooled)
-      : this.#open(key, destination, flow.clientConn, alpn, avoid);
+    const { clientConn } = flow;
+    const alpn = http1 ? HTTP1 : this.#alpn(destination);
+    const isLoggedIn = this.#pins.isBound(flow, () => originOf(destination));
+    const boundTo = isLoggedIn ? clientConn.id : this.#boundByHook(clientConn);
+    const want: Want = { key: keyOf(destination, alpn, boundTo), destination, clientConn, alpn, boundTo };
+    const pooled = avoid === "pooled" ? undefined : this.#take(want.key, avoid);
+    return pooled !== undefined ? this.#lend(pooled) : this.#open(want, avoid);
   }
 
   /** Connects over TLS ahead of the first request, to see what the origin shows; the connection waits for requests. */
   async preconnect(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls> {
-    const alpn = this.#alpn();
-    const key = this.#keyOf(destination, alpn, clientConn, null);
+    const alpn = this.#alpn(destination);
+    const boundTo = this.#boundByHook(clientConn);
+    const key = keyOf(destination, alpn, boundTo);
     // Browsers open several tunnels at once.
     const there = await this.#opening.get(key) ? this.#take(key) : undefined;
     if (there !== undefined) return shown(there);
-    return await this.#openOne(key, destination, clientConn, alpn, (pooled) => {
+    return await this.#openOne({ key, destination, clientConn, alpn, boundTo }, (pooled) => {
       if (!pooled.http.isShared) this.#putBack(pooled);
       return shown(pooled);
     });
@@ -108,6 +129,15 @@ export class UpstreamPool {
     return this.#dialer.dial(destination, clientConn, HTTP1);
   }
 
+  /** The client's connection is closed: those to origins that serve it alone are, too. */
+  release(clientConn: ClientConnection): void {
+    const wasLoggedIn = this.#pins.release(clientConn);
+    if (!wasLoggedIn && this.#boundByHook(clientConn) === null) return;
+    for (const pooled of [...this.#all]) {
+      if (pooled.boundTo === clientConn.id && pooled.http.active === 0) this.#drop(pooled);
+    }
+  }
+
   /** Closes everything. */
   close(): void {
     this.#closed = true;
@@ -116,40 +146,40 @@ export class UpstreamPool {
     for (const pooled of [...this.#all]) this.#drop(pooled);
   }
 
-  /** Requests with the same key may share a connection. */
-  #keyOf(
-    destination: Destination,
-    alpn: readonly string[],
-    clientConn: ClientConnection,
-    flow: HttpFlow | null,
-  ): string {
-    const { scheme, host, port, sni } = destination;
-    const key = scheme === "http"
-      ? `http://${host}:${port}`
-      : `https://${host}:${port} ${sni ?? ""} ${alpn[0]}`;
-    // These schemes log in a connection, not a request (RFC 4559 §6), so it must not serve anybody else. Neither must one
-    // that an addon was asked about for another client: it may refuse this one.
-    const isBound = this.#init.hooks.hasCustom("server_connect") ||
-      flow !== null && /^(ntlm|negotiate)\b/i.test(flow.request.headers.get("authorization") ?? "");
-    return isBound ? `${key} ${clientConn.id}` : key;
+  /** An addon that was asked about a connection for one client may refuse it to another. */
+  #boundByHook(clientConn: ClientConnection): string | null {
+    return this.#init.hooks.hasCustom("server_connect") ? clientConn.id : null;
   }
 
-  #alpn(): readonly string[] {
-    return this.#init.options.http2 ? HTTP2 : HTTP1;
+  #alpn(destination: Destination): readonly string[] {
+    return this.#init.options.http2 && !this.#isHttp1Only(destination) ? HTTP2 : HTTP1;
+  }
+
+  #isHttp1Only(destination: Destination): boolean {
+    if (this.#http1Only.size === 0) return false;
+    const origin = originOf(destination), until = this.#http1Only.get(origin);
+    if (until === undefined || performance.now() < until) return until !== undefined;
+    this.#http1Only.delete(origin);
+    return false;
   }
 
   /** @throws {WeirError} when it was closed as soon as it was there. */
   #lend(pooled: Pooled): Acquired {
     if (pooled.http.capacity === 0) {
+      this.#learn(pooled);
       throw new WeirError("server", "closed", "The server closed the connection before a request was sent.");
     }
     let returned = false;
     const giveBack = (keep: boolean) => {
       if (returned) return;
       returned = true;
+      const isLeft = pooled.boundTo !== null && pooled.clientConn.timestampEnd !== null;
       if (pooled.http.isUpgraded) this.#disconnected(pooled);
-      else if (pooled.http.isShared) pooled.idleSince = performance.now();
-      else if (keep && pooled.http.capacity > 0) this.#putBack(pooled);
+      else if (isLeft && (!pooled.http.isShared || pooled.http.active === 0)) this.#drop(pooled);
+      else if (pooled.http.isShared) {
+        pooled.idleSince = performance.now();
+        if (pooled.http.requiresHttp1) this.#learn(pooled);
+      } else if (keep && pooled.http.capacity > 0) this.#putBack(pooled);
       else this.#drop(pooled);
     };
     return {
@@ -160,33 +190,29 @@ export class UpstreamPool {
     };
   }
 
-  async #open(
-    key: string,
-    destination: Destination,
-    clientConn: ClientConnection,
-    alpn: readonly string[],
-    avoid: Avoid,
-  ): Promise<Acquired> {
+  async #open(want: Want, avoid: Avoid): Promise<Acquired> {
     // A connection that another request is having made may have room for this one, too.
-    for (let opening; (opening = this.#opening.get(key)) !== undefined && await opening;) {
-      const pooled = this.#take(key, avoid);
+    for (let opening; (opening = this.#opening.get(want.key)) !== undefined && await opening;) {
+      const pooled = this.#take(want.key, avoid);
       if (pooled !== undefined) return this.#lend(pooled);
     }
-    return await this.#openOne(key, destination, clientConn, alpn, (pooled) => this.#lend(pooled));
+    try {
+      return await this.#openOne(want, (pooled) => this.#lend(pooled));
+    } catch (error) {
+      const { destination, alpn, boundTo } = want;
+      if (alpn === HTTP1 || !this.#isHttp1Only(destination)) throw error;
+      // It began with GOAWAY, and has said why.
+      return await this.#open({ ...want, key: keyOf(destination, HTTP1, boundTo), alpn: HTTP1 }, null);
+    }
   }
 
   /**
    * Makes a connection; others who want the same origin wait for it until it is known whether it can be shared. `use`
    * has it before they do.
    */
-  async #openOne<T>(
-    key: string,
-    destination: Destination,
-    clientConn: ClientConnection,
-    alpn: readonly string[],
-    use: (pooled: Pooled) => T,
-  ): Promise<T> {
-    const opening = this.#connectHttp(key, destination, clientConn, alpn).then((pooled) => ({
+  async #openOne<T>(want: Want, use: (pooled: Pooled) => T): Promise<T> {
+    const { key, destination, alpn } = want;
+    const opening = this.#connectHttp(want).then((pooled) => ({
       pooled,
       used: use(pooled),
     }));
@@ -211,17 +237,20 @@ export class UpstreamPool {
     return isShared;
   }
 
-  async #connectHttp(
-    key: string,
-    destination: Destination,
-    clientConn: ClientConnection,
-    alpn: readonly string[],
-  ): Promise<Pooled> {
+  async #connectHttp({ key, destination, clientConn, alpn, boundTo }: Want): Promise<Pooled> {
     const priorKnowledge = this.#hasPriorKnowledge(key, alpn);
     const { conn, server } = await this.#dialer.dial(destination, clientConn, alpn);
     const isHttp2 = priorKnowledge || conn.tls?.alpn === "h2";
     const http = isHttp2 ? new Http2Connection(conn) : new Http1Connection(conn);
-    const pooled: Pooled = { key, http, server, clientConn, idleSince: performance.now() };
+    const pooled: Pooled = {
+      key,
+      http,
+      server,
+      clientConn,
+      origin: originOf(destination),
+      boundTo,
+      idleSince: performance.now(),
+    };
     this.#all.add(pooled);
     void http.done.then(() => this.#over(pooled));
     if (this.#closed) {
@@ -237,7 +266,7 @@ export class UpstreamPool {
     // The newest first: it is the least likely to have been closed by the origin.
     for (let i = list.length - 1; i >= 0; i--) {
       const pooled = list[i];
-      if (pooled.http.capacity === 0 || pooled.server === avoid) continue;
+      if (pooled.http.capacity === 0 || pooled.http.requiresHttp1 || pooled.server === avoid) continue;
       if (!pooled.http.isShared) this.#remove(list, i, key);
       return pooled;
     }
@@ -261,7 +290,12 @@ export class UpstreamPool {
   }
 
   /** What a connection without TLS has shown is how the next one begins. */
-  #learn({ key, http, server }: Pooled): void {
+  #learn({ key, http, server, origin }: Pooled): void {
+    if (http.requiresHttp1) {
+      if (this.#http1Only.size >= MAX_KNOWN) this.#http1Only.clear();
+      if (!this.#http1Only.has(origin)) this.#http1Only.set(origin, performance.now() + HTTP1_ONLY_MS);
+      return void this.#cleartextHttp2.delete(key);
+    }
     if (server.tls !== null) return;
     if (!http.speaksHttp2) return void this.#cleartextHttp2.delete(key);
     if (this.#cleartextHttp2.size >= MAX_KNOWN) this.#cleartextHttp2.clear();
@@ -315,7 +349,9 @@ export class UpstreamPool {
     const old = performance.now() - IDLE_MS;
     for (const list of [...this.#ready.values()]) {
       for (const pooled of [...list]) {
-        if (pooled.http.active === 0 && pooled.idleSince <= old) this.#drop(pooled);
+        // A login is kept for as long as the client is there.
+        const isLogin = pooled.boundTo !== null && this.#pins.has(pooled.boundTo);
+        if (!isLogin && pooled.http.active === 0 && pooled.idleSince <= old) this.#drop(pooled);
       }
     }
     if (this.#ready.size > 0) this.#sweeper = setTimeout(() => this.#sweep(), IDLE_MS / 2);
@@ -328,3 +364,17 @@ function shown({ server: { tls } }: Pooled): UpstreamTls {
 
 const HTTP1: readonly string[] = ["http/1.1"];
 const HTTP2: readonly string[] = ["h2", "http/1.1"];
+
+/** Requests with the same key may share a connection; `boundTo` is the client that it must not leave. */
+function keyOf(destination: Destination, alpn: readonly string[], boundTo: string | null): string {
+  const { scheme, host, port, sni } = destination;
+  const key = scheme === "http"
+    ? `http://${host}:${port}`
+    : `https://${host}:${port} ${sni ?? ""} ${alpn[0]}`;
+  return boundTo === null ? key : `${key} ${boundTo}`;
+}
+
+/** What a destination is, whatever is spoken there. */
+function originOf({ scheme, host, port, sni }: Destination): string {
+  return `${scheme}://${host}:${port} ${sni ?? ""}`;
+}

@@ -6,6 +6,7 @@
 import { concat } from "@std/bytes";
 import zlib from "node:zlib";
 import { messageOf, WeirError } from "../errors.ts";
+import { listElements } from "../http/grammar.ts";
 import { shown } from "../shown.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
@@ -24,8 +25,8 @@ export type Coding = "gzip" | "deflate" | "br" | "zstd";
  */
 export function codingsOf(contentEncoding: string | null): Coding[] {
   const codings: Coding[] = [];
-  for (const part of (contentEncoding ?? "").split(",")) {
-    const name = part.trim().toLowerCase();
+  for (const part of listElements(contentEncoding ?? "")) {
+    const name = part.toLowerCase();
     if (name === "" || name === "identity") continue;
     if (name === "x-gzip") codings.push("gzip");
     else if (name === "gzip" || name === "deflate" || name === "br" || name === "zstd") codings.push(name);

@@ -4,8 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { WeirError } from "../errors.ts";
-import type { Headers } from "../http/headers.ts";
 import type { RequestHead, ResponseHead } from "../http/wire.ts";
+import { hasToken, listElements } from "../http/grammar.ts";
 import { shown } from "../shown.ts";
 import { type DeflateParams, parseAgreed } from "./extensions.ts";
 
@@ -17,8 +17,8 @@ export interface Agreement {
 
 /** True for a request that asks to become a WebSocket connection (RFC 6455 §4.1), well made or not. */
 export function isWebSocketUpgrade(head: RequestHead): boolean {
-  return head.method === "GET" && head.httpVersion === "HTTP/1.1" &&
-    listHas(head.headers, "upgrade", "websocket") && listHas(head.headers, "connection", "upgrade");
+  return head.httpVersion === "HTTP/1.1" && hasToken(head.headers.get("upgrade"), "websocket") &&
+    hasToken(head.headers.get("connection"), "upgrade");
 }
 
 /** 16 bytes in base64. */
@@ -26,6 +26,14 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
 /** Checks the request (RFC 6455 §4.2.1); throws {@linkcode WeirError}: 426 for another version, else 400. */
 export function checkRequest(head: RequestHead): void {
+  if (head.method !== "GET") {
+    // Passed on, it would be a WebSocket that no hook sees, with a server that does not mind.
+    throw new WeirError(
+      "client",
+      "protocol",
+      `The client asked for a WebSocket with ${shown(head.method)}, not GET.`,
+    );
+  }
   const versions = head.headers.getAll("sec-websocket-version");
   if (versions.length !== 1 || versions[0] !== "13") {
     throw new WeirError(
@@ -54,14 +62,14 @@ export function checkResponse(request: RequestHead, response: ResponseHead): Agr
   const refuse = (why: string) =>
     new WeirError("server", "protocol", `The server's WebSocket handshake ${why}.`);
   if (response.statusCode !== 101) throw refuse(`has status ${response.statusCode}, not 101`);
-  if (!listHas(headers, "upgrade", "websocket")) throw refuse("has no Upgrade: websocket");
-  if (!listHas(headers, "connection", "upgrade")) throw refuse("has no Connection: Upgrade");
+  if (!hasToken(headers.get("upgrade"), "websocket")) throw refuse("has no Upgrade: websocket");
+  if (!hasToken(headers.get("connection"), "upgrade")) throw refuse("has no Connection: Upgrade");
   const accept = headers.get("sec-websocket-accept");
   if (accept !== acceptValue(request.headers.get("sec-websocket-key") ?? "")) {
     throw refuse(`has the wrong Sec-WebSocket-Accept ${shown(accept)}`);
   }
   const subprotocol = headers.get("sec-websocket-protocol");
-  const offered = listOf(request.headers, "sec-websocket-protocol");
+  const offered = listElements(request.headers.get("sec-websocket-protocol") ?? "");
   if (subprotocol !== null && !offered.includes(subprotocol)) {
     throw refuse(`chose the subprotocol ${shown(subprotocol)}, which was not offered`);
   }
@@ -78,12 +86,4 @@ const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2). */
 export function acceptValue(key: string): string {
   return createHash("sha1").update(key + GUID).digest("base64");
-}
-
-function listOf(headers: Headers, name: string): string[] {
-  return (headers.get(name) ?? "").split(",").map((item) => item.trim());
-}
-
-function listHas(headers: Headers, name: string, token: string): boolean {
-  return listOf(headers, name).some((item) => item.toLowerCase() === token);
 }

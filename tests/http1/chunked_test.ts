@@ -70,6 +70,46 @@ Deno.test("sizes are exact up to 2^53 - 1", () => {
   assertEquals(decoder.left, Number.MAX_SAFE_INTEGER);
 });
 
+/** RFC 9112 §7.1.1, RFC 9110 §5.6.3: what may be behind a size. */
+const ACCEPTED = [
+  "",
+  " ",
+  "\t ",
+  ";a",
+  ";a=b",
+  " ; a = b",
+  "\t;\ta\t=\tb",
+  ';a="b"',
+  ';a=""',
+  ';a="b;c\t\\"\\\\\xff" ; d',
+  ";a;b=c;d",
+  ";a=b ;c",
+  ";!#$%&'*+-.^_`|~0=9",
+];
+for (const extension of ACCEPTED) {
+  Deno.test(`behind a chunk size, ${JSON.stringify(extension)} is passed over, however it arrives`, () => {
+    const text = `5${extension}\r\nhello\r\n0${extension}\r\n\r\n`;
+    for (const step of [text.length, 1, 3]) {
+      assertEquals(decode(text, () => step), { chunks: ["hello"], trailers: null, rest: "", done: true });
+    }
+  });
+}
+
+// deno-fmt-ignore
+const BAD_EXTENSIONS = [
+  ";", "; ", ";=b", ";a=", ";a= ", ";a b", ";a =", ";a= =", ";;", ";a;", ";a;;b", ";a=b=c", ";a=b c", ";a b=c", ";a ", ";a=b ",
+  ';a="b', ';a="b"c', ';a="b" ', ';a="b\\"', ';a="\x7f"', ';a="\x01"', ';a="\\\x01"', ';"a"', ";\xff", ";a=\x7f", ";a=\xff",
+  ";a\x00", ";a(b", ";a=b,c", ";\xa0a", ";a=\xa0b", ";\va", "x", " 1", "\v", "\f;a", "\xa0", ",a", '"a"', "=a", "\n", ";a\n",
+];
+for (const extension of BAD_EXTENSIONS) {
+  Deno.test(`behind a chunk size, ${JSON.stringify(extension)} is refused with 400, however it arrives`, () => {
+    const text = `5${extension}\r\nhello\r\n0\r\n\r\n`;
+    for (const step of [text.length, 1, 3]) {
+      assertEquals(assertThrows(() => decode(text, () => step), WeirError).statusCode, 400);
+    }
+  });
+}
+
 const REFUSED: Record<string, string> = {
   "an empty size": "\r\n",
   "a size of letters": "xyz\r\n",
@@ -79,8 +119,9 @@ const REFUSED: Record<string, string> = {
   "a size with a fraction": "5.0\r\nhello\r\n",
   "a size with an underscore": "1_0\r\n",
   "a size with a leading space": " 5\r\nhello\r\n",
-  "a size with a trailing space": "5 \r\nhello\r\n",
-  "a size with a tab": "5\t\r\nhello\r\n",
+  "a size with a blank in it": "1 0\r\n",
+  "a size with a VT behind it": "5\v\r\nhello\r\n",
+  "a size with a NBSP behind it": "5\xa0\r\nhello\r\n",
   "a size of 2^53": "20000000000000\r\n",
   "a size that overflows 64 bits": "10000000000000005\r\n",
   "a size with endless zeros": "00000000000000005\r\n",

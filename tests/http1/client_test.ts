@@ -78,7 +78,7 @@ Deno.test("an origin that answers with SETTINGS speaks HTTP/2 alone, and has not
 Deno.test("what only resembles SETTINGS, or comes later, is a malformed response", async () => {
   const ping = "\0\0\x08\x06\0\0\0\0\x0012345678\r\n\r\n", ack = "\0\0\0\x04\x01\0\0\0\0\r\n\r\n";
   for (const reply of [ping, ack, "\0\0\x07\x04\0\0\0\0\x001234567\r\n\r\n"]) {
-    await assertRejects(() => answered(reply), WeirError, "NUL");
+    await assertRejects(() => answered(reply), WeirError, "0x00");
   }
   const { connection, origin } = connected();
   const first = await (async () => {
@@ -90,7 +90,7 @@ Deno.test("what only resembles SETTINGS, or comes later, is a malformed response
   const second = connection.exchange();
   const sent = second.send(request("POST", "/"), null, ignore);
   await origin.writeText("\0\0\0\x04\0\0\0\0\0\r\n\r\n");
-  const error = await assertRejects(() => sent, WeirError, "NUL");
+  const error = await assertRejects(() => sent, WeirError, "0x00");
   assertEquals([second.repeatable(error), connection.speaksHttp2], ["none", false]);
 });
 

@@ -70,6 +70,10 @@ const REFUSED: Record<string, string> = {
   "chunked with a vertical tab": "Transfer-Encoding: \vchunked\r\n",
   "identity": "Transfer-Encoding: identity\r\n",
   "xchunked": "Transfer-Encoding: xchunked\r\n",
+  "a list of lengths with a VT": "Content-Length: 5\r\nContent-Length: 5\v\r\n",
+  "a list of lengths with a NBSP": "Content-Length: 5, \xa05\r\n",
+  "a length with a NBSP": "Content-Length: \xa05\r\n",
+  "chunked with a NBSP": "Transfer-Encoding: chunked\xa0\r\n",
   "an empty coding": "Transfer-Encoding:\r\n",
 };
 for (const [what, fields] of Object.entries(REFUSED)) {

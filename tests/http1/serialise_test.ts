@@ -57,6 +57,52 @@ Deno.test("a request without Host (HTTP/1.0) gets one, first", () => {
   assertEquals(requestLines(head), ["GET / HTTP/1.1", "Host: a.example:81", "A: b"]);
 });
 
+Deno.test("Connection names a field when it is an element of its list, blanks aside", () => {
+  assertEquals(forwarded("Connection: close,\tx-a \r\nX-A: 1\r\nX-B: 2\r\n"), ["X-B: 2"]);
+  for (const blank of ["\xa0", "\x85"]) {
+    assertEquals(forwarded(`Connection: ${blank}x-a\r\nX-A: 1\r\n`), ["X-A: 1"]);
+  }
+});
+
+Deno.test("what would change a message's meaning stays, also when Connection names it; Proxy-Authorization never does", () => {
+  const names = [
+    "Authorization",
+    "Cookie",
+    "Content-Type",
+    "Content-Encoding",
+    "Cache-Control",
+    "Expect",
+    "Trailer",
+  ];
+  const fields = names.map((name) => `${name}: x\r\n`).join("");
+  assertEquals(
+    forwarded(`Connection: ${names.join(", ")}, proxy-authorization\r\n${fields}Proxy-Authorization: y\r\n`),
+    names.map((name) => `${name}: x`),
+  );
+  assertEquals(forwarded("Proxy-Authorization: Basic eA==\r\n"), []);
+});
+
+Deno.test("Upgrade is HTTP/1.1's: a request of HTTP/1.0 loses it", () => {
+  const fields = "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+  const sent = (version: string) =>
+    requestLines(requestHead(`GET / ${version}\r\n${fields}\r\n`).head).slice(1);
+  assertEquals(sent("HTTP/1.1"), ["Host: a", "Connection: Upgrade", "Upgrade: websocket"]);
+  assertEquals(sent("HTTP/1.0"), ["Host: a"]);
+});
+
+Deno.test("a word of Connection that only contains upgrade is none", () => {
+  assertEquals(forwarded("Connection: x-upgrade\r\nUpgrade: raw\r\n"), []);
+});
+
+Deno.test("what was set in hooks is refused when it could not be received", () => {
+  for (const path of ["/a b", "/a#b", "/\x01", "/\x7f", "/\u0100", ""]) {
+    assertThrows(() => serialiseRequest(request("GET", path), null), WeirError, "nothing was sent");
+  }
+  for (const text of ["X: a\x01\r\n", "X: a\x7f\r\n", "X: \x0b\r\n", "X: \u0100\r\n"]) {
+    assertThrows(() => encodeHead(text, 1, new Uint8Array(99), 0), WeirError, "nothing was sent");
+  }
+});
+
 Deno.test("hop-by-hop fields end at their leg, with the fields that Connection names", () => {
   assertEquals(
     forwarded(

@@ -21,6 +21,11 @@ Deno.test("malformed responses are protocol errors of the server", () =>
       ["an interim response that ends", [":status", "100"], Flag.END_STREAM],
       ["an upper-case name", [...OK, "X-A", "1"], 0],
       ["CR LF in a value", [...OK, "x-a", "1\r\nb: 2"], 0],
+      ["a control character in a value", [...OK, "x-a", "1\x01"], 0],
+      ["DEL in a value", [...OK, "x-a", "\x7f"], 0],
+      ["a form feed around a value", [...OK, "x-a", "\f1"], 0],
+      ["a control character in an interim response", [":status", "103", "x-a", "\x07"], 0],
+      ["a NBSP in a content-length", [...OK, "content-length", "\xa01"], 0],
       ["connection", [...OK, "connection", "close"], 0],
       ["transfer-encoding", [...OK, "transfer-encoding", "chunked"], 0],
       ["a content-length without a body", [...OK, "content-length", "5"], Flag.END_STREAM],
@@ -38,6 +43,53 @@ Deno.test("malformed responses are protocol errors of the server", () =>
     }
     assert(connection.capacity > 0);
   }));
+
+Deno.test("blanks around a server's values are removed with a warning, in heads and trailers", () =>
+  withClient(async (connection, server) => {
+    const warnings: string[] = [], hints: unknown[] = [];
+    const answer = connection.exchange().send(
+      requestHead(),
+      null,
+      (head) => void hints.push(head.headers.raw),
+      (text) => warnings.push(text),
+    );
+    await server.line();
+    await server.headers(1, [":status", "103", "link", " a\t"], 0);
+    await server.headers(1, [...OK, "csp", "none ", "x-empty", " \t", "x-a", "1"], 0);
+    const { head, body } = await answer;
+    assertEquals([hints, head.headers.raw], [[["link", "a"]], ["csp", "none", "x-empty", "", "x-a", "1"]]);
+    await server.headers(1, ["x-sum", "\t9"], Flag.END_STREAM);
+    assertEquals(await pieces(body), []);
+    assertEquals(body!.trailers, ["x-sum", "9"]);
+    assertEquals(warnings.map((text) => /value of "([^"]+)"/.exec(text)?.[1]), ["link", "csp", "x-sum"]);
+  }));
+
+Deno.test("HTTP_1_1_REQUIRED, by RST_STREAM or GOAWAY, asks for the request over HTTP/1.1", async () => {
+  const asked: [what: string, say: (server: FramePeer) => Promise<void>][] = [
+    ["RST_STREAM", (server) => server.rst(1, Code.HTTP_1_1_REQUIRED)],
+    ["GOAWAY before the stream", (server) => server.send(FrameType.GOAWAY, 0, 0, goaway(0))],
+    ["GOAWAY with the stream", (server) => server.send(FrameType.GOAWAY, 0, 0, goaway(1))],
+    ["GOAWAY without a last stream", (server) => server.send(FrameType.GOAWAY, 0, 0, goaway(0x7fffffff))],
+  ];
+  for (const [what, say] of asked) {
+    await withClient(async (connection, server) => {
+      const exchange = connection.exchange();
+      const answer = exchange.send(requestHead("POST"), TestBody.of(["up"]), ignore);
+      await server.line();
+      assertEquals(connection.requiresHttp1, false);
+      await say(server);
+      const error = await assertRejects(() => answer, ResetError, undefined, what);
+      assertEquals([exchange.repeatable(error), connection.requiresHttp1], ["over HTTP/1.1", true], what);
+    });
+  }
+});
+
+function goaway(last: number): Uint8Array {
+  const payload = new Uint8Array(8);
+  payload.set(uint32(last), 0);
+  payload.set(uint32(Code.HTTP_1_1_REQUIRED), 4);
+  return payload;
+}
 
 Deno.test("a response that differs from its content-length is cut, not ended", () =>
   withClient(async (connection, server) => {

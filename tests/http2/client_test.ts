@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
+import { Headers } from "../../src/http/headers.ts";
+import type { RequestHead } from "../../src/http/wire.ts";
 import { Code } from "../../src/http2/errors.ts";
 import { MAX_STREAM_WINDOW, settingsPayload, STREAM_WINDOW } from "../../src/http2/settings.ts";
 import { splitBy } from "../support/memory_conn.ts";
@@ -24,6 +26,64 @@ Deno.test("a request goes out as one head, and the response comes back", () =>
     assertEquals([body!.size, body!.chunked, upgraded], [3, true, null]);
     await server.data(1, "abc", true);
     assertEquals(await pieces(body), ["abc"]);
+  }));
+
+Deno.test("what would change a request's meaning stays, also when Connection names it; Proxy-Authorization never leaves", () =>
+  withClient(async (connection, server) => {
+    const names = ["authorization", "cookie", "content-type", "content-encoding", "cache-control", "trailer"];
+    const fields = [...names, "x-hop", "x\xa0"].join(", ");
+    void connection.exchange().send(
+      requestHead("GET", [
+        ["Connection", `${fields}, proxy-authorization`],
+        ["Connection", "\xa0x-stays"],
+        ...names.map((name): [string, string] => [name, "v"]),
+        ["X-Hop", "1"],
+        ["X-Stays", "1"],
+        ["Proxy-Authorization", "Basic eA=="],
+      ]),
+      null,
+      ignore,
+    ).catch(ignore);
+    assertEquals(
+      await server.line(),
+      `HEADERS 1 :method=GET :scheme=http :authority=a.test :path=/ ${
+        names.map((name) => `${name}=v`).join(" ")
+      } x-stays=1 +END`,
+    );
+  }));
+
+Deno.test("what was set in hooks is refused when it could not be received", () =>
+  withClient(async (connection) => {
+    const bad: Partial<RequestHead>[] = [
+      ...["/a b", "/a#b", "/\x01", "/\u0100"].map((path) => ({ path })),
+      { method: "GET " },
+      { headers: Headers.fromRaw(["x", "a\x01"]) },
+      { headers: Headers.fromRaw(["x", "\u0100"]) },
+      { headers: Headers.fromRaw(["x y", "1"]) },
+    ];
+    for (const part of bad) {
+      const answer = connection.exchange().send({ ...requestHead(), ...part }, null, ignore);
+      await assertRejects(() => answer, WeirError);
+    }
+    assertEquals(connection.active, 0);
+  }));
+
+Deno.test("fields that frame, route or authenticate are no trailers", () =>
+  withClient(async (connection, server) => {
+    const body = TestBody.of(["x"], [
+      "X-Sum",
+      "1",
+      "Authorization",
+      "a",
+      "Cookie",
+      "b",
+      "Trailer",
+      "c",
+      "Host",
+      "d",
+    ]);
+    void connection.exchange().send(requestHead("POST"), body, ignore).catch(ignore);
+    assertEquals((await server.lines(3)).at(-1), "HEADERS 1 x-sum=1 +END");
   }));
 
 Deno.test("the transcript of a response is the same byte by byte", () =>

@@ -41,6 +41,22 @@ Deno.test("a head over 64 KiB or 200 fields is answered with 431 and the connect
     assertEquals(await peer.line(), "HEADERS 5 :status=200");
   }));
 
+Deno.test("the crumbs of a cookie are one field, however many there are", () =>
+  withServer(async (x) => {
+    await x.respond(responseHead(200, [["x-cookie", `${x.head.headers.get("cookie")?.length}`]]), null);
+  }, async (peer) => {
+    const crumbs = Array.from({ length: 400 }, (_, i) => ["cookie", `a${i}=1`]).flat();
+    await peer.request(1, [...GET, ...crumbs]);
+    const length = crumbs.filter((_, i) => i % 2 === 1).join("; ").length;
+    assertEquals(await peer.line(), `HEADERS 1 :status=200 x-cookie=${length} +END`);
+    await peer.request(3, [
+      ...GET,
+      ...crumbs,
+      ...Array.from({ length: 200 }, (_, i) => [`x-${i}`, "1"]).flat(),
+    ]);
+    assertEquals(await peer.line(), "HEADERS 3 :status=431 +END");
+  }));
+
 /** What a client does, and how the connection ends. */
 const fatal: [name: string, ending: string, run: (peer: FramePeer) => Promise<void>][] = [
   ["DATA on stream 0", "GOAWAY 0 PROTOCOL_ERROR", (p) => p.data(0, "x")],

@@ -61,6 +61,7 @@ class Served implements AsyncDisposable {
             this.log.push(`connect ${to.scheme}://${to.host}:${to.port}`);
             return given.connect?.() ?? Promise.resolve(this.#dial());
           },
+          release: () => {},
         },
       },
     );

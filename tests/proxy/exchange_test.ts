@@ -291,7 +291,7 @@ Deno.test("after a 101 bytes go both ways until both have ended; kill cuts both"
     let flow!: HttpFlow;
     const upgrade: Origin = () => ({ head: responseHead(101), body: null, upgraded: serverEnd });
     const { context } = proxyContext((_destination, _flow, options) => {
-      assertEquals(options.upgrade, true);
+      assertEquals(options.http1, true);
       return acquired(log, upgrade);
     }, [recorder(log), { response: (given) => void (flow = given) }]);
     const incoming = new FakeIncoming(log, {

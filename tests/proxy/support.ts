@@ -44,7 +44,7 @@ export function proxyContext(
     options: values,
     hooks,
     log: host.ctx.log,
-    pool: { acquire, connect: unused },
+    pool: { acquire, connect: unused, release: () => {} },
     certificates: { prepare: unused, warn: unused, offerFor: unused },
     memory: new MemoryBudget(() => values.memory_limit),
     stopping: new AbortController().signal,

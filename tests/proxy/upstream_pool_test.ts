@@ -3,14 +3,17 @@ import { WeirError } from "../../src/errors.ts";
 import type { ClientConnection } from "../../src/flow/connection.ts";
 import { HttpFlow } from "../../src/flow/flow.ts";
 import { type Addon, Dispatcher } from "../../src/hooks/mod.ts";
-import { serveHttp2 } from "../../src/http2/mod.ts";
+import { Code } from "../../src/http2/errors.ts";
+import { PREFACE, serveHttp2 } from "../../src/http2/mod.ts";
 import type { TlsInfo } from "../../src/net/conn.ts";
 import type { Destination } from "../../src/proxy/route.ts";
 import type { Dialled } from "../../src/proxy/upstream_dialer.ts";
 import { type Acquired, type Avoid, type Dialer, UpstreamPool } from "../../src/proxy/upstream_pool.ts";
 import { addonHost, clientConn, httpFlow, serverConn } from "../support/addon_host.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { type MemoryConn, memoryConnPair } from "../support/memory_conn.ts";
 import { turn } from "../streams/support.ts";
+import { FramePeer, FrameType } from "../http2/support.ts";
 import { echo, request, textOf } from "../http1/support.ts";
 
 /** Makes connections in memory, with an origin at the other end of each. */
@@ -26,6 +29,8 @@ class FakeDialer implements Dialer {
   /** Without TLS: what origins speak, and nothing else. */
   cleartext: "h2" | "http/1.1" = "http/1.1";
   closed = false;
+  /** Over HTTP/2 it says HTTP_1_1_REQUIRED: to each request, or before any. */
+  requiresHttp1: boolean | "at once" = false;
 
   async dial(
     { scheme, host }: Destination,
@@ -48,10 +53,29 @@ class FakeDialer implements Dialer {
     this.peers.push(peer);
     this.served.push(
       (tls?.alpn ?? this.cleartext) === "h2"
-        ? serveHttp2(peer, async (incoming) => await echo(incoming))
+        ? this.requiresHttp1
+          ? this.#refuseHttp2(peer)
+          : serveHttp2(peer, async (incoming) => await echo(incoming))
         : answerAll(peer),
     );
     return { conn, server: { ...serverConn, tls: conn.tls } };
+  }
+
+  async #refuseHttp2(conn: MemoryConn): Promise<void> {
+    const peer = new FramePeer(conn);
+    try {
+      await conn.readExactly(PREFACE.length);
+      await peer.start("server");
+      if (this.requiresHttp1 === "at once") {
+        await peer.send(FrameType.GOAWAY, 0, 0, Uint8Array.of(0, 0, 0, 0, 0, 0, 0, Code.HTTP_1_1_REQUIRED));
+      }
+      for (;;) {
+        const { type, streamId } = await peer.read();
+        if (type === FrameType.HEADERS) await peer.rst(streamId, Code.HTTP_1_1_REQUIRED);
+      }
+    } catch {
+      conn.close();
+    }
   }
 
   close(): void {
@@ -105,7 +129,7 @@ class Fixture implements AsyncDisposable {
     given: { avoid?: Avoid; upgrade?: boolean; flow?: HttpFlow } = {},
   ): Acquired | Promise<Acquired> {
     const { avoid = null, upgrade = false, flow = httpFlow() } = given;
-    return this.pool.acquire(destination(to), flow, { avoid, upgrade });
+    return this.pool.acquire(destination(to), flow, { avoid, http1: upgrade });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -192,6 +216,57 @@ Deno.test("a connection that was logged in with NTLM serves only the client that
   assertInstanceOf(fixture.acquire(), Promise);
   assert(!(fixture.acquire({}, of("1")) instanceof Promise));
   await turn();
+});
+
+Deno.test("behind a login with NTLM or Negotiate, the requests of that client keep its connection until it is gone", async () => {
+  for (const scheme of ["NTLM", "Negotiate", "negotiate"]) {
+    await using fixture = new Fixture();
+    const client: { -readonly [K in keyof ClientConnection]: ClientConnection[K] } = { ...clientConn };
+    const flow = (headers: Record<string, string> = {}) => ({
+      flow: new HttpFlow(httpFlow({ headers }).request, client),
+    });
+    await use(await fixture.acquire({}, flow()));
+    await use(await fixture.acquire({}, flow({ Authorization: `${scheme} abc` })));
+    // Without credentials: it is the connection that is logged in.
+    for (let i = 0; i < 3; i++) {
+      const place = fixture.acquire({}, flow());
+      assert(!(place instanceof Promise));
+      await use(place);
+    }
+    assertEquals([fixture.dialer.dialled.length, fixture.dialer.closedConns], [2, []]);
+    // To another origin, it is like any other client.
+    await use(await fixture.acquire({ host: "b.example" }, flow()));
+    client.timestampEnd = 1;
+    fixture.pool.release(client);
+    assertEquals(fixture.dialer.closedConns, [1]);
+    const next = { flow: new HttpFlow(httpFlow().request, { ...clientConn, id: "next" }) };
+    await use(await fixture.acquire({}, next));
+    assertEquals(fixture.dialer.dialled.length, 3);
+  }
+});
+
+Deno.test("a login whose client left while a request was under way is closed when that is over", async () => {
+  await using fixture = new Fixture();
+  const client: { -readonly [K in keyof ClientConnection]: ClientConnection[K] } = { ...clientConn };
+  const { request } = httpFlow({ headers: { Authorization: "NTLM abc" } });
+  const place = await fixture.acquire({}, { flow: new HttpFlow(request, client) });
+  client.timestampEnd = 1;
+  fixture.pool.release(client);
+  assertEquals(fixture.dialer.closedConns, []);
+  await use(place);
+  assertEquals(fixture.dialer.closedConns, [0]);
+});
+
+Deno.test("a login is kept while its client is there, however long it is idle", async () => {
+  using clock = new FakeClock();
+  await using fixture = new Fixture();
+  const login = {
+    flow: new HttpFlow(httpFlow({ headers: { Authorization: "NTLM abc" } }).request, clientConn),
+  };
+  await use(await fixture.acquire({}, login));
+  await use(await fixture.acquire({ host: "b.example" }));
+  await clock.pass(200_000);
+  assertEquals(fixture.dialer.closedConns, [1]);
 });
 
 Deno.test("a connection that the origin closes while idle is forgotten, and hooks hear of it once", async () => {
@@ -355,6 +430,40 @@ Deno.test("an upgrade gets an HTTP/1.1 connection, which does not come back", as
   assertInstanceOf(fixture.acquire(SECURE, { upgrade: true }), Promise);
   await turn();
   upgraded!.close();
+});
+
+Deno.test("an origin that asks for HTTP/1.1 gets it from then on, and is asked again after five minutes", async () => {
+  using clock = new FakeClock();
+  await using fixture = new Fixture();
+  fixture.dialer.alpn = "h2";
+  fixture.dialer.requiresHttp1 = true;
+  const place = await fixture.acquire(SECURE);
+  await assertRejects(() => use(place), WeirError, "HTTP_1_1_REQUIRED");
+  place.release();
+  await use(await fixture.acquire(SECURE));
+  await use(await fixture.acquire({ ...SECURE, host: "b.example", sni: null }, { upgrade: true }));
+  await fixture.pool.preconnect(destination(SECURE), clientConn);
+  assertEquals(fixture.dialer.dialled, [
+    "a.example h2",
+    "a.example http/1.1",
+    "b.example http/1.1",
+    "a.example http/1.1",
+  ]);
+  fixture.dialer.requiresHttp1 = false;
+  await clock.pass(301_000);
+  await use(await fixture.acquire(SECURE));
+  assertEquals(fixture.dialer.dialled.at(-1), "a.example h2");
+});
+
+Deno.test("an origin that begins with GOAWAY because it wants HTTP/1.1 gets it at once", async () => {
+  await using fixture = new Fixture();
+  fixture.dialer.alpn = "h2";
+  fixture.dialer.requiresHttp1 = "at once";
+  const place = await fixture.acquire(SECURE);
+  // The request may be sent before the GOAWAY has come.
+  await use(place).catch(() => place.release());
+  await use(await fixture.acquire(SECURE));
+  assertEquals([...new Set(fixture.dialer.dialled)], ["a.example h2", "a.example http/1.1"]);
 });
 
 Deno.test("an origin without TLS that speaks HTTP/2 alone: one connection finds out, the next is shared", async () => {

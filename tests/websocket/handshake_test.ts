@@ -51,12 +51,15 @@ Deno.test("an upgrade request is known by its fields", () => {
   assertEquals(isWebSocketUpgrade(request({ Upgrade: "h2c, WebSocket" })), true);
   assertEquals(isWebSocketUpgrade(request({ Upgrade: "h2c" })), false);
   assertEquals(isWebSocketUpgrade(request({ Connection: "close" })), false);
-  assertEquals(isWebSocketUpgrade(request({}, { method: "POST" })), false);
+  assertEquals(isWebSocketUpgrade(request({ Upgrade: "\xa0websocket" })), false);
   assertEquals(isWebSocketUpgrade(request({}, { httpVersion: "HTTP/1.0" })), false);
 });
 
 Deno.test("the request's key and version are checked", () => {
   checkRequest(request());
+  // It would be a WebSocket that no hook sees.
+  assertEquals(isWebSocketUpgrade(request({}, { method: "POST" })), true);
+  assertEquals(assertThrows(() => checkRequest(request({}, { method: "POST" })), WeirError).statusCode, 400);
   for (const key of [null, "", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZTEyMzQ1"]) {
     const error = assertThrows(() => checkRequest(request({ "Sec-WebSocket-Key": key })), WeirError);
     assertEquals([error.side, error.statusCode], ["client", 400]);

@@ -15,12 +15,18 @@ export type DecodedFields = string[] | null;
 /** One direction's decoder; blocks must be given in the order of the wire. */
 export class HpackDecoder {
   readonly #table = new DynamicTable(DEFAULT_TABLE_SIZE);
+  readonly #maxFields: number;
+
+  /** @param maxFields how many fields a block may have, pseudo-header fields not counted */
+  constructor(maxFields: number = MAX_FIELDS) {
+    this.#maxFields = maxFields;
+  }
 
   /** @throws {HpackError} when the block is broken; the connection cannot go on. */
   decode(block: Uint8Array): DecodedFields {
     const cursor = new Cursor(block, 0, block.length);
     const fields: string[] = [];
-    let listSize = 0, regular = 0, started = false;
+    let listSize = 0, regular = 0, started = false, hasCookie = false;
     while (cursor.at < cursor.end) {
       const first = block[cursor.at];
       if ((first & 0xe0) === 0x20) {
@@ -46,10 +52,14 @@ export class HpackDecoder {
       }
       // Past a limit the block is still decoded, for the table's sake, but nothing is kept.
       listSize += name.length + value.length + ENTRY_OVERHEAD;
-      if (!name.startsWith(":")) regular++;
-      if (listSize <= MAX_FIELD_BLOCK && regular <= MAX_FIELDS) fields.push(name, value);
+      // RFC 9113 §8.2.3: the crumbs of a cookie are one field.
+      if (name === "cookie") {
+        if (!hasCookie) regular++;
+        hasCookie = true;
+      } else if (!name.startsWith(":")) regular++;
+      if (listSize <= MAX_FIELD_BLOCK && regular <= this.#maxFields) fields.push(name, value);
     }
-    return listSize <= MAX_FIELD_BLOCK && regular <= MAX_FIELDS ? fields : null;
+    return listSize <= MAX_FIELD_BLOCK && regular <= this.#maxFields ? fields : null;
   }
 
   #updateSize(size: number): void {
