@@ -4,6 +4,7 @@
  */
 import { messageOf, WeirError } from "../errors.ts";
 import type { Address } from "./conn.ts";
+import { holdReserve, releaseReserve } from "./reset.ts";
 import { hostPort, TcpConn } from "./tcp.ts";
 
 /** Milliseconds to wait after a failed accept: descriptors run out (EMFILE) for moments, and retrying at once spins. */
@@ -41,6 +42,7 @@ export class TcpListener implements AsyncIterable<TcpConn> {
 
   constructor(listener: Deno.TcpListener) {
     this.#listener = listener;
+    holdReserve();
     this.addr = { hostname: listener.addr.hostname, port: listener.addr.port };
   }
 
@@ -65,6 +67,7 @@ export class TcpListener implements AsyncIterable<TcpConn> {
     this.#closed = true;
     this.#wake?.();
     this.#listener.close();
+    releaseReserve();
   }
 
   #pause(): Promise<void> {

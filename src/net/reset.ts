@@ -12,6 +12,9 @@
  *   resets the socket whatever descriptor it comes by.
  *
  * Everything is guarded: without the symbols, the `ffi` permission or a known libc the caller just closes.
+ *
+ * When a process has no free descriptor left, cuts must still be seen. So libc and an idle socket are kept for as long as
+ * there is a listener or a connection.
  * @module
  */
 import process from "node:process";
@@ -30,44 +33,64 @@ const FUNCTIONS = {
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
 } as const;
-type Libc = Deno.DynamicLibrary<typeof FUNCTIONS>["symbols"];
+const platform = PLATFORMS[Deno.build.os];
 
 /** `struct linger { int l_onoff = 1; int l_linger = 0; }` */
 const LINGER_ZERO = new Uint8Array(Int32Array.of(1, 0).buffer);
 /** `struct sockaddr` with sa_family AF_UNSPEC. */
 const UNSPECIFIED = new Uint8Array(16);
 
+/** What a reset needs. */
+interface Reserve {
+  readonly library: Deno.DynamicLibrary<typeof FUNCTIONS>;
+  /** Descriptor of a socket that is connected to nothing; -1 when there was none to be had. */
+  idle: number;
+}
+
+let reserve: Reserve | null = null;
+/** Listeners and connections that are open. */
+let users = 0;
+
+/** From now on a reset may be needed; {@linkcode releaseReserve} must follow. */
+export function holdReserve(): void {
+  if (users++ === 0) reserve = openReserve();
+}
+
+/** The listener or connection is closed. */
+export function releaseReserve(): void {
+  if (--users > 0 || reserve === null) return;
+  const { library, idle } = reserve;
+  reserve = null;
+  if (idle >= 0) library.symbols.close(idle);
+  library.close();
+}
+
+function openReserve(): Reserve | null {
+  if (platform === undefined || Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return null;
+  try {
+    const library = Deno.dlopen(platform.libc, FUNCTIONS);
+    return { library, idle: library.symbols.socket(1, 1, 0) };
+  } catch {
+    return null;
+  }
+}
+
 /** Sends a RST; true when it was sent. The caller closes `conn` right after, in the same turn, in either case. */
 export function sendReset(conn: Deno.Conn): boolean {
-  const platform = PLATFORMS[Deno.build.os];
-  if (platform === undefined || Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return false;
+  if (reserve === null) return false;
   try {
-    // Loaded for each call: it is a reference count in the dynamic linker, and nothing stays open.
-    const libc = Deno.dlopen(platform.libc, FUNCTIONS);
-    try {
-      const fd = internal(conn, "fd");
-      return fd !== null ? replace(libc.symbols, fd, platform) : disconnect(libc.symbols, conn);
-    } finally {
-      libc.close();
-    }
+    if (reserve.idle < 0) reserve.idle = reserve.library.symbols.socket(1, 1, 0);
+    const fd = internal(conn, "fd");
+    return fd !== null ? replace(reserve, fd) : disconnect(reserve, conn);
   } catch {
     return false;
   }
 }
 
-function replace(
-  libc: Libc,
-  fd: number,
-  { SOL_SOCKET, SO_LINGER }: { SOL_SOCKET: number; SO_LINGER: number },
-) {
-  const idle = libc.socket(1, 1, 0);
-  if (idle < 0) return false;
-  try {
-    return libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_ZERO, LINGER_ZERO.length) === 0 &&
-      libc.dup2(idle, fd) === fd;
-  } finally {
-    libc.close(idle);
-  }
+function replace({ library: { symbols }, idle }: Reserve, fd: number): boolean {
+  const { SOL_SOCKET, SO_LINGER } = platform!;
+  return idle >= 0 && symbols.setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_ZERO, LINGER_ZERO.length) === 0 &&
+    symbols.dup2(idle, fd) === fd;
 }
 
 /** What is used of node's TCPWrap in Deno 2.9.6. */
@@ -77,23 +100,29 @@ interface TcpWrap {
   close(): void;
 }
 
-function disconnect(libc: Libc, conn: Deno.Conn): boolean {
+function disconnect(held: Reserve, conn: Deno.Conn): boolean {
   const rid = internal(conn, "rid");
   if (rid === null || Deno.build.os !== "linux") return false;
+  const { symbols } = held.library;
   // node's types leave out process.binding, which is how its internals are reached.
   const { binding } = process as unknown as { binding(name: string): { TCP: new (type: number) => TcpWrap } };
   const wrap = new (binding("tcp_wrap").TCP)(0);
   try {
     if (wrap.openFromRid(rid) !== 0) return false;
-    const duplicate = wrap.fdForIpc();
-    if (duplicate < 0) return false;
-    try {
-      return libc.connect(duplicate, UNSPECIFIED, UNSPECIFIED.length) === 0;
-    } finally {
-      libc.close(duplicate);
+    let duplicate = wrap.fdForIpc();
+    if (duplicate < 0 && held.idle >= 0) {
+      // None is free: the idle socket's serves for a moment.
+      symbols.close(held.idle);
+      held.idle = -1;
+      duplicate = wrap.fdForIpc();
     }
+    if (duplicate < 0) return false;
+    const isReset = symbols.connect(duplicate, UNSPECIFIED, UNSPECIFIED.length) === 0;
+    symbols.close(duplicate);
+    return isReset;
   } finally {
     wrap.close();
+    if (held.idle < 0) held.idle = symbols.socket(1, 1, 0);
   }
 }
 

@@ -5,7 +5,7 @@
 import { type Side, WeirError } from "../errors.ts";
 import type { Address, Conn } from "./conn.ts";
 import { socketError } from "./errors.ts";
-import { sendReset } from "./reset.ts";
+import { holdReserve, releaseReserve, sendReset } from "./reset.ts";
 
 /** A TCP connection. */
 export class TcpConn implements Conn {
@@ -22,6 +22,7 @@ export class TcpConn implements Conn {
     this.#side = side;
     this.localAddr = addressOf(conn.localAddr);
     this.remoteAddr = addressOf(conn.remoteAddr);
+    holdReserve();
     try {
       // Small writes follow each other all the time in a proxy: Nagle's algorithm would hold them for 40 ms.
       conn.setNoDelay(true);
@@ -68,6 +69,7 @@ export class TcpConn implements Conn {
     } catch {
       // Closed by the runtime: nothing is left to do.
     }
+    releaseReserve();
   }
 
   reset(): void {

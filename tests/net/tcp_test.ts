@@ -91,6 +91,23 @@ Deno.test("resets leave no descriptors behind", async () => {
   assertEquals(new TextDecoder().decode(stdout), "0\n");
 });
 
+Deno.test({
+  name: "a reset is a reset when the process has no descriptor left",
+  // Elsewhere dialled connections cannot be reset at all.
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const main = new URL("./no_descriptors_main.ts", import.meta.url).pathname;
+    const line = `ulimit -n 48; exec "$0" run -A --no-check "$1"`;
+    const child = new Deno.Command("sh", { args: ["-c", line, Deno.execPath(), main], stdin: "null" });
+    const { code, stdout, stderr } = await child.output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    const lines = new TextDecoder().decode(stdout).trim().split("\n");
+    assertEquals(lines.length, 3);
+    assertEquals(lines[0], "true");
+    for (const line of lines.slice(1)) assertStringIncludes(line, "connection reset by peer");
+  },
+});
+
 Deno.test("reading a connection that was closed here says so", async () => {
   const [client, server] = await pair();
   const reading = assertRejects(() => client.read(new Uint8Array(1)), WeirError, "closed here");
