@@ -25,6 +25,8 @@ export interface EncodedFlow {
   readonly isLong: boolean;
   /** All of it in memory. @throws {RangeError} when it is long. */
   bytes(): Uint8Array<ArrayBuffer>;
+  /** Writes all of it into `target` at `at`: `size` bytes. @throws {RangeError} when it is long, or there is no room. */
+  copyInto(target: Uint8Array, at: number): void;
   /** All of it in pieces, each valid until the next is asked for; stored bodies are read as they are written. */
   chunks(): AsyncGenerator<Uint8Array, void>;
 }
@@ -73,6 +75,10 @@ class Encoded implements EncodedFlow {
     return joined(this.#pieces);
   }
 
+  copyInto(target: Uint8Array, at: number): void {
+    copyInto(this.#pieces, target, at);
+  }
+
   async *chunks(): AsyncGenerator<Uint8Array, void> {
     for (const part of this.#pieces.all()) {
       if (typeof part === "string") yield Buffer.from(part, "latin1");
@@ -95,18 +101,26 @@ async function* storedBytes(body: StoredBody): AsyncGenerator<Uint8Array, void> 
 }
 
 function joined(pieces: Pieces): Uint8Array<ArrayBuffer> {
-  const parts = pieces.all();
   const bytes = new Uint8Array(pieces.size);
-  const buffer = Buffer.from(bytes.buffer);
-  let at = 0;
-  for (const part of parts) {
-    if (typeof part === "string") at += buffer.write(part, at, "latin1");
-    else if (part instanceof Uint8Array) {
-      bytes.set(part, at);
-      at += part.length;
-    } else throw new RangeError("A record with a stored body is written in chunks.");
-  }
+  copyInto(pieces, bytes, 0);
   return bytes;
+}
+
+const encoder = new TextEncoder();
+
+function copyInto(pieces: Pieces, target: Uint8Array, at: number): void {
+  if (target.length - at < pieces.size) throw new RangeError("There is no room for the record.");
+  for (const part of pieces.all()) {
+    if (typeof part === "string") {
+      // Most have nothing but ASCII, for which this is ten times as fast as writing Latin-1.
+      const { read, written } = encoder.encodeInto(part, target.subarray(at, at + part.length));
+      if (read < part.length || written !== read) {
+        Buffer.from(target.buffer, target.byteOffset, target.byteLength).write(part, at, "latin1");
+      }
+    } else if (part instanceof Uint8Array) target.set(part, at);
+    else throw new RangeError("A record with a stored body is written in chunks.");
+    at += part.length;
+  }
 }
 
 function httpRecord(flow: HttpFlow, { messages }: EncodeOptions): Pieces {

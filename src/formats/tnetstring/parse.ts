@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { FormatError } from "../error.ts";
+import { knownName } from "./keys.ts";
 import { ByteString, type Dict, type Value } from "./value.ts";
 
 /** Digits of a length: mitmproxy reads no more. */
@@ -128,6 +129,8 @@ export class Parser {
   }
 
   #text(start: number, end: number): string {
+    const name = knownName(this.#plain, start, end);
+    if (name !== undefined) return name;
     for (let i = start; i < end; i++) if (this.#bytes[i] > 0x7f) return this.#utf8(start, end);
     return this.#bytes.toString("latin1", start, end);
   }

@@ -6,8 +6,6 @@
 import { Buffer } from "node:buffer";
 import type { StoredBody } from "../../streams/mod.ts";
 
-/** Bytes up to this size are made part of the text around them. */
-const INLINE = 16 * 1024;
 /** Texts are turned into bytes when they are so long. */
 const MAX_TEXT = 1024 * 1024;
 
@@ -102,9 +100,6 @@ export class Pieces {
 
   /** Adds bytes, which must not change any more, or a body, without a prefix. */
   addRaw(value: Uint8Array | StoredBody): this {
-    if (value instanceof Uint8Array && value.length <= INLINE) {
-      return this.add(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1"));
-    }
     this.#flush();
     this.parts.push(value);
     this.#size += value instanceof Uint8Array ? value.length : value.size;
