@@ -7,6 +7,7 @@
  */
 import { asBytes, type BytesLike, nameOf } from "../streams/bytes.ts";
 import { StoredBody } from "../streams/store.ts";
+import { type Moment, Timeline } from "../streams/timeline.ts";
 import { WeirError } from "../errors.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
 import { type BaseFlow, type FlowError, HttpFlow, TcpFlow, type TcpMessage } from "./flow.ts";
@@ -29,6 +30,8 @@ export interface MessageInit {
   readonly httpVersion?: HttpVersion;
   /** The body with its content codings on; null: it was not kept. Empty by default. */
   readonly body?: BytesLike | StoredBody | null;
+  /** How the body came: see `message.timeline`. */
+  readonly timeline?: readonly Moment[];
   /** What decided that the body was streamed; null (the default) where it was not. */
   readonly streamedBy?: StreamedBy | null;
   /** In milliseconds since the epoch; the present by default. */
@@ -217,6 +220,7 @@ function record<M extends Message>(message: M, init: MessageInit): M {
   const state = message[internals];
   state.isRecorded = true;
   state.streamedBy = init.streamedBy ?? null;
+  if (init.timeline?.length) state.timeline = Timeline.from(init.timeline);
   if (body === null || body instanceof StoredBody) {
     state.mode = "streamed";
     state.stored = body;

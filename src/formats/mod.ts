@@ -16,3 +16,24 @@ export {
   scanFlowFile,
   type WholeFlows,
 } from "./flow_file/mod.ts";
+export { DETECT_BYTES, detectFormat, type FlowFormat, readFlows } from "./detect.ts";
+export {
+  type Har,
+  type HarContent,
+  type HarCookie,
+  type HarEntry,
+  harEntry,
+  type HarEventSourceMessage,
+  type HarPair,
+  type HarRequest,
+  type HarResponse,
+  type HarTimings,
+  type HarWebSocketMessage,
+  type HarWrite,
+  type HarWriter,
+  PlainHarWriter,
+  readHar,
+  readPackedHar,
+  toHar,
+  ZlibHarWriter,
+} from "./har/mod.ts";

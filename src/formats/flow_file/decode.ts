@@ -18,6 +18,7 @@ import type { StreamedBy } from "../../flow/message.ts";
 import type { RecordedWebSocketMessage } from "../../websocket/conversation.ts";
 import type { HttpVersion } from "../../http/wire.ts";
 import { StoredBody } from "../../streams/mod.ts";
+import { momentsOf } from "../moments.ts";
 import { ByteString, type Dict, type Value } from "../tnetstring/mod.ts";
 import { readClient, readServer } from "./connections.ts";
 import { Fields, jsonOf } from "./fields.ts";
@@ -186,14 +187,20 @@ function messageOf(fields: Fields, which: "request" | "response", metadata: Reco
     trailers: trailers && Headers.fromRaw(trailers),
     body: fields.body("content"),
     streamedBy: streamedBy(metadata, which),
+    timeline: momentsOf(noted(metadata, "weir.timeline", which)),
     timestampEnd: fields.timeOrNull("timestamp_end"),
   } satisfies MessageInit;
 }
 
-/** What weir noted of how a body travelled. */
+/** What weir noted of one of the messages. */
+function noted(metadata: Record<string, unknown>, name: string, which: "request" | "response"): unknown {
+  const both = metadata[name];
+  return typeof both === "object" && both !== null ? Reflect.get(both, which) : undefined;
+}
+
+/** How a body travelled. */
 function streamedBy(metadata: Record<string, unknown>, which: "request" | "response"): StreamedBy | null {
-  const by = metadata["weir.streamed_by"];
-  const one = typeof by === "object" && by !== null ? Reflect.get(by, which) : null;
+  const one = noted(metadata, "weir.streamed_by", which);
   return one === "addon" || one === "size" || one === "type" || one === "memory" ? one : null;
 }
 

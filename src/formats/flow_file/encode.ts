@@ -179,11 +179,19 @@ function weirFacts(flow: Flow): Record<string, unknown> | null {
     const { request, response } = flow;
     const by = pairOf(request.streamedBy, response?.streamedBy ?? null);
     if (by !== null) facts["weir.streamed_by"] = by;
+    const timeline = pairOf(timelineOf(request), response && timelineOf(response));
+    if (timeline !== null) facts["weir.timeline"] = timeline;
   }
   return isEmpty(facts) ? null : facts;
 }
 
-function pairOf(request: string | null, response: string | null): Record<string, string> | null {
+/** Null for bodies that came in one piece, of which there is nothing to tell. */
+function timelineOf(message: Message): unknown[] | null {
+  const moments = message[internals].timeline?.moments() ?? [];
+  return moments.length > 1 ? moments : null;
+}
+
+function pairOf<T>(request: T | null, response: T | null): { request?: T; response?: T } | null {
   if (request === null && response === null) return null;
   return { ...request === null ? {} : { request }, ...response === null ? {} : { response } };
 }
