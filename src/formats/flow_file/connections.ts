@@ -5,7 +5,7 @@
 import type { ClientConnection, ServerConnection } from "../../flow/connection.ts";
 import { makeClientConnection, makeServerConnection } from "../../flow/make.ts";
 import type { Address, TlsInfo } from "../../net/mod.ts";
-import { certificateFromPem, certificateToPem } from "../../tls/pem.ts";
+import { certificateFromPem, certificateToPem } from "../../tls/mod.ts";
 import {
   bool,
   bytes,

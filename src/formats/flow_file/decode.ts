@@ -4,7 +4,7 @@
  */
 import { type ErrorCode, type Side, WeirError } from "../../errors.ts";
 import type { Flow, FlowError, TcpMessage } from "../../flow/flow.ts";
-import { Headers } from "../../http/headers.ts";
+import { Headers, type HttpVersion } from "../../http/mod.ts";
 import {
   type FlowInit,
   makeHttpFlow,
@@ -16,7 +16,6 @@ import {
 } from "../../flow/make.ts";
 import type { StreamedBy } from "../../flow/message.ts";
 import type { RecordedWebSocketMessage } from "../../websocket/conversation.ts";
-import type { HttpVersion } from "../../http/wire.ts";
 import { StoredBody } from "../../streams/mod.ts";
 import { momentsOf } from "../moments.ts";
 import { ByteString, type Dict, type Value } from "../tnetstring/mod.ts";

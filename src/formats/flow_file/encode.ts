@@ -7,7 +7,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Flow, HttpFlow, TcpFlow, TcpMessage } from "../../flow/flow.ts";
-import type { Headers } from "../../http/headers.ts";
+import type { Headers } from "../../http/mod.ts";
 import { internals } from "../../internals.ts";
 import type { Message } from "../../flow/message.ts";
 import type { Request } from "../../flow/request.ts";

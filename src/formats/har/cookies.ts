@@ -2,7 +2,7 @@
  * Cookies and parameters, taken apart for HAR (RFC 6265 §4, URL standard §5.1).
  * @module
  */
-import type { Headers } from "../../flow/headers.ts";
+import type { Headers } from "../../http/mod.ts";
 import type { HarCookie, HarPair } from "./types.ts";
 
 /** What `Cookie` fields say. */

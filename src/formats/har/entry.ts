@@ -3,11 +3,12 @@
  * @module
  */
 import type { HttpFlow } from "../../flow/flow.ts";
-import type { Headers } from "../../flow/headers.ts";
-import { internals, type Message } from "../../flow/message.ts";
+import type { Headers } from "../../http/mod.ts";
+import type { Message } from "../../flow/message.ts";
+import { internals } from "../../internals.ts";
 import type { Request } from "../../flow/request.ts";
 import type { Response } from "../../flow/response.ts";
-import type { WebSocketData } from "../../flow/websocket.ts";
+import type { WebSocketData } from "../../websocket/conversation.ts";
 import { textOfBody } from "./body_text.ts";
 import { parameters, requestCookies, responseCookies } from "./cookies.ts";
 import { eventMessages } from "./events.ts";

@@ -4,10 +4,9 @@
  */
 import { Buffer } from "node:buffer";
 import { type ErrorCode, WeirError } from "../../errors.ts";
-import { defaultPort, parseAuthority } from "../../flow/authority.ts";
+import { defaultPort, hasNoBody, Headers, isToken, parseAuthority } from "../../http/mod.ts";
 import type { ServerConnection } from "../../flow/connection.ts";
 import type { FlowError, HttpFlow } from "../../flow/flow.ts";
-import { Headers, isToken } from "../../flow/headers.ts";
 import {
   makeHttpFlow,
   makeServerConnection,
@@ -16,8 +15,7 @@ import {
   type ResponseInit,
   type WebSocketInit,
 } from "../../flow/make.ts";
-import { hasNoBody } from "../../flow/status.ts";
-import type { RecordedWebSocketMessage } from "../../flow/websocket.ts";
+import type { RecordedWebSocketMessage } from "../../websocket/conversation.ts";
 import { FormatError } from "../error.ts";
 import { versionOf } from "../flow_file/mod.ts";
 import { momentsOf } from "../moments.ts";
