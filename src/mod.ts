@@ -47,19 +47,21 @@ export type {
   AddonOptions,
   AddonTraits,
   CertificateFormat,
+  ClientHelloData,
   Context,
   EventHandlers,
+  EventHooks,
+  LifeHooks,
   Loader,
   OptionExtras,
   OptionType,
   OptionValue,
   ProxyInfo,
-} from "./hooks/addon.ts";
-export type { ClientHelloData, EventHooks, LifeHooks, ServerConnectionData } from "./hooks/names.ts";
+  ServerConnectionData,
+} from "./hooks/mod.ts";
 
 export type { ErrorCode, Side, WeirError } from "./errors.ts";
-export type { Address, TlsInfo } from "./net/conn.ts";
-export { type AddressKind, addressKind, hostPort } from "./net/mod.ts";
+export { type Address, type AddressKind, addressKind, hostPort, type TlsInfo } from "./net/mod.ts";
 export type { ClientConnection, ServerConnection } from "./flow/connection.ts";
 export type { BaseFlow, Flow, FlowError, HttpFlow, TcpFlow, TcpMessage } from "./flow/flow.ts";
 export {
@@ -75,13 +77,11 @@ export {
   type TcpFlowInit,
   type WebSocketInit,
 } from "./flow/make.ts";
-export { Headers, type HeadersInit } from "./http/headers.ts";
+export { Headers, type HeadersInit, type HttpVersion, reasonFor } from "./http/mod.ts";
 export type { Message, StreamedBy } from "./flow/message.ts";
 export type { Request } from "./flow/request.ts";
 export type { Response } from "./flow/response.ts";
-export { reasonFor } from "./http/status.ts";
-export type { RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./websocket/conversation.ts";
-export type { HttpVersion } from "./http/wire.ts";
+export type { RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./websocket/mod.ts";
 
 export type {
   BytesLike,

@@ -4,7 +4,7 @@
  */
 /// <reference lib="deno.worker" />
 import type { Listening } from "../proxy/mod.ts";
-import { removeTemporaryFiles } from "../streams/temporary_file.ts";
+import { removeTemporaryFiles } from "../streams/mod.ts";
 import { REAL, run } from "./run.ts";
 import type { SignalSource } from "./signals.ts";
 import type { FromWorker, Team, ToWorker } from "./workers.ts";

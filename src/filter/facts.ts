@@ -2,9 +2,8 @@
  * What filters ask of a flow, as the texts and numbers that they look at (mitmproxy `flowfilter.py`).
  * @module
  */
-import { type Authority, authorityOf, parseAuthority } from "../http/authority.ts";
+import { type Authority, authorityOf, type Headers, parseAuthority } from "../http/mod.ts";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
-import type { Headers } from "../http/headers.ts";
 import { internals } from "../internals.ts";
 import type { Message } from "../flow/message.ts";
 import type { Request } from "../flow/request.ts";

@@ -2,7 +2,7 @@
  * What addons see of the two connections of a flow (mitmproxy `connection.Client`, `connection.Server`).
  * @module
  */
-import type { Address, TlsInfo } from "../net/conn.ts";
+import type { Address, TlsInfo } from "../net/mod.ts";
 
 /** The client's connection to weir. */
 export interface ClientConnection {

@@ -6,7 +6,7 @@
  * came by the wire, and not a hundred times that.
  * @module
  */
-import { decodeBytes, MOST_DECODED } from "../streams/coding.ts";
+import { decodeBytes, MOST_DECODED } from "../streams/mod.ts";
 import type { MessageOwner } from "./message.ts";
 
 /** The content of one body under one `content-encoding`. */

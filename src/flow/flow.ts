@@ -10,7 +10,7 @@ import type { MessageOwner } from "./message.ts";
 import type { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import { TCP_HISTORY, TcpHistory, type TcpMessage } from "./tcp_history.ts";
-import type { WebSocketData } from "../websocket/conversation.ts";
+import type { WebSocketData } from "../websocket/mod.ts";
 
 export { TCP_HISTORY, type TcpMessage };
 

@@ -5,20 +5,16 @@
  * {@linkcode StoredBody} that is complete, or null: not kept. Content can be assigned whatever it was.
  * @module
  */
-import { asBytes, type BytesLike, nameOf } from "../streams/bytes.ts";
-import { StoredBody } from "../streams/store.ts";
-import { type Moment, Timeline } from "../streams/timeline.ts";
+import { asBytes, type BytesLike, type Moment, nameOf, StoredBody, Timeline } from "../streams/mod.ts";
 import { WeirError } from "../errors.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
 import { type BaseFlow, type FlowError, HttpFlow, TcpFlow, type TcpMessage } from "./flow.ts";
-import { Headers, type HeadersInit } from "../http/headers.ts";
+import { Headers, type HeadersInit, type HttpVersion, reasonFor } from "../http/mod.ts";
 import { internals } from "../internals.ts";
 import type { Message, StreamedBy } from "./message.ts";
 import { Request } from "./request.ts";
 import { Response } from "./response.ts";
-import { reasonFor } from "../http/status.ts";
-import { type RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "../websocket/conversation.ts";
-import type { HttpVersion } from "../http/wire.ts";
+import { type RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "../websocket/mod.ts";
 
 /** What requests and responses of made flows have in common. */
 export interface MessageInit {

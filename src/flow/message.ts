@@ -4,17 +4,23 @@
  */
 import { internals } from "../internals.ts";
 import { shortened } from "../shown.ts";
-import { asBytes, type BytesLike, nameOf } from "../streams/bytes.ts";
-import { encodeBytes } from "../streams/coding.ts";
-import { type ContentStart, decodeStart } from "../streams/decode_start.ts";
-import { checkStreamValue, type StreamValue } from "../streams/hook.ts";
-import type { StoredBody } from "../streams/store.ts";
-import type { Moment, Timeline } from "../streams/timeline.ts";
-import { TokenBucket } from "../streams/token_bucket.ts";
-import { Valve } from "../streams/valve.ts";
+import {
+  asBytes,
+  type BytesLike,
+  checkStreamValue,
+  type ContentStart,
+  decodeStart,
+  encodeBytes,
+  type Moment,
+  nameOf,
+  type StoredBody,
+  type StreamValue,
+  type Timeline,
+  TokenBucket,
+  Valve,
+} from "../streams/mod.ts";
 import { DecodedContent } from "./decoded_content.ts";
-import { Headers, type HeadersInit } from "../http/headers.ts";
-import type { HttpVersion } from "../http/wire.ts";
+import { Headers, type HeadersInit, type HttpVersion } from "../http/mod.ts";
 
 /** What decided that a body is streamed: an addon, its size, its type, or memory running short. */
 export type StreamedBy = "addon" | "size" | "type" | "memory";

@@ -3,9 +3,8 @@
  * @module
  */
 import { shown } from "../shown.ts";
-import { authorityOf, defaultPort } from "../http/authority.ts";
+import { authorityOf, defaultPort, type RequestHead } from "../http/mod.ts";
 import { Message } from "./message.ts";
-import type { RequestHead } from "../http/wire.ts";
 
 /** A request. `host` and `port` say where it is sent; changing them changes the Host field with it. */
 export class Request extends Message {

@@ -2,12 +2,10 @@
  * A response as addons hold it (RFC 9110 §15; mitmproxy `http.Response`).
  * @module
  */
-import { nameOf } from "../streams/bytes.ts";
-import { Headers } from "../http/headers.ts";
+import { nameOf } from "../streams/mod.ts";
+import { Headers, reasonFor, type ResponseHead } from "../http/mod.ts";
 import { internals } from "../internals.ts";
 import { Message } from "./message.ts";
-import { reasonFor } from "../http/status.ts";
-import type { ResponseHead } from "../http/wire.ts";
 
 /** A response: from the origin, or from an addon that assigned a web `Response` to `flow.response`. */
 export class Response extends Message {

@@ -6,12 +6,12 @@
  * @module
  */
 import { HttpFlow, type TcpFlow } from "./flow.ts";
-import type { Headers } from "../http/headers.ts";
+import type { Headers } from "../http/mod.ts";
 import { internals } from "../internals.ts";
 import type { Message } from "./message.ts";
 import type { Response } from "./response.ts";
 import { PassingTcpMessage } from "./tcp_history.ts";
-import { WebSocketMessage } from "../websocket/conversation.ts";
+import { WebSocketMessage } from "../websocket/mod.ts";
 
 /** Remembers what addons may change of a flow; the function that is returned puts it back. */
 export function snapshot(flow: HttpFlow | TcpFlow): () => void {

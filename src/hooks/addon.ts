@@ -2,7 +2,7 @@
  * What an addon is, and what it is given: `ctx`, and `loader` in its `load` hook (mitmproxy `addonmanager.py`, `ctx.py`).
  * @module
  */
-import type { Address } from "../net/conn.ts";
+import type { Address } from "../net/mod.ts";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import type { Options, OptionType, OptionValue } from "../options/mod.ts";
 import type { EventHooks, LifeHooks } from "./names.ts";

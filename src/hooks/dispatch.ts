@@ -8,7 +8,7 @@
 import { HttpFlow, TcpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
 import { snapshot } from "../flow/snapshot.ts";
-import { isThenable } from "../streams/iterators.ts";
+import { isThenable } from "../streams/mod.ts";
 import type { Addon, Context } from "./addon.ts";
 import { describeHookError } from "./describe.ts";
 import { EVENT_HOOK_NAMES, type EventHookName, type EventHooks } from "./names.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { levenshtein } from "../options/nearest.ts";
+import { levenshtein } from "../options/mod.ts";
 import type { Addon } from "./addon.ts";
 import { HOOK_NAMES, isHookName } from "./names.ts";
 

@@ -2,7 +2,7 @@
  * The hooks: their names and what each is given (mitmproxy `hooks.py`, `proxy/layers/*`).
  * @module
  */
-import type { Address } from "../net/conn.ts";
+import type { Address } from "../net/mod.ts";
 import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
 import type { HttpFlow, TcpFlow } from "../flow/flow.ts";
 import type { AddonOptions, Context, Loader } from "./addon.ts";

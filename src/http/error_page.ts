@@ -3,8 +3,7 @@
  * @module
  */
 import type { WeirError } from "../errors.ts";
-import type { Body } from "../streams/body.ts";
-import { bytesBody } from "../streams/bytes_body.ts";
+import { type Body, bytesBody } from "../streams/mod.ts";
 import { escapeControl } from "../escape.ts";
 import { Headers } from "./headers.ts";
 import { reasonFor } from "./status.ts";

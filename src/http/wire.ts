@@ -5,8 +5,8 @@
  * derived anew by whoever writes (RFC 9110 §7.6.1, RFC 9112 §6). Translating between versions is then nobody's job.
  * @module
  */
-import type { Body } from "../streams/body.ts";
-import type { Conn } from "../net/conn.ts";
+import type { Body } from "../streams/mod.ts";
+import type { Conn } from "../net/mod.ts";
 import type { WeirError } from "../errors.ts";
 import type { Headers } from "./headers.ts";
 

@@ -4,7 +4,7 @@
  * Pieces are views into the read buffer: nothing is copied, and what is already in memory costs no promise.
  * @module
  */
-import type { Body } from "../streams/body.ts";
+import type { Body } from "../streams/mod.ts";
 import type { WeirError } from "../errors.ts";
 import { ChunkedDecoder } from "./chunked.ts";
 import type { BodyLength } from "./framing.ts";

@@ -7,7 +7,7 @@
  * Blanks behind the size, with nothing after them, are no extension; servers that write sizes of a fixed width pad with them.
  * @module
  */
-import { isBlank } from "../http/grammar.ts";
+import { isBlank } from "../http/mod.ts";
 import { TOKEN_BYTE } from "./fields.ts";
 
 /** Where in the grammar the next byte belongs. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Side, WeirError } from "../errors.ts";
-import { MAX_FIELD_BLOCK } from "../http/limits.ts";
+import { MAX_FIELD_BLOCK } from "../http/mod.ts";
 import { ExtensionState, nextInExtension } from "./chunk_extension.ts";
 import { latin1, parseFields } from "./fields.ts";
 import { HeadScanner } from "./head_scanner.ts";

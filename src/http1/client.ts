@@ -5,8 +5,8 @@
  * once and not at the next request.
  * @module
  */
-import type { Conn } from "../net/conn.ts";
-import type { OutgoingExchange, UpstreamConnection } from "../http/wire.ts";
+import type { Conn } from "../net/mod.ts";
+import type { OutgoingExchange, UpstreamConnection } from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
 import { ClientExchange, type ClientLeg } from "./client_exchange.ts";
 import { HeadScanner } from "./head_scanner.ts";

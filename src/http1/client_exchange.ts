@@ -3,19 +3,19 @@
  * in, so an early answer, and a conversation in both directions, need nothing special.
  * @module
  */
-import type { Conn } from "../net/conn.ts";
-import type { Body } from "../streams/body.ts";
-import { MAX_INTERIM } from "../http/limits.ts";
-import type {
-  OutgoingExchange,
-  Repeatable,
-  RequestHead,
-  ResponseHead,
-  UpstreamResponse,
-} from "../http/wire.ts";
+import type { Conn } from "../net/mod.ts";
+import type { Body } from "../streams/mod.ts";
+import {
+  hasToken,
+  MAX_INTERIM,
+  type OutgoingExchange,
+  type Repeatable,
+  type RequestHead,
+  type ResponseHead,
+  type UpstreamResponse,
+} from "../http/mod.ts";
 import { isClosedByServer, WeirError } from "../errors.ts";
 import { bodyOf, type BufferBody } from "./body.ts";
-import { hasToken } from "../http/grammar.ts";
 import { FieldSummary } from "./field_summary.ts";
 import { becomesTunnel, responseBodyLength } from "./framing.ts";
 import { type Parsed, parseResponseHead } from "./head.ts";

@@ -2,8 +2,7 @@
  * The fields of one head that an HTTP/1 leg acts on (RFC 9110 §7.6.1, RFC 9112 §6).
  * @module
  */
-import { FieldKind, fieldKind, nominated } from "../http/field_kind.ts";
-import { hasToken } from "../http/grammar.ts";
+import { FieldKind, fieldKind, hasToken, nominated } from "../http/mod.ts";
 
 /** Lists are joined by ", ". */
 export class FieldSummary {

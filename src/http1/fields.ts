@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Side } from "../errors.ts";
-import { isBlank } from "../http/grammar.ts";
+import { isBlank } from "../http/mod.ts";
 import { malformed, quoted } from "./refusal.ts";
 
 const CR = 13, COLON = 58;

@@ -3,10 +3,8 @@
  * refuses, because two readers who repair differently are a request smuggled.
  * @module
  */
-import { hasNoBody } from "../http/status.ts";
-import type { HttpVersion } from "../http/wire.ts";
+import { hasNoBody, type HttpVersion, listElements } from "../http/mod.ts";
 import type { Side } from "../errors.ts";
-import { listElements } from "../http/grammar.ts";
 import type { FieldSummary } from "./field_summary.ts";
 import { malformed, quoted } from "./refusal.ts";
 

@@ -2,11 +2,19 @@
  * Request and response heads from bytes (RFC 9112 §3, §4): one way to write each, everything else is refused.
  * @module
  */
-import { agrees, authorityOf, parseAuthority } from "../http/authority.ts";
-import { Headers, isToken } from "../http/headers.ts";
-import type { HttpVersion, RequestHead, ResponseHead } from "../http/wire.ts";
-import { FieldKind, fieldKind } from "../http/field_kind.ts";
-import { isTarget } from "../http/grammar.ts";
+import {
+  agrees,
+  authorityOf,
+  FieldKind,
+  fieldKind,
+  Headers,
+  type HttpVersion,
+  isTarget,
+  isToken,
+  parseAuthority,
+  type RequestHead,
+  type ResponseHead,
+} from "../http/mod.ts";
 import type { Side } from "../errors.ts";
 import { FieldSummary } from "./field_summary.ts";
 import { latin1, parseFields } from "./fields.ts";

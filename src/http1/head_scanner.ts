@@ -4,7 +4,7 @@
  * @module
  */
 import type { Side } from "../errors.ts";
-import { MAX_FIELD_BLOCK, MAX_FIELDS, MAX_START_LINE } from "../http/limits.ts";
+import { MAX_FIELD_BLOCK, MAX_FIELDS, MAX_START_LINE } from "../http/mod.ts";
 import { malformed, tooLarge } from "./refusal.ts";
 
 const TAB = 9, LF = 10, CR = 13, SPACE = 32, DEL = 127;

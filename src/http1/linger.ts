@@ -4,7 +4,7 @@
  * client still sends is thrown away for a while.
  * @module
  */
-import type { Conn } from "../net/conn.ts";
+import type { Conn } from "../net/mod.ts";
 import { settlesWithin } from "../timing.ts";
 import type { BufferBody } from "./body.ts";
 import type { ReadBuffer } from "./read_buffer.ts";

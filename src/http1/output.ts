@@ -5,8 +5,7 @@
  * A buffer is held only while it has something in it: a connection that waits holds none.
  * @module
  */
-import type { Conn } from "../net/conn.ts";
-import { bulk, BULK_SIZE } from "../net/bulk_buffers.ts";
+import { bulk, BULK_SIZE, type Conn } from "../net/mod.ts";
 import { encodeHead } from "./serialise.ts";
 
 /** Most messages fit; allocated per connection on first use. */

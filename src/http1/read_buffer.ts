@@ -7,10 +7,8 @@
  * written). Both share one pending read, so a connection is watched for its peer's end at no cost.
  * @module
  */
-import type { Conn } from "../net/conn.ts";
-import { PassingConn } from "../net/passing.ts";
+import { bulk, BULK_SIZE, type Conn, PassingConn } from "../net/mod.ts";
 import { type Side, WeirError } from "../errors.ts";
-import { bulk, BULK_SIZE } from "../net/bulk_buffers.ts";
 
 /** Heads are rarely longer; a thousand idle connections hold 4 MiB. */
 export const SMALL_SIZE = 4 * 1024;

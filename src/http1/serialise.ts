@@ -3,15 +3,23 @@
  * (RFC 9110 §7.6.1), and framing (RFC 9112 §6) is written anew, in the place of the old framing field where there is one.
  * @module
  */
-import type { Body } from "../streams/body.ts";
-import { authorityOf } from "../http/authority.ts";
-import { isToken } from "../http/headers.ts";
-import { hasNoBody, reasonFor } from "../http/status.ts";
-import type { RequestHead, ResponseHead } from "../http/wire.ts";
+import type { Body } from "../streams/mod.ts";
+import {
+  authorityOf,
+  FieldKind,
+  fieldKind,
+  hasNoBody,
+  hasToken,
+  isTarget,
+  isToken,
+  listElements,
+  mayBeTrailer,
+  reasonFor,
+  type RequestHead,
+  type ResponseHead,
+} from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
-import { FieldKind, fieldKind, mayBeTrailer } from "../http/field_kind.ts";
-import { hasToken, isTarget, listElements } from "../http/grammar.ts";
 import { FieldSummary } from "./field_summary.ts";
 import { becomesTunnel } from "./framing.ts";
 

@@ -3,10 +3,15 @@
  * request after another), time limits, refusals of what is not HTTP, graceful shutdown.
  * @module
  */
-import type { Conn } from "../net/conn.ts";
-import { errorPage } from "../http/error_page.ts";
-import { HEAD_TIMEOUT, IDLE_TIMEOUT } from "../http/limits.ts";
-import type { ExchangeHandler, RequestHead, ServeOptions } from "../http/wire.ts";
+import type { Conn } from "../net/mod.ts";
+import {
+  errorPage,
+  type ExchangeHandler,
+  HEAD_TIMEOUT,
+  IDLE_TIMEOUT,
+  type RequestHead,
+  type ServeOptions,
+} from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
 import { requestBodyLength } from "./framing.ts";

@@ -6,14 +6,12 @@
  * when nothing moves for `HALF_CLOSE_GRACE`.
  * @module
  */
-import type { Conn } from "../net/conn.ts";
-import { peerState } from "../net/peer.ts";
-import type { Body } from "../streams/body.ts";
-import type { IncomingExchange, RequestHead, ResponseHead } from "../http/wire.ts";
+import { type Conn, peerState } from "../net/mod.ts";
+import type { Body } from "../streams/mod.ts";
+import { hasToken, type IncomingExchange, type RequestHead, type ResponseHead } from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
 import { bodyOf, type BufferBody } from "./body.ts";
 import type { Deadline } from "./deadline.ts";
-import { hasToken } from "../http/grammar.ts";
 import { becomesTunnel, type BodyLength } from "./framing.ts";
 import type { Parsed } from "./head.ts";
 import { drain } from "./linger.ts";

@@ -2,8 +2,7 @@
  * Request targets (RFC 9112 §3.2) taken apart.
  * @module
  */
-import { defaultPort, parseAuthority } from "../http/authority.ts";
-import type { RequestHead, TargetForm } from "../http/wire.ts";
+import { defaultPort, parseAuthority, type RequestHead, type TargetForm } from "../http/mod.ts";
 import { malformed, quoted } from "./refusal.ts";
 
 const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+\-.]*):\/\/([^/?#]*)(.*)$/;

@@ -5,7 +5,7 @@
  * nothing is held back and nothing piles up. A body that breaks is never ended cleanly: the caller cuts the connection.
  * @module
  */
-import type { Body } from "../streams/body.ts";
+import type { Body } from "../streams/mod.ts";
 import { WeirError } from "../errors.ts";
 import type { Output } from "./output.ts";
 import { type BodyMode, serialiseTrailers, type WireHead } from "./serialise.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import type { OutgoingExchange, UpstreamConnection } from "../http/wire.ts";
-import type { Conn } from "../net/conn.ts";
+import type { OutgoingExchange, UpstreamConnection } from "../http/mod.ts";
+import type { Conn } from "../net/mod.ts";
 import { ClientExchange } from "./client_exchange.ts";
 import { KeepAlive, type KeepAliveOptions } from "./keep_alive.ts";
 import { Link } from "./link.ts";

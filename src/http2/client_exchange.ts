@@ -3,18 +3,18 @@
  * @module
  */
 import { isClosedByServer, WeirError } from "../errors.ts";
-import { MAX_INTERIM } from "../http/limits.ts";
-import { hasNoBody } from "../http/status.ts";
-import type {
-  OutgoingExchange,
-  Repeatable,
-  RequestHead,
-  ResponseHead,
-  UpstreamResponse,
-} from "../http/wire.ts";
-import type { Conn } from "../net/conn.ts";
+import {
+  hasNoBody,
+  MAX_INTERIM,
+  type OutgoingExchange,
+  type Repeatable,
+  type RequestHead,
+  type ResponseHead,
+  type UpstreamResponse,
+} from "../http/mod.ts";
+import type { Conn } from "../net/mod.ts";
 import { shown } from "../shown.ts";
-import type { Body } from "../streams/body.ts";
+import type { Body } from "../streams/mod.ts";
 import { Code, resetCode, ResetError } from "./errors.ts";
 import { contentLength, type LengthRule, malformed, repairBlanks } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";

@@ -4,8 +4,16 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { FieldKind, fieldKind, mayBeTrailer, nominated } from "../http/field_kind.ts";
-import { hasToken, isBlank, isFieldValue, trimBlanks } from "../http/grammar.ts";
+import {
+  FieldKind,
+  fieldKind,
+  hasToken,
+  isBlank,
+  isFieldValue,
+  mayBeTrailer,
+  nominated,
+  trimBlanks,
+} from "../http/mod.ts";
 import { shortened, shown } from "../shown.ts";
 import { Code, StreamError } from "./errors.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";

@@ -2,7 +2,7 @@
  * Bytes to whole frames (RFC 9113 §4.1). It owns the buffer that the connection reads into, so a frame costs no copy.
  * @module
  */
-import { Loans } from "../net/bulk_buffers.ts";
+import { Loans } from "../net/mod.ts";
 import { Code, ConnectionError } from "./errors.ts";
 import { checkFrame, FRAME_HEADER, FrameType, MAX_FRAME_SIZE, PREFACE, readUint32 } from "./frames.ts";
 

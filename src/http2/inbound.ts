@@ -5,7 +5,7 @@
  */
 import { concat } from "@std/bytes";
 import { WeirError } from "../errors.ts";
-import { MAX_FIELD_BLOCK } from "../http/limits.ts";
+import { MAX_FIELD_BLOCK } from "../http/mod.ts";
 import { Code, codeName, ConnectionError, ResetError, StreamError } from "./errors.ts";
 import { Flag, FrameType, readUint32, unpad } from "./frames.ts";
 import { type DecodedFields, HpackDecoder } from "./hpack/decoder.ts";

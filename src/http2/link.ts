@@ -3,9 +3,8 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { HEAD_TIMEOUT } from "../http/limits.ts";
-import type { ServeOptions } from "../http/wire.ts";
-import type { Conn } from "../net/conn.ts";
+import { HEAD_TIMEOUT, type ServeOptions } from "../http/mod.ts";
+import type { Conn } from "../net/mod.ts";
 import type { Session } from "./session.ts";
 
 /** Turns of the event queue that frames may join a write: the time that handlers take that have nothing to wait for. */

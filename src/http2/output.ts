@@ -4,7 +4,7 @@
  * A large buffer is borrowed while there is much to write: a connection that waits holds small ones, or none.
  * @module
  */
-import { bulk, BULK_SIZE } from "../net/bulk_buffers.ts";
+import { bulk, BULK_SIZE } from "../net/mod.ts";
 import { Flag, FRAME_HEADER, FrameType, MAX_FRAME_SIZE, writeUint32 } from "./frames.ts";
 
 /** DATA is added only below this: enough for one large write, and the bound on what a stalled peer makes weir hold. */

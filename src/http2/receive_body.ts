@@ -7,7 +7,7 @@
  * @module
  */
 import type { WeirError } from "../errors.ts";
-import type { Body } from "../streams/body.ts";
+import type { Body } from "../streams/mod.ts";
 import { MAX_FRAME_SIZE } from "./frames.ts";
 
 const LENGTH_BYTES = 2;

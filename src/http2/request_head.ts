@@ -2,11 +2,18 @@
  * Request heads (RFC 9113 §8.3.1): pseudo-header fields to a {@linkcode RequestHead} and back.
  * @module
  */
-import { agrees, type Authority, authorityOf, defaultPort, parseAuthority } from "../http/authority.ts";
-import { Headers, isToken } from "../http/headers.ts";
-import type { RequestHead } from "../http/wire.ts";
-import { FieldKind } from "../http/field_kind.ts";
-import { isTarget } from "../http/grammar.ts";
+import {
+  agrees,
+  type Authority,
+  authorityOf,
+  defaultPort,
+  FieldKind,
+  Headers,
+  isTarget,
+  isToken,
+  parseAuthority,
+  type RequestHead,
+} from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
 import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";

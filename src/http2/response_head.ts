@@ -2,9 +2,7 @@
  * Response heads (RFC 9113 §8.3.2): `:status` and fields to a {@linkcode ResponseHead} and back.
  * @module
  */
-import { Headers } from "../http/headers.ts";
-import type { ResponseHead } from "../http/wire.ts";
-import type { FieldKind } from "../http/field_kind.ts";
+import { type FieldKind, Headers, type ResponseHead } from "../http/mod.ts";
 import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
 
 /** @throws {StreamError} PROTOCOL_ERROR when the response is malformed (§8.1.1). */

@@ -4,7 +4,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import type { Body } from "../streams/body.ts";
+import type { Body } from "../streams/mod.ts";
 import { resetCode } from "./errors.ts";
 import { trailerFields } from "./field_rules.ts";
 import type { Stream } from "./stream.ts";

@@ -4,18 +4,19 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { Headers } from "../http/headers.ts";
-import { IDLE_TIMEOUT, MAX_START_LINE } from "../http/limits.ts";
-import { hasNoBody } from "../http/status.ts";
-import type {
-  ExchangeHandler,
-  IncomingExchange,
-  RequestHead,
-  ResponseHead,
-  ServeOptions,
-} from "../http/wire.ts";
-import type { Conn } from "../net/conn.ts";
-import type { Body } from "../streams/body.ts";
+import {
+  type ExchangeHandler,
+  hasNoBody,
+  Headers,
+  IDLE_TIMEOUT,
+  type IncomingExchange,
+  MAX_START_LINE,
+  type RequestHead,
+  type ResponseHead,
+  type ServeOptions,
+} from "../http/mod.ts";
+import type { Conn } from "../net/mod.ts";
+import type { Body } from "../streams/mod.ts";
 import { isPassedOn, resetCode, StreamError } from "./errors.ts";
 import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";

@@ -4,7 +4,7 @@
  */
 import { Code, ConnectionError } from "./errors.ts";
 import { DEFAULT_TABLE_SIZE } from "./hpack/dynamic_table.ts";
-import { MAX_FIELD_BLOCK } from "../http/limits.ts";
+import { MAX_FIELD_BLOCK } from "../http/mod.ts";
 import { MAX_FRAME_SIZE, readUint32, writeUint32 } from "./frames.ts";
 
 /** §6.5.2. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import type { Address, Conn, TlsInfo } from "../net/conn.ts";
+import type { Address, Conn, TlsInfo } from "../net/mod.ts";
 import { Code } from "./errors.ts";
 import type { Stream } from "./stream.ts";
 

@@ -8,7 +8,7 @@ export { applyAll, applyKnown, type ConfigFile, readConfigFile } from "./config_
 export { OptionError } from "./error.ts";
 export { type History, parseHistory } from "./history.ts";
 export { type ModeSpec, parseMode, type RegularMode, type ReverseMode } from "./mode.ts";
-export { hint, nearest } from "./nearest.ts";
+export { hint, levenshtein, nearest } from "./nearest.ts";
 export {
   type AddOptionExtras,
   type OptionChanges,

@@ -3,22 +3,26 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { Headers } from "../http/headers.ts";
+import { Headers } from "../http/mod.ts";
 import { internals } from "../internals.ts";
 import type { Message, StreamedBy } from "../flow/message.ts";
 import { Request } from "../flow/request.ts";
 import { describeHookError } from "../hooks/mod.ts";
-import type { Body } from "../streams/body.ts";
-import { EMPTY } from "../streams/bytes.ts";
-import { bytesBody } from "../streams/bytes_body.ts";
-import { collect } from "../streams/collect.ts";
-import { piped, stagesOf } from "../streams/hook.ts";
-import { limit, observe } from "../streams/observe.ts";
-import { StoredBody } from "../streams/store.ts";
-import { tee } from "../streams/tee.ts";
-import { Timeline } from "../streams/timeline.ts";
-import { withTrailers } from "../streams/trailed.ts";
-import { ValveBody } from "../streams/valve.ts";
+import {
+  type Body,
+  bytesBody,
+  collect,
+  EMPTY,
+  limit,
+  observe,
+  piped,
+  stagesOf,
+  StoredBody,
+  tee,
+  Timeline,
+  ValveBody,
+  withTrailers,
+} from "../streams/mod.ts";
 import type { ProxyContext } from "./context.ts";
 
 /** Buffered bodies above this size can be paused on their way out. */

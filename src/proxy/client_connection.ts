@@ -6,13 +6,17 @@
  */
 import { messageOf, WeirError } from "../errors.ts";
 import { type ClientConnection as ClientInfo, markClosed, newId } from "../flow/connection.ts";
-import { errorPage } from "../http/error_page.ts";
+import {
+  errorPage,
+  HEAD_TIMEOUT,
+  Headers,
+  IDLE_TIMEOUT,
+  type IncomingExchange,
+  type ServeOptions,
+} from "../http/mod.ts";
 import { HttpFlow } from "../flow/flow.ts";
-import { Headers } from "../http/headers.ts";
-import { HEAD_TIMEOUT, IDLE_TIMEOUT } from "../http/limits.ts";
 import { internals } from "../internals.ts";
 import { Request } from "../flow/request.ts";
-import type { IncomingExchange, ServeOptions } from "../http/wire.ts";
 import type { ClientHelloData } from "../hooks/mod.ts";
 import { serveHttp1 } from "../http1/mod.ts";
 import { serveHttp2 } from "../http2/mod.ts";

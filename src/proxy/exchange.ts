@@ -6,21 +6,24 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { errorPage } from "../http/error_page.ts";
+import {
+  errorPage,
+  hasNoBody,
+  hasToken,
+  Headers,
+  type IncomingExchange,
+  type RequestHead,
+  type ResponseHead,
+  type UpstreamResponse,
+} from "../http/mod.ts";
 import { type FlowError, HttpFlow } from "../flow/flow.ts";
-import { Headers } from "../http/headers.ts";
 import { internals } from "../internals.ts";
 import { endContent } from "../flow/message.ts";
 import { Request } from "../flow/request.ts";
 import { Response } from "../flow/response.ts";
-import { hasNoBody } from "../http/status.ts";
-import type { IncomingExchange, RequestHead, ResponseHead, UpstreamResponse } from "../http/wire.ts";
 import type { EventHookName } from "../hooks/mod.ts";
-import { hasToken } from "../http/grammar.ts";
-import type { Conn } from "../net/conn.ts";
-import { relay } from "../net/relay.ts";
-import type { Body } from "../streams/body.ts";
-import { ResendableBody } from "../streams/resendable.ts";
+import { type Conn, relay } from "../net/mod.ts";
+import { type Body, ResendableBody } from "../streams/mod.ts";
 import { checkResponse } from "../websocket/mod.ts";
 import { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";

@@ -3,8 +3,7 @@
  * @module
  */
 import { AddonManager, type AddonSource, type Context, forAddons } from "../hooks/mod.ts";
-import type { Address, Conn } from "../net/conn.ts";
-import { hostPort, listen, type TcpListener } from "../net/mod.ts";
+import { type Address, type Conn, hostPort, listen, type TcpListener } from "../net/mod.ts";
 import { type ModeSpec, type OptionRegistry, parseMode } from "../options/mod.ts";
 import { stagesOf } from "../streams/mod.ts";
 import { settlesWithin } from "../timing.ts";

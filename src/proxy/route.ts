@@ -3,8 +3,7 @@
  * @module
  */
 import type { ClientConnection } from "../flow/connection.ts";
-import { authorityOf, defaultPort } from "../http/authority.ts";
-import type { RequestHead } from "../http/wire.ts";
+import { authorityOf, defaultPort, type RequestHead } from "../http/mod.ts";
 
 /** An origin to connect to. */
 export interface Destination {

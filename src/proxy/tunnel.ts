@@ -8,8 +8,7 @@ import { type ClientConnection, markClosed, type ServerConnection } from "../flo
 import { TcpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
 import { PassingTcpMessage } from "../flow/tcp_history.ts";
-import type { Conn } from "../net/conn.ts";
-import { relay } from "../net/relay.ts";
+import { type Conn, relay } from "../net/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Target } from "./route.ts";
 import type { Dialled } from "./upstream_dialer.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
-import { authorityOf } from "../http/authority.ts";
+import { authorityOf } from "../http/mod.ts";
 import { type ClientConnection, markClosed, newId, type ServerConnection } from "../flow/connection.ts";
 import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
 import { type Address, type Conn, dial, type TlsInfo } from "../net/mod.ts";

@@ -6,7 +6,7 @@
 import { WeirError } from "../errors.ts";
 import { type ClientConnection, markClosed, type ServerConnection } from "../flow/connection.ts";
 import type { HttpFlow } from "../flow/flow.ts";
-import type { OutgoingExchange, UpstreamConnection } from "../http/wire.ts";
+import type { OutgoingExchange, UpstreamConnection } from "../http/mod.ts";
 import { Http1Connection } from "../http1/mod.ts";
 import { Http2Connection } from "../http2/mod.ts";
 import { LoginPins } from "./login_pins.ts";

@@ -7,9 +7,7 @@ import { WeirError } from "../errors.ts";
 import { internals } from "../internals.ts";
 import type { Response } from "../flow/response.ts";
 import { describeHookError } from "../hooks/mod.ts";
-import type { Body } from "../streams/body.ts";
-import { bytesBody } from "../streams/bytes_body.ts";
-import { bodyOf } from "../streams/convert.ts";
+import { type Body, bodyOf, bytesBody } from "../streams/mod.ts";
 import type { Log } from "./context.ts";
 
 /** Bodies in several chunks are looked at up to this size for their end, so that they get a `content-length`. */

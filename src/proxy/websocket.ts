@@ -4,10 +4,6 @@
  */
 import type { HttpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
-import { WebSocketData, type WebSocketMessage } from "../websocket/conversation.ts";
-import type { RequestHead } from "../http/wire.ts";
-import type { Conn } from "../net/mod.ts";
-import { parseHistory } from "../options/mod.ts";
 import {
   type Agreement,
   checkRequest,
@@ -15,7 +11,12 @@ import {
   filterOffer,
   isWebSocketUpgrade,
   relayWebSocket,
+  WebSocketData,
+  type WebSocketMessage,
 } from "../websocket/mod.ts";
+import type { RequestHead } from "../http/mod.ts";
+import type { Conn } from "../net/mod.ts";
+import { parseHistory } from "../options/mod.ts";
 import type { ProxyContext } from "./context.ts";
 
 /** Limit where `websocket_message_limit` is unset: what one buffer can hold anyway. */

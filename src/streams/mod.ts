@@ -22,26 +22,31 @@ export {
   type StreamHook,
   type StreamValue,
 } from "./hook.ts";
-export type { BytesLike } from "./bytes.ts";
+export { asBytes, type BytesLike, EMPTY, nameOf } from "./bytes.ts";
 export type { Chunk } from "./split.ts";
 export type { StreamPair } from "./stream_hook.ts";
 export { limit, observe, type Observer } from "./observe.ts";
 export { Stage } from "./stage.ts";
 export { StoredBody, type StoredBodyOptions } from "./store.ts";
 export { tee } from "./tee.ts";
-export { decodeBytes, encodeBytes } from "./coding.ts";
+export { decodeBytes, encodeBytes, MOST_DECODED } from "./coding.ts";
 export { type CodedMessage, decoded, decodeStream, encodeStream } from "./coding_stream.ts";
+export { type ContentStart, decodeStart } from "./decode_start.ts";
 export { drop } from "./drop.ts";
 export { cutStream, limitStream, stallStream } from "./border.ts";
 export { delayStream } from "./delay.ts";
 export type { HoldOptions } from "./hold.ts";
+export { isThenable } from "./iterators.ts";
 export { countStream, type Digest, hashStream, tapStream } from "./look.ts";
 export { rechunkStream } from "./rechunk.ts";
 export type { MatchFunction } from "./regexp/replacer.ts";
 export { replaceStream } from "./replace.ts";
+export { ResendableBody } from "./resendable.ts";
 export { saveStream } from "./save.ts";
+export { removeTemporaryFiles } from "./temporary_file.ts";
 export { type ThrottleOptions, throttleStream } from "./throttle.ts";
 export { type Moment, Timeline } from "./timeline.ts";
 export { TokenBucket } from "./token_bucket.ts";
+export { withTrailers } from "./trailed.ts";
 export { Valve, ValveBody } from "./valve.ts";
 export type { Replacement, Replacements } from "./replacer.ts";

@@ -9,7 +9,7 @@
 import { concat } from "@std/bytes";
 import { Duplex } from "node:stream";
 import type { Buffer } from "node:buffer";
-import type { Conn } from "../net/conn.ts";
+import type { Conn } from "../net/mod.ts";
 
 /** First buffer of a session: one record (RFC 8446 §5.1) and its header fit. */
 const CIPHER_BUFFER_START = 17 * 1024;

@@ -5,7 +5,7 @@
 import { isIP, type Socket } from "node:net";
 import tls, { type SecureContext, TLSSocket } from "node:tls";
 import { messageOf, type Side, WeirError } from "../errors.ts";
-import type { Conn } from "../net/conn.ts";
+import type { Conn } from "../net/mod.ts";
 import { CipherStream } from "./cipher_stream.ts";
 import { isCertificateFor } from "./identity.ts";
 import { keyLogClient, keyLogServer, keyLogWanted } from "./keylog.ts";

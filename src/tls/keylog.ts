@@ -15,13 +15,13 @@
  */
 import { isIP } from "node:net";
 import { type Side, WeirError } from "../errors.ts";
-import { socketError } from "../net/errors.ts";
 import {
   type Address,
   type Conn,
   FirstBytes,
   PassingConn,
   relay,
+  socketError,
   TcpConn,
   type TlsInfo,
 } from "../net/mod.ts";

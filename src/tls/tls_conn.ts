@@ -7,7 +7,7 @@
  */
 import type { TLSSocket } from "node:tls";
 import { type Side, WeirError } from "../errors.ts";
-import type { Address, Conn, TlsInfo } from "../net/conn.ts";
+import type { Address, Conn, TlsInfo } from "../net/mod.ts";
 import { settlesWithin } from "../timing.ts";
 import type { CipherStream } from "./cipher_stream.ts";
 

@@ -9,7 +9,7 @@ import { clearImmediate, setImmediate } from "node:timers";
 import { messageOf, type Side, WeirError } from "../errors.ts";
 import { internals } from "../internals.ts";
 import { type WebSocketData, WebSocketMessage } from "./conversation.ts";
-import type { Conn } from "../net/conn.ts";
+import type { Conn } from "../net/mod.ts";
 import { type Close, parseClose } from "./close.ts";
 import { Inflater } from "./deflate.ts";
 import { type FrameHead, FrameParser, isControl, MAX_CONTROL, Opcode } from "./frames.ts";

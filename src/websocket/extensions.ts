@@ -6,7 +6,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { isToken } from "../http/headers.ts";
+import { isToken } from "../http/mod.ts";
 import { shown } from "../shown.ts";
 
 /** One element of the header: a name, and parameters with a value or null. */

@@ -4,8 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { WeirError } from "../errors.ts";
-import type { RequestHead, ResponseHead } from "../http/wire.ts";
-import { hasToken, listElements } from "../http/grammar.ts";
+import { hasToken, listElements, type RequestHead, type ResponseHead } from "../http/mod.ts";
 import { shown } from "../shown.ts";
 import { type DeflateParams, parseAgreed } from "./extensions.ts";
 

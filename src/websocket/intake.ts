@@ -5,8 +5,7 @@
  * sender is gone. After a moment of that, one read is made ahead: its bytes are kept for later, its failure is told.
  * @module
  */
-import { Loans } from "../net/bulk_buffers.ts";
-import type { Conn } from "../net/conn.ts";
+import { type Conn, Loans } from "../net/mod.ts";
 
 /** What one read takes: as much as pays, small enough for thousands of connections. */
 const READ_SIZE = 64 * 1024;

@@ -10,5 +10,6 @@
  */
 export { acceptValue, type Agreement, checkRequest, checkResponse, isWebSocketUpgrade } from "./handshake.ts";
 export { type DeflateParams, filterOffer, parseAgreed } from "./extensions.ts";
+export { type RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./conversation.ts";
 export { type RelayOptions, relayWebSocket, type WebSocketRelay } from "./relay.ts";
 export { CloseCode, WebSocketError } from "./close.ts";

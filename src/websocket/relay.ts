@@ -9,7 +9,7 @@
 import { type Side, WeirError } from "../errors.ts";
 import { internals } from "../internals.ts";
 import type { WebSocketControl, WebSocketData, WebSocketMessage } from "./conversation.ts";
-import type { Conn } from "../net/conn.ts";
+import type { Conn } from "../net/mod.ts";
 import { settlesWithin } from "../timing.ts";
 import { type Close, CloseCode, WebSocketError } from "./close.ts";
 import { Direction } from "./direction.ts";

@@ -7,8 +7,7 @@
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
-import { Loans } from "../net/bulk_buffers.ts";
-import type { Conn } from "../net/conn.ts";
+import { type Conn, Loans } from "../net/mod.ts";
 import { type Close, closePayload } from "./close.ts";
 import { encodeHead, MAX_CONTROL, MAX_HEAD, Opcode } from "./frames.ts";
 import { applyMask, newMaskKey } from "./mask.ts";

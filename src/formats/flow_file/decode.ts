@@ -15,7 +15,7 @@ import {
   type WebSocketInit,
 } from "../../flow/make.ts";
 import type { StreamedBy } from "../../flow/message.ts";
-import type { RecordedWebSocketMessage } from "../../websocket/conversation.ts";
+import type { RecordedWebSocketMessage } from "../../websocket/mod.ts";
 import { StoredBody } from "../../streams/mod.ts";
 import { momentsOf } from "../moments.ts";
 import { ByteString, type Dict, type Value } from "../tnetstring/mod.ts";

@@ -12,7 +12,7 @@ import { internals } from "../../internals.ts";
 import type { Message } from "../../flow/message.ts";
 import type { Request } from "../../flow/request.ts";
 import type { Response } from "../../flow/response.ts";
-import type { WebSocketData, WebSocketMessage } from "../../websocket/conversation.ts";
+import type { WebSocketData, WebSocketMessage } from "../../websocket/mod.ts";
 import { StoredBody } from "../../streams/mod.ts";
 import { bool, bytes, dict, int, json, list, NULL, Pieces, text } from "../tnetstring/mod.ts";
 import { time, writeClient, writeServer } from "./connections.ts";

@@ -8,7 +8,7 @@ import type { Message } from "../../flow/message.ts";
 import { internals } from "../../internals.ts";
 import type { Request } from "../../flow/request.ts";
 import type { Response } from "../../flow/response.ts";
-import type { WebSocketData } from "../../websocket/conversation.ts";
+import type { WebSocketData } from "../../websocket/mod.ts";
 import { textOfBody } from "./body_text.ts";
 import { parameters, requestCookies, responseCookies } from "./cookies.ts";
 import { eventMessages } from "./events.ts";

@@ -15,7 +15,7 @@ import {
   type ResponseInit,
   type WebSocketInit,
 } from "../../flow/make.ts";
-import type { RecordedWebSocketMessage } from "../../websocket/conversation.ts";
+import type { RecordedWebSocketMessage } from "../../websocket/mod.ts";
 import { FormatError } from "../error.ts";
 import { versionOf } from "../flow_file/mod.ts";
 import { momentsOf } from "../moments.ts";

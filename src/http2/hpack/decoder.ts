@@ -2,7 +2,7 @@
  * Header blocks to field lists (RFC 7541 §3.2, §6).
  * @module
  */
-import { MAX_FIELD_BLOCK, MAX_FIELDS } from "../../http/limits.ts";
+import { MAX_FIELD_BLOCK, MAX_FIELDS } from "../../http/mod.ts";
 import { HpackError } from "./error.ts";
 import { DEFAULT_TABLE_SIZE, DynamicTable, ENTRY_OVERHEAD } from "./dynamic_table.ts";
 import { huffmanDecode, latin1Decode } from "./huffman.ts";
