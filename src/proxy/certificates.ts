@@ -82,10 +82,13 @@ export class Certificates {
     sni: string | null,
     clientConn: ClientConnection,
     keyType: KeyType = "ecdsa",
+    shown: UpstreamTls | null = null,
   ): Promise<TlsOffer> {
     const { leaves } = await this.#load();
     const host = target?.host ?? clientConn.localAddress.hostname;
-    const upstream = target?.scheme === "https" && this.#options.upstream_cert
+    const upstream = shown !== null
+      ? shown
+      : target?.scheme === "https" && this.#options.upstream_cert
       ? await this.#look({ ...target, sni }, clientConn)
       : null;
     const leaf = await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificate, keyType });

@@ -38,7 +38,7 @@ import { type Mistake, mistakeIn } from "./mistakes.ts";
 import type { ModeSpec } from "../options/mod.ts";
 import { alpnFor, type Protocol, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
 import { Route, type Target } from "./route.ts";
-import { dialRaw, hangUp, runTunnel } from "./tunnel.ts";
+import { dialRaw, dialUnknown, hangUp, type RawTls, runTunnel, shownBy } from "./tunnel.ts";
 import type { Dialled } from "./upstream_dialer.ts";
 import { webBody } from "./web_body.ts";
 
@@ -137,7 +137,7 @@ class ClientServer {
     await this.#intercept(
       first,
       this.#origin,
-      (inner) => this.#serveHttp(inner, this.#origin, null),
+      (inner) => this.#serveHttp(inner, this.#origin, null, isHttp2In(inner)),
     );
   }
 
@@ -154,10 +154,21 @@ class ClientServer {
     this.#context.log.warn(`${hostname}:${port}: ${text}`);
   }
 
-  /** Requests, in the version that the connection's first bytes say. */
-  async #serveHttp(first: FirstBytes, target: Target | null, sni: string | null): Promise<void> {
+  /**
+   * Requests, in the version that the connection's first bytes say; where ALPN has chosen HTTP/2, anything but its preface is
+   * an error of the connection (RFC 9113 §3.2, §3.4).
+   */
+  async #serveHttp(
+    first: FirstBytes,
+    target: Target | null,
+    sni: string | null,
+    isChosenHttp2 = false,
+  ): Promise<void> {
     const { stopping, options } = this.#context;
-    const isHttp2 = await this.#untilStopped(first.conn, first.until(startsHttp2));
+    const isHttp2 = await this.#untilStopped(
+      first.conn,
+      first.until((bytes) => isChosenHttp2 ? bytes.length > 0 || undefined : startsHttp2(bytes)),
+    );
     if (isHttp2 === null) return;
     const route = new Route(this.#info, target, {
       sni,
@@ -246,10 +257,12 @@ class ClientServer {
     }
     const secure: Target = { ...target, scheme: "https" };
     await this.#intercept(first, secure, async (inner) => {
-      const sni = inner.conn.tls?.sni ?? null;
+      const { sni = null, alpn = null } = inner.conn.tls ?? {};
+      if (isHttp2In(inner)) return await this.#serveHttp(inner, secure, sni, true);
       const decision = await this.#untilStopped(inner.conn, inner.until(protocolOf));
-      if (decision === "http") await this.#serveHttp(inner, secure, sni);
-      else if (inner.bytes.length > 0) await this.#passThrough(secure, inner.release());
+      if (decision === "http") return await this.#serveHttp(inner, secure, sni);
+      if (inner.bytes.length === 0) return;
+      await this.#passThrough(secure, inner.release(), { sni, alpn: alpn === null ? [] : [alpn] });
     });
   }
 
@@ -313,6 +326,9 @@ class ClientServer {
       }
     }
     this.#info.alpnOffers = hello.alpn;
+    const upstream = target?.scheme === "https"
+      ? await dialUnknown(this.#context, { ...target, sni: hello.sni }, hello.alpn, this.#info)
+      : null;
     let carrier: Carrier | null = null;
     let tls: Conn;
     try {
@@ -321,6 +337,7 @@ class ClientServer {
         hello.sni,
         this.#info,
         keyTypeFor(hello),
+        upstream === null ? null : shownBy(upstream),
       );
       const preferred = target !== null && (options.http2_upstream === "any" || upstreamAlpn === "h2");
       this.#info.leaf = leaf;
@@ -328,15 +345,20 @@ class ClientServer {
       tls = await serverHandshake(carrier, {
         secureContext: leaf.context,
         pem: leaf,
-        alpn: alpnFor(hello.alpn, { enabled: options.http2, preferred }),
+        alpn: upstream === null
+          ? alpnFor(hello.alpn, { enabled: options.http2, preferred })
+          : [upstreamAlpn!],
       });
     } catch (error) {
+      if (upstream !== null) await hangUp(this.#context, upstream, this.#info);
       this.#warnOfTls(hello.sni ?? target?.host, messageOf(error), target === null);
       return await carrier?.closed;
     }
     this.#info.tls = tls.tls;
     this.#info.timestampTlsSetup = Date.now();
     try {
+      // A protocol that weir does not speak; its server may speak first.
+      if (upstream !== null) return await this.#relay(tls, upstream);
       const inner = new FirstBytes(tls);
       if (await this.#hasSpoken(inner, hello.sni ?? target?.host, target === null)) await serve(inner);
     } finally {
@@ -377,8 +399,8 @@ class ClientServer {
   }
 
   /** Connects to the origin and relays bytes. @throws {WeirError} when it cannot be reached; the log has it. */
-  async #passThrough(target: Target, client: Conn): Promise<void> {
-    await this.#relay(client, await dialRaw(this.#context, target, this.#info));
+  async #passThrough(target: Target, client: Conn, tls?: RawTls): Promise<void> {
+    await this.#relay(client, await dialRaw(this.#context, target, this.#info, tls));
   }
 
   /** CONNECT to a host that is left alone: the client is answered when the origin is there, or cannot be reached. */
@@ -422,6 +444,11 @@ class ClientServer {
       stopping.removeEventListener("abort", close);
     }
   }
+}
+
+/** ALPN has chosen HTTP/2 for what is in a TLS session. */
+function isHttp2In(inner: FirstBytes): boolean {
+  return inner.conn.tls?.alpn === "h2";
 }
 
 /** The connection below a TLS session, which closes it once all that it had to say is said. */

@@ -38,6 +38,16 @@ function isMethodByte(byte: number): boolean {
   return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;
 }
 
+/** RFC 7301 §6: what weir speaks, in versions that it knows or sniffs. */
+const SPOKEN = new Set(["h2", "http/1.1", "http/1.0", "http/0.9"]);
+/** RFC 8701 §2: reserved so that servers learn to ignore what they do not know. */
+const GREASE = /^([\x0a\x1a\x2a\x3a\x4a\x5a\x6a\x7a\x8a\x9a\xaa\xba\xca\xda\xea\xfa])\1$/;
+
+/** True for a protocol in a client's offer that weir does not speak. */
+export function isUnknown(alpn: string): boolean {
+  return !SPOKEN.has(alpn) && !GREASE.test(alpn);
+}
+
 /**
  * The protocols to answer a client's offer with (RFC 7301), best first; empty: none is negotiated. HTTP/2 when it is
  * `preferred`, or when the client knows nothing else that weir speaks (gRPC's do not): weir translates. A client with

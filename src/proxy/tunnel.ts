@@ -10,8 +10,10 @@ import { internals } from "../internals.ts";
 import { PassingTcpMessage } from "../flow/tcp_history.ts";
 import { type Conn, relay } from "../net/mod.ts";
 import type { ProxyContext } from "./context.ts";
-import type { Target } from "./route.ts";
+import { isUnknown } from "./protocol.ts";
+import type { Destination, Target } from "./route.ts";
 import type { Dialled } from "./upstream_dialer.ts";
+import type { UpstreamTls } from "./upstream_pool.ts";
 
 /** Both ends of a tunnel. */
 export interface TunnelEnds {
@@ -21,18 +23,56 @@ export interface TunnelEnds {
   readonly server: Conn;
 }
 
+/** What TLS to an origin begins with, as the client's did. */
+export interface RawTls {
+  readonly sni: string | null;
+  /** Protocols to offer; empty: none. */
+  readonly alpn: readonly string[];
+}
+
 /** Connects to the origin. @throws {WeirError} when it cannot be reached; the log has it, as the client may never know. */
 export async function dialRaw(
   { pool, log }: ProxyContext,
   target: Target,
   clientConn: ClientConnection,
+  { sni, alpn }: RawTls = { sni: null, alpn: [] },
 ): Promise<Dialled> {
   try {
-    return await pool.connect({ ...target, sni: null }, clientConn);
+    return await pool.connect({ ...target, sni }, clientConn, alpn);
   } catch (error) {
     log.warn(messageOf(error));
     throw error;
   }
+}
+
+/**
+ * Passes a client's offer on that names protocols weir does not speak (RFC 7301). The connection, where the origin has chosen
+ * one of those; null when there is nothing to ask, or the origin cannot be reached, or chose what weir speaks or nothing.
+ */
+export async function dialUnknown(
+  context: ProxyContext,
+  destination: Destination,
+  offered: readonly string[],
+  clientConn: ClientConnection,
+): Promise<Dialled | null> {
+  if (!offered.some(isUnknown)) return null;
+  let dialled: Dialled;
+  try {
+    dialled = await context.pool.connect(destination, clientConn, offered);
+  } catch (error) {
+    // Without the offer it may go better, and else is told of then.
+    context.log.debug(`${destination.host} was offered ${offered.join(", ")}: ${messageOf(error)}`);
+    return null;
+  }
+  const chosen = dialled.conn.tls?.alpn ?? null;
+  if (chosen !== null && isUnknown(chosen)) return dialled;
+  await hangUp(context, dialled, clientConn);
+  return null;
+}
+
+/** What the origin at the other end has shown. */
+export function shownBy({ conn: { tls } }: Dialled): UpstreamTls {
+  return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
 }
 
 /** Closes a connection that found no use. */

@@ -124,9 +124,16 @@ export class UpstreamPool {
     });
   }
 
-  /** Connects to an origin for raw bytes, with the hooks and checks of any other connection; the caller closes it. */
-  connect(destination: Destination, clientConn: ClientConnection): Promise<Dialled> {
-    return this.#dialer.dial(destination, clientConn, HTTP1);
+  /**
+   * Connects to an origin for raw bytes, with the hooks and checks of any other connection; the caller closes it. `alpn` is
+   * what to offer where there is TLS.
+   */
+  connect(
+    destination: Destination,
+    clientConn: ClientConnection,
+    alpn: readonly string[],
+  ): Promise<Dialled> {
+    return this.#dialer.dial(destination, clientConn, alpn);
   }
 
   /** The client's connection is closed: those to origins that serve it alone are, too. */
