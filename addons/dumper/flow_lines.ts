@@ -5,7 +5,7 @@
 import { escapeControl, type Headers, type HttpFlow, type Message, reasonFor, type TcpFlow } from "weir";
 import { bodyLines } from "./body_lines.ts";
 import { columns, type Part, style } from "./printer.ts";
-import { clientOf, errorText, serverOf, sizeText, timeText } from "./words.ts";
+import { clientOf, endOf, errorText, serverOf, sizeText, timeText } from "./words.ts";
 
 /** A URL is cut at level 1 when the terminal is not this much wider: room for address, method and "…". */
 const BESIDE_URL = 25;
@@ -49,11 +49,13 @@ function responseLine(flow: HttpFlow, detail: number): string {
   const reason = flow.response!.reason || (httpVersion === "HTTP/2.0" ? reasonFor(statusCode) : "");
   const status = [String(statusCode), readable(reason)].filter((part) => part !== "")
     .map((part) => style(part, "bold", colour)).join(" ");
-  const time = timeText(Date.now() - flow.timestampStart);
+  const time = timeText(endOf(flow) - flow.timestampStart);
   const how = streamedBy === null ? "" : ` (streamed: ${streamedBy})`;
-  return `${" ".repeat(pad)}${style(" <<", "bold")} ${version}${status} ${
-    style(sizeText(size), "bold")
-  } ${time}${how}`;
+  // A flow from a file may be without its body (mitmdump).
+  const isRecorded = !flow.live && (streamedBy === null || flow.metadata["weir.streamed_by"] !== undefined);
+  const isMissing = isRecorded && size === 0 && flow.response!.rawContent === null;
+  const sizeShown = style(isMissing ? "(content missing)" : sizeText(size), "bold");
+  return `${" ".repeat(pad)}${style(" <<", "bold")} ${version}${status} ${sizeShown} ${time}${how}`;
 }
 
 function saysVersion(flow: HttpFlow, version: string): boolean {
@@ -70,7 +72,7 @@ export function tcpLine(flow: TcpFlow): string {
 export function tcpEndLine(flow: TcpFlow): string {
   const pad = " ".repeat(Math.max(0, clientOf(flow).length - 2));
   const sizes = `${sizeText(flow.bytesFromClient)} up, ${sizeText(flow.bytesFromServer)} down`;
-  return `${pad}${style(" <<", "bold")} ${sizes} ${timeText(Date.now() - flow.timestampStart)}`;
+  return `${pad}${style(" <<", "bold")} ${sizes} ${timeText(endOf(flow) - flow.timestampStart)}`;
 }
 
 /** Headers from level 2, body from level 3, trailers. */

@@ -35,8 +35,18 @@ export function sizeText(bytes: number): string {
   return `${(size / 1024).toFixed(1)}t`;
 }
 
+/** When a flow ended, in milliseconds since the epoch; now, where it does not know. */
+export function endOf(flow: HttpFlow | TcpFlow): number {
+  const { error, serverConn, clientConn } = flow;
+  const end = flow.type === "http"
+    ? flow.websocket?.timestampEnd ?? flow.response?.timestampEnd ?? error?.timestamp
+    : error?.timestamp ?? serverConn?.timestampEnd ?? clientConn.timestampEnd;
+  return end ?? Date.now();
+}
+
 /** `35ms`, `1.2s`, `2m05s` */
-export function timeText(ms: number): string {
+export function timeText(time: number): string {
+  const ms = Math.max(0, Math.round(time));
   if (ms < 1000) return `${ms}ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)}s`;
   const seconds = Math.round(ms / 1000);

@@ -108,6 +108,7 @@ async function start(
     options,
     log,
     onShutdown: stopping.resolve,
+    onFailure: complain,
     addresses: around.addresses,
   });
   try {
@@ -122,8 +123,10 @@ async function start(
       await proxy.stop(0);
       return 0;
     }
-    // The output of a command is its own.
-    if (exec && options.has("flows_to_stderr")) await options.updateNamed([["flows_to_stderr", true]]);
+    // The output of a command is its own, and so is that of files that are written to it.
+    const isTaken = exec !== null ||
+      TO_STDOUT.some((name) => options.has(name) && options.values.get(name) === "-");
+    if (isTaken && options.has("flows_to_stderr")) await options.updateNamed([["flows_to_stderr", true]]);
     const { serve } = await import("./serve.ts");
     const { signals } = around;
     return await serve({
@@ -143,6 +146,9 @@ async function start(
     throw error;
   }
 }
+
+/** Options whose value `-` is standard output. */
+const TO_STDOUT = ["save_stream_file", "hardump"] as const;
 
 /** Options that a filter on the command line sets. */
 const FILTERED = ["dumper_filter", "readfile_filter", "save_stream_filter"] as const;

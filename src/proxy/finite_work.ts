@@ -3,11 +3,10 @@
  * @module
  */
 import { messageOf } from "../errors.ts";
-import type { Log } from "./context.ts";
 
 /** Counts what is under way. */
 export class FiniteWork {
-  readonly #log: Log;
+  readonly #onFailure: (text: string) => void;
   readonly #onDone: () => void;
   #running = 0;
   #hasBegun = false;
@@ -15,8 +14,8 @@ export class FiniteWork {
   #wasGiven = false;
 
   /** `onDone` is called when all work is done, if there was any, but not before `begin`. */
-  constructor(log: Log, onDone: () => void) {
-    this.#log = log;
+  constructor(onFailure: (text: string) => void, onDone: () => void) {
+    this.#onFailure = onFailure;
     this.#onDone = onDone;
   }
 
@@ -42,7 +41,7 @@ export class FiniteWork {
       await work;
     } catch (error) {
       this.#hasFailed = true;
-      this.#log.error(messageOf(error));
+      this.#onFailure(messageOf(error));
     }
     this.#running--;
     this.#check();

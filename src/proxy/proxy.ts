@@ -34,6 +34,8 @@ export interface Listening {
 export interface ProxyServerInit {
   readonly options: OptionRegistry;
   readonly log: Log;
+  /** Told in a sentence of what weir was started for and could not be done; by default the log is. */
+  onFailure?(text: string): void;
   /** Called when an addon asks weir to end. */
   onShutdown?(): void;
   /** Where to listen, mode by mode, in place of what the modes say: addresses that another isolate has opened. */
@@ -60,7 +62,7 @@ export class ProxyServer {
     this.#init = init;
     const { options: registry, log } = init;
     const options = registry.values;
-    this.#work = new FiniteWork(log, () => {
+    this.#work = new FiniteWork(init.onFailure ?? ((text) => log.error(text)), () => {
       if (!options.keepserving) init.onShutdown?.();
     });
     const certificates = new Certificates(options, log, (...where) => this.#pool.preconnect(...where));
@@ -123,9 +125,9 @@ export class ProxyServer {
   /** Listens in every mode. @throws {WeirError} one line for the user, and nothing listens. */
   async start(): Promise<readonly Listening[]> {
     const { options, log } = this.#context;
-    await this.#context.certificates.prepare();
+    if (options.server) await this.#context.certificates.prepare();
     // Among several isolates the first says it for all.
-    if (!this.#init.addresses) await this.#context.certificates.warn();
+    if (options.server && !this.#init.addresses) await this.#context.certificates.warn();
     await this.#addons.configure(new Set(this.#init.options.names()));
     this.#unsubscribe = this.#init.options.subscribe((changed) => this.#addons.configure(changed));
     try {

@@ -47,6 +47,8 @@ export class StoredBody implements Disposable {
   #state: "recording" | "complete" | "stopped" = "recording";
   #error: WeirError | null = null;
   #disposed = false;
+  /** Who needs the file for longer than the flow does. */
+  #holds = 0;
   #changed: (() => void)[] = [];
   /** What `bytesSync` gave last, as long as somebody has it: hooks that ask again get the same. */
   #whole: WeakRef<Uint8Array<ArrayBuffer>> | null = null;
@@ -234,11 +236,20 @@ export class StoredBody implements Disposable {
     retired = retired.filter(({ body }) => body.deref() !== undefined);
     retired.push({ body: new WeakRef(this), size: this.size });
     let bytes = retired.reduce((sum, { size }) => sum + size, 0);
-    while (bytes > limit && retired.length > 1) {
-      const oldest = retired.shift()!;
-      bytes -= oldest.size;
-      oldest.body.deref()?.dispose();
+    for (const old of retired.slice(0, -1)) {
+      if (bytes <= limit) break;
+      const body = old.body.deref();
+      if (body !== undefined && body.#holds > 0) continue;
+      retired = retired.filter((one) => one !== old);
+      bytes -= old.size;
+      body?.dispose();
     }
+  }
+
+  /** Keeps the copy's file from making place for newer ones, until what is returned is disposed. */
+  hold(): Disposable {
+    this.#holds++;
+    return { [Symbol.dispose]: () => void this.#holds-- };
   }
 
   /** Throws the copy away, also while it is being made. */

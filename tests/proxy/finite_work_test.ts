@@ -5,8 +5,7 @@ import { FiniteWork } from "../../src/proxy/finite_work.ts";
 function work() {
   const heard: string[] = [];
   const say = (text: string) => void heard.push(text);
-  const log = { debug: say, info: say, warn: say, error: say };
-  return { heard, finite: new FiniteWork(log, () => say("done")) };
+  return { heard, finite: new FiniteWork(say, () => say("done")) };
 }
 
 Deno.test("all is done when the last work is, and not before all could say that they have some", async () => {

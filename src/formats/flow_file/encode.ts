@@ -29,6 +29,8 @@ export interface EncodedFlow {
   copyInto(target: Uint8Array, at: number): void;
   /** All of it in pieces, each valid until the next is asked for; stored bodies are read as they are written. */
   chunks(): AsyncGenerator<Uint8Array, void>;
+  /** Keeps the files that parts of it lie in until what is returned is disposed: for who writes it later. */
+  hold(): Disposable;
 }
 
 /** What a flow's record is made with. */
@@ -77,6 +79,11 @@ class Encoded implements EncodedFlow {
 
   copyInto(target: Uint8Array, at: number): void {
     copyInto(this.#pieces, target, at);
+  }
+
+  hold(): Disposable {
+    const holds = this.#pieces.all().flatMap((part) => part instanceof StoredBody ? [part.hold()] : []);
+    return { [Symbol.dispose]: () => holds.forEach((hold) => hold[Symbol.dispose]()) };
   }
 
   async *chunks(): AsyncGenerator<Uint8Array, void> {

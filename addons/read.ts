@@ -1,0 +1,46 @@
+/**
+ * The option `rfile` (`-r`): flows of files run their hooks, as if they had just come (mitmproxy `readfile`).
+ *
+ *     weir -nr flows.mitm '~m POST'            print some
+ *     weir -nr flows.mitm -w other.mitm '~e'   keep some
+ *
+ * weir ends when all are read, unless `keepserving` is set.
+ * @module
+ */
+import { type Addon, type AddonOptions, type Context, type Filter, type Loader, parseFilter } from "weir";
+import { openFlows } from "./flows/open.ts";
+
+export default class Read implements Addon {
+  #paths: readonly string[] = [];
+  #filter: Filter | null = null;
+
+  load(loader: Loader) {
+    loader.addOption("rfile", "list", [], "Read flows from this file (- is standard input).", {
+      metavar: "FILE",
+      group: "Flows",
+    });
+    loader.addOption("readfile_filter", "str", null, "Read only flows that match.", {
+      metavar: "FILTER",
+      group: "Flows",
+    });
+  }
+
+  configure(options: AddonOptions) {
+    this.#paths = options.get<string[]>("rfile");
+    const filter = options.get<string | null>("readfile_filter");
+    this.#filter = filter ? parseFilter(filter) : null;
+  }
+
+  running(ctx: Context) {
+    if (this.#paths.length > 0) ctx.proxy.endsAfter(this.#readAll(ctx));
+  }
+
+  async #readAll(ctx: Context): Promise<void> {
+    for (const path of this.#paths) {
+      const onSkipped = (type: string) => ctx.log.debug(`${path}: a ${type} flow is passed over.`);
+      for await (const flow of openFlows(path, { onSkipped })) {
+        if (this.#filter === null || this.#filter(flow)) await ctx.proxy.load(flow);
+      }
+    }
+  }
+}
