@@ -41,6 +41,7 @@ function isMethodByte(byte: number): boolean {
 /** RFC 7301 §6: what weir speaks, in versions that it knows or sniffs. */
 const SPOKEN = new Set(["h2", "http/1.1", "http/1.0", "http/0.9"]);
 /** RFC 8701 §2: reserved so that servers learn to ignore what they do not know. */
+// deno-lint-ignore no-control-regex -- these are its bytes
 const GREASE = /^([\x0a\x1a\x2a\x3a\x4a\x5a\x6a\x7a\x8a\x9a\xaa\xba\xca\xda\xea\xfa])\1$/;
 
 /** True for a protocol in a client's offer that weir does not speak. */
