@@ -40,6 +40,13 @@ export { isThenable } from "./iterators.ts";
 export { countStream, type Digest, hashStream, tapStream } from "./look.ts";
 export { rechunkStream } from "./rechunk.ts";
 export type { MatchFunction } from "./regexp/replacer.ts";
+export {
+  type FoundSecret,
+  redactBytes,
+  redactStream,
+  type SecretList,
+  type SecretReplacement,
+} from "./redact.ts";
 export { replaceStream } from "./replace.ts";
 export { ResendableBody } from "./resendable.ts";
 export { saveStream } from "./save.ts";

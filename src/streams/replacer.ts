@@ -7,6 +7,7 @@
 import { concat } from "@std/bytes";
 import { Automaton } from "./automaton.ts";
 import { asBytes, type BytesLike, EMPTY, nameOf } from "./bytes.ts";
+import { GRAM, GramFilter } from "./grams.ts";
 
 /** What takes the place of a match: bytes as they are, or a function of the match. */
 export type Replacement = BytesLike | ((match: Uint8Array) => BytesLike);
@@ -16,6 +17,9 @@ export type Replacements =
   | Readonly<Record<string, Replacement>>
   | Iterable<readonly [string | Uint8Array, Replacement]>;
 
+/** Shorter patterns are looked for byte by byte. */
+const LEAST_FILTERED = GRAM + 1;
+
 /** Patterns that were made ready for searching; can be used for many streams. */
 export class Patterns {
   readonly automaton: Automaton;
@@ -24,6 +28,8 @@ export class Patterns {
   readonly starts: Uint8Array = new Uint8Array(256);
   /** The only byte with which patterns begin, or -1. */
   readonly onlyStart: number;
+  /** Passes over text in which no pattern begins; null when one is too short for that. */
+  readonly filter: GramFilter | null;
   readonly #replacements: readonly (Uint8Array | ((match: Uint8Array) => BytesLike))[];
 
   /** @throws {TypeError} on a pattern or replacement that is no text and no bytes, and on an empty pattern. */
@@ -40,12 +46,24 @@ export class Patterns {
     for (const pattern of patterns) this.starts[pattern[0]] = 1;
     const first = this.starts.indexOf(1);
     this.onlyStart = this.starts.indexOf(1, first + 1) === -1 ? first : -1;
+    const least = Math.min(...this.lengths);
+    this.filter = least >= LEAST_FILTERED && least < Infinity ? filterOf(patterns, least) : null;
   }
 
   replacement(index: number, match: Uint8Array): Uint8Array {
     const by = this.#replacements[index];
     return typeof by === "function" ? literal(by(match), "The replacement function's result") : by;
   }
+}
+
+function filterOf(patterns: readonly Uint8Array[], least: number): GramFilter {
+  const filter = new GramFilter(least);
+  for (const pattern of patterns) {
+    for (let index = 0; index <= filter.window - GRAM; index++) {
+      filter.add(index, pattern[index], pattern[index + 1], pattern[index + 2]);
+    }
+  }
+  return filter;
 }
 
 function literal(value: unknown, what: string): Uint8Array {
@@ -127,7 +145,8 @@ export class Replacer {
 
   /** The first place from `at` on where a pattern can begin, or the text's length. */
   #nextStart(text: Uint8Array, at: number): number {
-    const { starts, onlyStart } = this.#patterns;
+    const { starts, onlyStart, filter } = this.#patterns;
+    if (filter !== null) return filter.next(text, at);
     if (onlyStart !== -1) {
       const start = text.indexOf(onlyStart, at);
       return start === -1 ? text.length : start;

@@ -6,8 +6,8 @@
  * @module
  */
 import { type Ranges, rangesOf } from "./charset.ts";
-import { type AssertKind, parse, type Part, type Repeat } from "./parser.ts";
-import { INVALID } from "./units.ts";
+import { type AssertKind, parse, type Parsed, type Part, type Repeat } from "./parser.ts";
+import { INVALID, type Unit } from "./units.ts";
 
 /** What a node does. `next` (and `other`, the second choice) are the nodes behind it, `arg` is the detail. */
 export const Op = {
@@ -35,7 +35,7 @@ export const Context = { line: 1, word: 2, foldedWord: 4, start: 8, end: 16 } as
 /** The next unit is not known yet. */
 export const UNKNOWN = -1;
 
-/** Nodes in a network: a counted repetition is as many copies. */
+/** Nodes in the network of an expression: a counted repetition is as many copies. */
 const MOST_NODES = 20_000;
 /** Loops inside each other whose rounds could be empty. */
 const MOST_DEPTH = 8;
@@ -53,6 +53,22 @@ const ASSERTS: readonly AssertKind[] = [
 /** Bits of the contexts that assertions look at. */
 const LOOKS_AT: readonly number[] = [8, 9, 16, 17, 2, 2, 4, 4];
 
+/** What a program is made of. */
+export interface ProgramSource extends Parsed {
+  /** What it is called in errors. */
+  readonly name: string;
+  /** What one unit of the text is. */
+  readonly unit: Unit;
+  /** Most nodes of the network. */
+  readonly nodes?: number;
+}
+
+/** What is known of a regular expression. @throws {TypeError} on what cannot be done in a stream. */
+export function sourceOf(regexp: RegExp): ProgramSource {
+  const unit = regexp.unicode ? "codePoint" : "codeUnit";
+  return { ...parse(regexp.source, regexp.flags), name: `/${regexp.source}/`, unit };
+}
+
 /** An expression that was made ready. It has no state: it serves any number of texts. */
 export class Program {
   readonly op: Uint8Array;
@@ -60,7 +76,7 @@ export class Program {
   readonly next: Int32Array;
   readonly other: Int32Array;
   readonly start: number;
-  readonly isUnicode: boolean;
+  readonly unit: Unit;
   /** Capturing groups, without the whole match. */
   readonly groups: number;
   readonly names: ReadonlyMap<string, readonly number[]> | null;
@@ -85,13 +101,12 @@ export class Program {
   /** 1 where a way from a node, with this context before it (column), ends in a match. */
   readonly #leads: Uint8Array;
 
-  /** @throws {TypeError} on what cannot be done in a stream, and on an expression that is too large. */
-  constructor(regexp: RegExp) {
-    const { part, groups, names } = parse(regexp.source, regexp.flags);
-    this.isUnicode = regexp.unicode;
+  /** @throws {TypeError} on an expression that is too large. */
+  constructor({ part, groups, names, name, unit, nodes = MOST_NODES }: ProgramSource) {
+    this.unit = unit;
     this.groups = groups;
     this.names = names;
-    const network = new Network(`/${regexp.source}/`);
+    const network = new Network(name, nodes);
     this.start = network.add(part, network.node(Op.match, 0, 0, 0), 0);
     this.op = Uint8Array.from(network.op);
     this.arg = Int32Array.from(network.arg);
@@ -276,16 +291,18 @@ class Network {
   depth = 0;
   looksAt = 0;
   readonly #name: string;
+  readonly #most: number;
   readonly #setOf = new Map<string, number>();
 
-  constructor(name: string) {
+  constructor(name: string, most: number) {
     this.#name = name;
+    this.#most = most;
   }
 
   node(op: number, arg: number, next: number, other: number): number {
-    if (this.op.length >= MOST_NODES) {
+    if (this.op.length >= this.#most) {
       throw new TypeError(
-        `${this.#name} is too large: with its counted repetitions written out it has more than ${MOST_NODES} parts.`,
+        `${this.#name} is too large: with all repetitions written out it has more than ${this.#most} parts.`,
       );
     }
     this.op.push(op);

@@ -6,9 +6,9 @@
  */
 import { concat } from "@std/bytes";
 import { asBytes, type BytesLike, EMPTY, nameOf } from "../bytes.ts";
-import { Program } from "./program.ts";
+import { Machine } from "./machine.ts";
+import { type Program, sourceOf } from "./program.ts";
 import { type MatchSink, Search } from "./search.ts";
-import { Table } from "./table.ts";
 import { readTemplate, type TemplatePart } from "./template.ts";
 import { isMiddle, lengthInUnits, wholeUnits } from "./units.ts";
 import type { Captures } from "./walk.ts";
@@ -21,20 +21,16 @@ import type { Captures } from "./walk.ts";
 export type MatchFunction = (match: string, ...args: any[]) => BytesLike;
 
 /** Expressions that were made ready, the one used last at the end. */
-const ready = new Map<string, { program: Program; table: Table }>();
+const ready = new Map<string, Machine>();
 const MOST_READY = 64;
 
-function made(regexp: RegExp): { program: Program; table: Table } {
+function made(regexp: RegExp): Machine {
   const name = `${regexp.flags}/${regexp.source}`;
-  let found = ready.get(name);
-  if (found === undefined) {
-    const program = new Program(regexp);
-    found = { program, table: new Table(program) };
-  }
+  const machine = ready.get(name) ?? new Machine(sourceOf(regexp));
   ready.delete(name);
-  ready.set(name, found);
+  ready.set(name, machine);
   if (ready.size > MOST_READY) ready.delete(ready.keys().next().value!);
-  return found;
+  return machine;
 }
 
 const encoder = new TextEncoder();
@@ -60,7 +56,7 @@ export class RegExpReplacer implements MatchSink {
    * @throws {TypeError} on an expression or a replacement that cannot be done exactly, or is no text, bytes or function.
    */
   constructor(regexp: RegExp, by: BytesLike | MatchFunction, hold: number) {
-    const { program, table } = made(regexp);
+    const machine = made(regexp), { program } = machine;
     this.#program = program;
     this.#function = typeof by === "function" ? by : null;
     this.#template = typeof by === "string" ? readTemplate(by, program.groups, program.names) : [];
@@ -75,7 +71,7 @@ export class RegExpReplacer implements MatchSink {
     const hasCaptures = program.groups > 0 &&
       (this.#function !== null || this.#template.some((part) => typeof part !== "string" && part[0] !== 0));
     const what = `replaceStream(/${regexp.source}/${regexp.flags}, …)`;
-    this.#search = new Search({ program, table, sink: this, hasCaptures, hold, what });
+    this.#search = new Search({ machine, sink: this, hasCaptures, hold, what });
   }
 
   /** Takes the next piece of text; gives what can be sent now, which is valid until the next call. */
@@ -104,7 +100,7 @@ export class RegExpReplacer implements MatchSink {
       this.#put(this.#decode(text, from, from + 2));
       from += 2;
     }
-    const isHalf = !this.#program.isUnicode && to > from && isMiddle(text, to);
+    const isHalf = this.#program.unit === "codeUnit" && to > from && isMiddle(text, to);
     const end = isHalf ? to - 2 : to;
     if (end > from) {
       this.#endHalf();
@@ -177,7 +173,7 @@ export class RegExpReplacer implements MatchSink {
   }
 
   #decode(text: Uint8Array, from: number, to: number): string {
-    if (this.#program.isUnicode) return decoder.decode(text.subarray(from, to));
+    if (this.#program.unit === "codePoint") return decoder.decode(text.subarray(from, to));
     const startsHalf = from < to && isMiddle(text, from), endsHalf = from < to && isMiddle(text, to);
     const whole = decoder.decode(text.subarray(startsHalf ? from - 2 : from, endsHalf ? to + 2 : to));
     return whole.slice(startsHalf ? 1 : 0, endsHalf ? -1 : undefined);

@@ -6,9 +6,11 @@
  * @module
  */
 import { EMPTY } from "../bytes.ts";
+import type { GramFilter } from "../grams.ts";
 import { tooMuchHeld } from "../hold.ts";
 import { type Program, UNKNOWN } from "./program.ts";
 import { Simulation } from "./simulation.ts";
+import type { Machine } from "./machine.ts";
 import { type State, type Step, type Table, UNMADE } from "./table.ts";
 import { isMiddle, pointsFrom, UnitReader } from "./units.ts";
 import { type Captures, NONE } from "./walk.ts";
@@ -26,8 +28,7 @@ export interface MatchSink {
 
 /** What a search does. */
 export interface SearchOptions {
-  readonly program: Program;
-  readonly table: Table;
+  readonly machine: Machine;
   readonly sink: MatchSink;
   /** True when the sink wants to know captures. */
   readonly hasCaptures: boolean;
@@ -35,6 +36,8 @@ export interface SearchOptions {
   readonly hold: number;
   /** Who fails when that is not enough. */
   readonly what: string;
+  /** Passes over text in which no match begins; of a program without assertions. */
+  readonly filter?: GramFilter | null;
 }
 
 /** Searches one text. */
@@ -44,7 +47,7 @@ export class Search {
   readonly #sink: MatchSink;
   readonly #options: SearchOptions;
   readonly #reader: UnitReader;
-  readonly #capturing: Simulation | null;
+  readonly #filter: GramFilter | null;
   #simulation: Simulation | null = null;
 
   /** Text that is kept, from #from to #to; places below count from #from. */
@@ -71,11 +74,11 @@ export class Search {
 
   constructor(options: SearchOptions) {
     this.#options = options;
-    this.#program = options.program;
-    this.#table = options.table;
+    this.#program = options.machine.program;
+    this.#table = options.machine.table;
     this.#sink = options.sink;
-    this.#reader = new UnitReader(options.program.isUnicode);
-    this.#capturing = options.hasCaptures ? new Simulation(options.program) : null;
+    this.#reader = new UnitReader(this.#program.unit);
+    this.#filter = options.filter ?? null;
     this.#state = this.#table.start(this.#program.startContext);
     if (this.#table.isFull) this.#simulate(0, this.#program.startContext);
   }
@@ -112,7 +115,7 @@ export class Search {
         ? this.#follow(text, atEnd)
         : this.#stepAll(this.#simulation, text, atEnd);
       if (held === -1) continue;
-      this.#pass(text, isMiddle(text, held) ? held - 2 : held);
+      this.#pass(text, this.#program.unit === "codeUnit" && isMiddle(text, held) ? held - 2 : held);
       if (text.length - this.#passed > this.#options.hold) throw this.#tooMuch();
       this.#keep(text);
       return;
@@ -188,6 +191,7 @@ export class Search {
     const { entries, columnOf, steps } = this.#table;
     let row = this.#state.row, at = this.#at;
     for (;;) {
+      if (this.#filter !== null && this.#groups === 0) at = this.#filter.next(text, at);
       const most = this.#groups === 0 ? Infinity : this.#starts[0] + this.#options.hold + 1;
       const end = Math.min(text.length, most);
       let entry = 0;
@@ -260,8 +264,8 @@ export class Search {
   }
 
   #captures(text: Uint8Array, start: number, context: number, end: number, atEnd: boolean): Captures {
-    const simulation = this.#capturing;
-    if (simulation === null) return NONE;
+    if (!this.#options.hasCaptures) return NONE;
+    const simulation = this.#options.machine.capturing;
     simulation.begin(start, context, true, true);
     for (let at = start; at < end;) {
       const to = at + this.#reader.read(text, at, true);
@@ -280,7 +284,7 @@ export class Search {
    * unit, whatever it will be; -1 when a match that ends before it is decided.
    */
   #foresee(text: Uint8Array): number {
-    if (this.#capturing !== null && this.#program.looksBack) return this.#heldFrom();
+    if (this.#options.hasCaptures && this.#program.looksBack) return this.#heldFrom();
     let match: number | null = null;
     for (const unitClass of this.#classesFrom(text)) {
       const entry = this.#table.entry(this.#state, unitClass);
@@ -299,7 +303,7 @@ export class Search {
 
   /** The text ends inside a character that is two units. */
   #isHalf(text: Uint8Array): boolean {
-    return !this.#program.isUnicode && text[this.#at] >= 0xf0;
+    return this.#program.unit === "codeUnit" && text[this.#at] >= 0xf0;
   }
 
   /** The classes that the unit can have inside which the text ends. */
@@ -379,7 +383,7 @@ export class Search {
   /** The sink was given a match that ends at `end`. */
   #matched(text: Uint8Array, end: number): void {
     this.#passed = end;
-    this.#isHalfPassed = !this.#program.isUnicode && isMiddle(text, end);
+    this.#isHalfPassed = this.#program.unit === "codeUnit" && isMiddle(text, end);
   }
 
   #tooMuch(): Error {

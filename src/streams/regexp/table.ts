@@ -67,7 +67,7 @@ export class Table {
     this.#program = program;
     this.width = program.classes + 1;
     for (let byte = 0; byte < 256; byte++) {
-      this.columnOf[byte] = byte < 0x80 ? program.classOf(byte) : program.classes;
+      this.columnOf[byte] = byte < 0x80 || program.unit === "byte" ? program.classOf(byte) : program.classes;
     }
     this.entries = new Int32Array(this.width * 16).fill(UNMADE);
     this.#old = new Walker(program);

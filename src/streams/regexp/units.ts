@@ -9,25 +9,28 @@
 /** What bytes are that are no UTF-8. */
 export const INVALID = -1;
 
+/** What a text is taken to be made of. */
+export type Unit = "byte" | "codeUnit" | "codePoint";
+
 /** Reads units one at a time. */
 export class UnitReader {
   /** The unit that was read last. */
   unit = 0;
-  readonly #isUnicode: boolean;
+  readonly #unit: Unit;
 
-  constructor(isUnicode: boolean) {
-    this.#isUnicode = isUnicode;
+  constructor(unit: Unit) {
+    this.#unit = unit;
   }
 
   /** Reads the unit at `at`; gives its length in bytes, or 0 when bytes of it are still to come. */
   read(text: Uint8Array, at: number, atEnd: boolean): number {
     const first = text[at];
-    if (first < 0x80) {
+    if (first < 0x80 || this.#unit === "byte") {
       this.unit = first;
       return 1;
     }
     if (first < 0xc0) {
-      if (!this.#isUnicode && isMiddle(text, at)) {
+      if (this.#unit === "codeUnit" && isMiddle(text, at)) {
         this.unit = 0xdc00 | (text[at] & 0x0f) << 6 | text[at + 1] & 0x3f;
         return 2;
       }
@@ -47,7 +50,7 @@ export class UnitReader {
     } else if (length === 4) {
       const point = (first & 0x07) << 18 | (text[at + 1] & 0x3f) << 12 | (text[at + 2] & 0x3f) << 6 |
         text[at + 3] & 0x3f;
-      if (!this.#isUnicode) {
+      if (this.#unit === "codeUnit") {
         this.unit = 0xd800 | (point - 0x10000) >> 10;
         return 2;
       }
@@ -104,7 +107,7 @@ export function pointsFrom(text: Uint8Array, at: number): [from: number, to: num
 /** How long a string is (in UTF-16 code units) that is decoded from these bytes. */
 export function lengthInUnits(text: Uint8Array, from: number, to: number): number {
   let units = 0;
-  const reader = new UnitReader(false);
+  const reader = new UnitReader("codeUnit");
   for (let at = from; at < to;) {
     if (text[at] < 0x80) at++;
     else at += reader.read(text, at, true);
@@ -115,7 +118,7 @@ export function lengthInUnits(text: Uint8Array, from: number, to: number): numbe
 
 /** The place where the unit begins inside which the text ends; its end when it ends with a whole one. */
 export function wholeUnits(text: Uint8Array): number {
-  const reader = new UnitReader(true);
+  const reader = new UnitReader("codePoint");
   for (let at = text.length - 1; at >= 0 && at >= text.length - 3; at--) {
     if (text[at] >= 0xc0) return reader.read(text, at, false) === 0 ? at : text.length;
   }
