@@ -17,3 +17,6 @@ export type { UnitOutput } from "./unit_body.ts";
 export type { ModelChannel } from "./model/dialect.ts";
 export type { ChannelStages } from "./model/engine.ts";
 export { modelStream } from "./model_stream.ts";
+export { MultipartCutter, type MultipartMark } from "./multipart.ts";
+export { MultipartPart, type PartOutput } from "./multipart_part.ts";
+export { multipartStream } from "./multipart_stream.ts";
