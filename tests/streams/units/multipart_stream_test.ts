@@ -213,6 +213,21 @@ Deno.test("a body that ends in a part is passed as far as it came", async () => 
   }
 });
 
+Deno.test("what a stage of a part does not want is left out, also when it comes later", async () => {
+  const fed = new Fed(multipartStream(message, (part) => {
+    if (part.headers.has("x")) return;
+    part.stream = async function* (chunks) {
+      for await (const chunk of chunks) return void (yield chunk);
+    };
+  }));
+  const head = `--${B}\r\n\r\n`;
+  assertEquals(await fed.push(`${head}first`), `${head}first`);
+  assertEquals(await fed.push("second"), "");
+  assertEquals(await fed.push(`third\r\n--${B}\r\nX: 1\r\n\r\nnext`), `\r\n--${B}\r\nX: 1\r\n\r\nnext`);
+  assertEquals(await fed.push(`\r\n--${B}--`), `\r\n--${B}--`);
+  await fed.end();
+});
+
 Deno.test("a slow stage of a part stops the source", async () => {
   const gate = Promise.withResolvers<void>();
   const fed = new Fed(multipartStream(message, (part) => {

@@ -100,6 +100,7 @@ Deno.test("several values in the place of one, also of a last one without end", 
 Deno.test("numbers keep their spelling in lines that did not change, and bytes that are no UTF-8 pass", async () => {
   const bytes = Uint8Array.of(...utf8('{"n": 1.50}\n"'), 0xff, ...utf8('"\n{"n": 9007199254740993}\n'));
   assertEquals(await through(ndjsonStream((value) => value), [bytes]), bytes);
+  assertEquals(await through(ndjsonStream((value) => structuredClone(value)), [bytes]), bytes);
 });
 
 Deno.test("a line beyond the bound cuts the body; what JSON cannot say does too", async () => {

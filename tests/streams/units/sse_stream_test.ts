@@ -172,6 +172,24 @@ Deno.test("a byte order mark goes out when it is one", async () => {
   assertEquals(await fed.push("data: x\n\n"), "");
 });
 
+Deno.test("what only begins like a byte order mark is the first line's", async () => {
+  const bytes = Uint8Array.of(0xef, 0xbb, 0x41, ...utf8(": x\ndata: 1\n\n"));
+  for (const pieces of [[bytes], byteByByte(bytes)]) {
+    const seen: string[] = [];
+    assertEquals(await through(sseStream((event) => void seen.push(event.data)), pieces), bytes);
+    assertEquals(seen, ["1"]);
+  }
+});
+
+Deno.test("of an event that is not sent, nothing is left, nor of its line ends", async () => {
+  const whole = "data: 1\r\n\r\nevent: x\r\ndata: 2\r\n\r\n";
+  for (const pieces of [[utf8(whole)], byteByByte(utf8(whole))]) {
+    assertEquals(await textThrough(sseStream(() => null), pieces), "");
+    const added = await textThrough(sseStream((event) => [{ data: "x" }, event].values()), pieces);
+    assertEquals(added, "data: x\r\n\r\ndata: 1\r\n\r\ndata: x\r\n\r\nevent: x\r\ndata: 2\r\n\r\n");
+  }
+});
+
 Deno.test("the next event waits for a function that awaits, and nothing more is read meanwhile", async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let calls = 0;
