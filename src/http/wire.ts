@@ -46,6 +46,8 @@ export interface IncomingExchange {
   readonly head: RequestHead;
   /** Null when the request has no body (no framing field, content-length 0, or END_STREAM on HEADERS). */
   readonly body: Body | null;
+  /** Bytes that the client's leg has moved, up and down; whether it changes tells whether anything goes on. */
+  readonly moved?: number;
   /** Calls back once, when the client is gone before `respond` has finished. At most one listener. */
   onGone(listener: (error: WeirError) => void): void;
   /** Sends an interim response; ignored where the client's version has none (HTTP/1.0). */
@@ -113,6 +115,8 @@ export interface OutgoingExchange {
     onInformational: (head: ResponseHead) => Promise<void> | void,
     warn?: (text: string) => void,
   ): Promise<UpstreamResponse>;
+  /** Bytes that the server's leg has moved, up and down. */
+  readonly moved?: number;
   /** Which requests may be sent again, on another connection, when `send` rejected with `error`. */
   repeatable(error: unknown): Repeatable;
   /** Resolves when the request was sent whole; rejects when it could not be. Only after `send` was called. */

@@ -95,6 +95,10 @@ export class ClientExchange implements OutgoingExchange {
     }
   }
 
+  get moved(): number {
+    return this.#leg.conn.moved ?? 0;
+  }
+
   repeatable(error: unknown): Repeatable {
     if (error instanceof Http2OnlyError) return "any";
     return this.#reused && isClosedByServer(error) ? "idempotent" : "none";

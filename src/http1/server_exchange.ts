@@ -82,6 +82,10 @@ export class ServerExchange implements IncomingExchange {
     else leg.watch.set(STALL_CHECK);
   }
 
+  get moved(): number {
+    return this.#leg.conn.moved ?? 0;
+  }
+
   onGone(listener: (error: WeirError) => void): void {
     this.#onGone = listener;
     if (this.#gone !== null) listener(this.#gone);

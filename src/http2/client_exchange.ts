@@ -74,6 +74,10 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
     return this.#response.promise;
   }
 
+  get moved(): number {
+    return this.#stream?.moved ?? 0;
+  }
+
   repeatable(error: unknown): Repeatable {
     // A reset is the origin's word about this one request, whatever becomes of the connection.
     if (error instanceof ResetError) {

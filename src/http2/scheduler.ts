@@ -89,6 +89,7 @@ export class Scheduler {
     const payload = count === data.length ? data : data.subarray(0, count);
     stream.lastDataAt = this.#output.frame(FrameType.DATA, 0, stream.id, payload);
     stream.lastDataTurn = this.#output.turn;
+    stream.moved += count;
     stream.sendWindow -= count;
     this.window -= count;
     stream.pendingData = count === data.length ? null : data.subarray(count);

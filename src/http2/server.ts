@@ -171,6 +171,10 @@ class ServerExchange implements IncomingExchange, StreamListener {
     }
   }
 
+  get moved(): number {
+    return this.#stream.moved;
+  }
+
   onGone(listener: (error: WeirError) => void): void {
     this.#onGone = listener;
     if (this.#lost !== null) this.#tellGone(this.#lost);

@@ -55,6 +55,8 @@ export class Stream {
   pendingData: Uint8Array | null = null;
   /** In the scheduler's queue. */
   queued = false;
+  /** Bytes of DATA that have come and gone. */
+  moved = 0;
   /** Turn and place of the last DATA frame in the output, for an END_STREAM that comes behind. */
   lastDataTurn = -1;
   lastDataAt = 0;
@@ -106,6 +108,7 @@ export class Stream {
       throw new StreamError(Code.FLOW_CONTROL_ERROR, "A stream's flow-control window was exceeded.");
     }
     this.#received += payload.length;
+    this.moved += flowLength;
     if (this.expected !== null && this.#received > this.expected) {
       throw new StreamError(Code.PROTOCOL_ERROR, `DATA goes beyond the content-length ${this.expected}.`);
     }

@@ -23,6 +23,10 @@ export class StreamConn implements Conn {
     this.tls = conn.tls;
   }
 
+  get moved(): number {
+    return this.#stream.moved;
+  }
+
   async read(into: Uint8Array): Promise<number | null> {
     const { body } = this.#stream;
     while (this.#rest === null) {

@@ -40,6 +40,8 @@ export interface Conn {
    * the way may have cut the connection, so what has no end of its own may be incomplete (RFC 9112 §9.8).
    */
   readonly truncated?: boolean;
+  /** Bytes that have come and gone so far, on the wire: whether it changes tells whether the connection is in use. */
+  readonly moved?: number;
   /**
    * Reads at least one byte into `into`; resolves to the count, or to null when the peer has sent its end.
    * One read at a time. Rejects when the connection was reset or closed here.

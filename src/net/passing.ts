@@ -28,6 +28,10 @@ export abstract class PassingConn implements Conn {
     return this.conn.truncated ?? false;
   }
 
+  get moved(): number {
+    return this.conn.moved ?? 0;
+  }
+
   read(into: Uint8Array): Promise<number | null> {
     return this.conn.read(into);
   }

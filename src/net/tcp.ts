@@ -12,6 +12,7 @@ export class TcpConn implements Conn {
   readonly localAddr: Address;
   readonly remoteAddr: Address;
   readonly tls = null;
+  moved = 0;
   readonly #conn: Deno.TcpConn;
   readonly #side: Side;
   #closed = false;
@@ -35,7 +36,9 @@ export class TcpConn implements Conn {
 
   async read(into: Uint8Array): Promise<number | null> {
     try {
-      return await this.#conn.read(into);
+      const count = await this.#conn.read(into);
+      if (count !== null) this.moved += count;
+      return count;
     } catch (thrown) {
       throw this.#error(thrown, "Reading from");
     }
@@ -46,6 +49,7 @@ export class TcpConn implements Conn {
       let rest = bytes;
       while (rest.length > 0) {
         const count = await this.#conn.write(rest);
+        this.moved += count;
         rest = count === rest.length ? rest.subarray(0, 0) : rest.subarray(count);
       }
     } catch (thrown) {

@@ -6,6 +6,7 @@ import type { AddonLog, Dispatcher } from "../hooks/mod.ts";
 import type { Options } from "../options/mod.ts";
 import type { Certificates } from "./certificates.ts";
 import type { MemoryBudget } from "../memory_budget.ts";
+import type { StallWatch } from "./stall_watch.ts";
 import type { UpstreamPool } from "./upstream_pool.ts";
 
 /** Where messages for people go: the same log for addons and for weir itself. */
@@ -18,6 +19,8 @@ export interface ProxyContext {
   readonly pool: Pick<UpstreamPool, "acquire" | "connect" | "release">;
   readonly certificates: Pick<Certificates, "prepare" | "warn" | "offerFor">;
   readonly memory: MemoryBudget;
+  /** Ends what does not move. */
+  readonly stalls: StallWatch;
   /** Aborted when weir stops: idle connections close, running exchanges finish. */
   readonly stopping: AbortSignal;
   /** Aborted when the time that they have for it is over. */

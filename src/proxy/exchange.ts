@@ -29,6 +29,7 @@ import { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";
 import { countForward } from "./max_forwards.ts";
 import type { Route } from "./route.ts";
+import type { Watched } from "./stall_watch.ts";
 import type { Acquired, Avoid } from "./upstream_pool.ts";
 import { webBody } from "./web_body.ts";
 import { prepareHandshake, runWebSocket } from "./websocket.ts";
@@ -51,7 +52,7 @@ export function runExchange(
   return exchange.run();
 }
 
-class Exchange {
+class Exchange implements Watched {
   readonly #context: ProxyContext;
   readonly #incoming: IncomingExchange;
   readonly #route: Route;
@@ -63,6 +64,10 @@ class Exchange {
   #resendable: ResendableBody | null = null;
   /** Why the exchange was stopped from outside: killed, client gone. */
   #stopped: WeirError | null = null;
+  /** A connection to the origin is being made, which has time limits of its own. */
+  #isConnecting = false;
+  /** Ends the wait for the request's body, when nothing of it comes. */
+  #onStalledUpload: ((error: WeirError) => void) | null = null;
   /** Stops what is waited for or runs beside `incoming` and `#acquired`. */
   #onStop: ((error: WeirError) => void) | null = null;
   /** True once anything of the final response may have been written. */
@@ -93,8 +98,38 @@ class Exchange {
     return this.#flow;
   }
 
+  /** Bytes that have moved, on either side. */
+  get moved(): number {
+    return (this.#incoming.moved ?? 0) + (this.#acquired?.exchange.moved ?? 0);
+  }
+
+  /** A hook may take its time, and a body may be paused for as long as an addon likes. */
+  get isHeld(): boolean {
+    const { request, response } = this.#flow;
+    return this.#flow[internals].addon !== null || this.#isConnecting ||
+      request[internals].valve?.isPaused === true || response?.[internals].valve?.isPaused === true;
+  }
+
+  /** Nothing has moved for so long: a page says so where nothing of a response is out yet, else both sides are cut. */
+  onStalled(seconds: number): void {
+    const forSeconds = `for ${seconds} s (option idle_timeout).`;
+    if (this.#answered) {
+      return this.#stop(new WeirError("weir", "timeout", `Nothing has come or gone ${forSeconds}`));
+    }
+    if (this.#onStalledUpload !== null) {
+      const what = `The client has sent nothing more of its request ${forSeconds}`;
+      return this.#onStalledUpload(new WeirError("client", "timeout", what, { statusCode: 408 }));
+    }
+    const error = this.#named(
+      new WeirError("server", "timeout", `The server has not answered, and nothing has moved, ${forSeconds}`),
+    );
+    this.#acquired?.exchange.abort(error);
+    this.#responsePlan?.discard(error);
+  }
+
   async run(): Promise<void> {
     const flow = this.#flow;
+    this.#context.stalls.add(this);
     try {
       await this.#hook("requestheaders");
       if (flow.response === null) await this.#readRequest();
@@ -140,7 +175,13 @@ class Exchange {
         this.#continued = false;
       }
     }
-    await this.#requestPlan.settle((limit) => tooLarge("client", limit));
+    const settled = this.#requestPlan.settle((limit) => tooLarge("client", limit));
+    if (this.#incoming.body === null) return await settled;
+    await new Promise<void>((resolve, reject) => {
+      this.#onStalledUpload = reject;
+      settled.then(resolve, reject);
+    });
+    this.#onStalledUpload = null;
   }
 
   /** Sends the request; once more when its connection was closed, or the origin refused it, before it was looked at. */
@@ -194,7 +235,9 @@ class Exchange {
       avoid,
       http1,
     });
+    this.#isConnecting = place instanceof Promise;
     const acquired = this.#acquired = place instanceof Promise ? await this.#unlessStopped(place) : place;
+    this.#isConnecting = false;
     this.#flow.serverConn = acquired.server;
     return acquired;
   }
@@ -373,6 +416,7 @@ class Exchange {
 
   #cleanUp(): void {
     const flow = this.#flow;
+    this.#context.stalls.remove(this);
     this.#requestPlan.release();
     this.#responsePlan?.release();
     flow.request[internals].stored?.retire();

@@ -16,6 +16,7 @@ import { FiniteWork } from "./finite_work.ts";
 import { MemoryBudget } from "../memory_budget.ts";
 import { loadFlow } from "./recorded.ts";
 import { Replays } from "./replay.ts";
+import { StallWatch } from "./stall_watch.ts";
 import { stoppingError } from "./upstream_dialer.ts";
 import { UpstreamPool } from "./upstream_pool.ts";
 
@@ -100,6 +101,7 @@ export class ProxyServer {
       log,
       pool: this.#pool,
       certificates,
+      stalls: new StallWatch(() => options.idle_timeout),
       // Each isolate counts for itself, so each has its share.
       memory: new MemoryBudget(() => options.memory_limit && options.memory_limit / options.workers),
       stopping: this.#stopping.signal,
@@ -185,6 +187,7 @@ export class ProxyServer {
     await settlesWithin(LAST_WORDS_MS, this.#exchangesEnded());
     for (const conn of this.#clients.keys()) conn.reset();
     this.#pool.close();
+    this.#context.stalls.close();
     await settlesWithin(LAST_HOOKS_MS, this.#exchangesEnded());
     this.#unsubscribe();
     await this.#addons.done();

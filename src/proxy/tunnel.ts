@@ -12,6 +12,7 @@ import { type Conn, relay } from "../net/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import { isUnknown } from "./protocol.ts";
 import type { Destination, Target } from "./route.ts";
+import type { Watched } from "./stall_watch.ts";
 import type { Dialled } from "./upstream_dialer.ts";
 import type { UpstreamTls } from "./upstream_pool.ts";
 
@@ -95,13 +96,30 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   flow.history.bookIn(context.memory);
   const state = flow[internals];
   state.log = log;
+  const stop = new AbortController();
+  const onCut = () => stop.abort(cut.reason);
+  cut.addEventListener("abort", onCut);
+  if (cut.aborted) onCut();
+  const watched: Watched = {
+    get moved() {
+      return flow.bytesFromClient + flow.bytesFromServer + (client.moved ?? 0) + (server.moved ?? 0);
+    },
+    get isHeld() {
+      return state.addon !== null;
+    },
+    onStalled(seconds) {
+      const text = `The tunnel has moved nothing for ${seconds} s (option idle_timeout).`;
+      stop.abort(new WeirError("weir", "timeout", text));
+    },
+  };
   state.kill = () => {
     client.reset();
     server.reset();
   };
   try {
     await hooks.trigger("tcp_start", flow);
-    const { error } = await relay(client, server, { onData: tap, signal: cut });
+    context.stalls.add(watched);
+    const { error } = await relay(client, server, { onData: tap, signal: stop.signal });
     if (error !== null) throw error;
     state.ended = true;
     await hooks.trigger("tcp_end", flow);
@@ -114,6 +132,8 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     await hooks.trigger("tcp_error", flow);
   } finally {
     state.kill = null;
+    context.stalls.remove(watched);
+    cut.removeEventListener("abort", onCut);
     flow.history.end();
     client.close();
     server.close();

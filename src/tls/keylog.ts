@@ -263,6 +263,10 @@ class KeyLogConn implements Conn {
     return this.#wire.remoteAddr;
   }
 
+  get moved(): number {
+    return this.#wire.moved;
+  }
+
   async read(into: Uint8Array): Promise<number | null> {
     if (this.truncated) return null;
     try {

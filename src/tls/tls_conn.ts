@@ -73,6 +73,10 @@ export class TlsConn implements Conn {
     return this.#tls;
   }
 
+  get moved(): number {
+    return this.#conn.moved ?? 0;
+  }
+
   /** See {@linkcode Conn.truncated}: `read` gives null all the same, since many servers end like this. */
   get truncated(): boolean {
     return this.#truncated;
