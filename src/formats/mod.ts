@@ -37,3 +37,4 @@ export {
   toHar,
   ZlibHarWriter,
 } from "./har/mod.ts";
+export { type RawPart, toCurl, toFetch, toHttpie, toRaw } from "./export/mod.ts";
