@@ -9,6 +9,8 @@ export const MAX_START_LINE = 16 * 1024;
 export const MAX_FIELD_BLOCK = 64 * 1024;
 /** Fields of one block: 431. Pseudo-header fields do not count. */
 export const MAX_FIELDS = 200;
+/** The same from origins, where the option `lenient` is on. */
+export const MAX_LENIENT_FIELDS = 1000;
 /** Interim responses to one request: generous for progress reports, not for a server that sends nothing else. */
 export const MAX_INTERIM = 100;
 /** Milliseconds from a head's first byte to its end: 408. */

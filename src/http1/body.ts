@@ -14,9 +14,14 @@ import { cut } from "./refusal.ts";
 /** Told once that a body is over: null when it ended cleanly, else why it did not. */
 export type BodyEnd = (error: WeirError | null) => void;
 
-/** The body of `length` that comes next on `buffer`; `length` is not 0. */
-export function bodyOf(buffer: ReadBuffer, length: BodyLength, onEnd: BodyEnd): BufferBody {
-  if (length === "chunked") return new ChunkedBody(buffer, onEnd);
+/** The body of `length` that comes next on `buffer`; `length` is not 0. `lenient` is for its trailers. */
+export function bodyOf(
+  buffer: ReadBuffer,
+  length: BodyLength,
+  onEnd: BodyEnd,
+  options: { lenient?: boolean } = {},
+): BufferBody {
+  if (length === "chunked") return new ChunkedBody(buffer, onEnd, options);
   if (length === "close") return new CloseBody(buffer, onEnd);
   return new LengthBody(buffer, length, onEnd);
 }
@@ -135,9 +140,9 @@ class ChunkedBody extends BufferBody {
   readonly #decoder: ChunkedDecoder;
   #broken: WeirError | null = null;
 
-  constructor(buffer: ReadBuffer, onEnd: BodyEnd) {
+  constructor(buffer: ReadBuffer, onEnd: BodyEnd, options: { lenient?: boolean }) {
     super(buffer, onEnd);
-    this.#decoder = new ChunkedDecoder(buffer.side);
+    this.#decoder = new ChunkedDecoder(buffer.side, options);
   }
 
   override get chunkLeft(): number {

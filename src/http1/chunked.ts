@@ -6,7 +6,7 @@
 import type { Side, WeirError } from "../errors.ts";
 import { MAX_FIELD_BLOCK } from "../http/mod.ts";
 import { ExtensionState, nextInExtension } from "./chunk_extension.ts";
-import { latin1, parseFields } from "./fields.ts";
+import { latin1, mended, parseFields } from "./fields.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { malformed, tooLarge } from "./refusal.ts";
 
@@ -38,6 +38,7 @@ const HEX: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
 /** Decodes one chunked body. Call `advance` until `done`, taking `available` bytes of data each time there are some. */
 export class ChunkedDecoder {
   readonly #side: Side;
+  readonly #isLenient: boolean;
   #state = State.Size;
   #size = 0;
   #digits = 0;
@@ -52,8 +53,10 @@ export class ChunkedDecoder {
   /** Trailer fields once `done`, or null. */
   trailers: string[] | null = null;
 
-  constructor(side: Side) {
+  /** `lenient`: as {@linkcode HeadScanner} for the trailer section; sizes and data are never lenient. */
+  constructor(side: Side, { lenient = false } = {}) {
     this.#side = side;
+    this.#isLenient = lenient;
   }
 
   /** The last chunk and the trailer section have been read. */
@@ -162,10 +165,11 @@ export class ChunkedDecoder {
     // More than the bound (and its empty line) need not be kept: the scanner refuses it.
     const count = Math.min(end - start, MAX_FIELD_BLOCK + 4 - before);
     const collected = this.#collect(bytes, start, count);
-    this.#scanner ??= new HeadScanner(this.#side, false);
+    this.#scanner ??= new HeadScanner(this.#side, false, { lenient: this.#isLenient });
     const length = this.#scanner.scan(collected, 0, this.#trailerEnd);
     if (length === -1) return start + count;
-    if (length > 2) this.trailers = parseFields(latin1(collected, 0, length), 0, this.#side);
+    const text = latin1(collected, 0, length);
+    if (length > 2) this.trailers = parseFields(this.#isLenient ? mended(text, false) : text, 0, this.#side);
     this.#trailerBytes = null;
     this.#state = State.Done;
     return start + length - before;

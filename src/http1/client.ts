@@ -28,7 +28,8 @@ export class Http1Connection implements UpstreamConnection {
   /** Exchanges that ran to their end here. */
   #served = 0;
 
-  constructor(conn: Conn) {
+  /** `lenient`: see the option of that name. */
+  constructor(conn: Conn, { lenient = false } = {}) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.done = promise;
     this.#end = resolve;
@@ -37,7 +38,8 @@ export class Http1Connection implements UpstreamConnection {
       conn,
       buffer: new ReadBuffer(conn, "server"),
       output: new Output(conn),
-      scanner: new HeadScanner("server", true),
+      scanner: new HeadScanner("server", true, { lenient }),
+      lenient,
       onOver: (reusable) => this.#over(reusable),
       onUpgraded: () => {
         this.#upgraded = true;

@@ -33,6 +33,8 @@ export interface ClientLeg {
   readonly buffer: ReadBuffer;
   readonly output: Output;
   readonly scanner: HeadScanner;
+  /** What the server sends may be sloppy in ways that have one meaning only. */
+  readonly lenient: boolean;
   /** The exchange is over, both ways; `reusable` when the connection can serve another. */
   onOver(reusable: boolean): void;
   /** The connection is no longer HTTP's. */
@@ -156,7 +158,7 @@ export class ClientExchange implements OutgoingExchange {
         if (length !== -1) {
           const from = buffer.start;
           buffer.start += length;
-          return parseResponseHead(buffer.bytes, from, buffer.start, scanner.fieldsStart);
+          return parseResponseHead(buffer.bytes, from, buffer.start, scanner.fieldsStart, this.#leg);
         }
       }
       if (buffer.error !== null) throw buffer.error;
@@ -181,7 +183,7 @@ export class ClientExchange implements OutgoingExchange {
       (head.httpVersion === "HTTP/1.1"
         ? !hasToken(fields.connection, "close")
         : hasToken(fields.connection, "keep-alive"));
-    if (length !== 0) this.#body = bodyOf(buffer, length, (error) => this.#bodyOver(error));
+    if (length !== 0) this.#body = bodyOf(buffer, length, (error) => this.#bodyOver(error), this.#leg);
     else this.#bodyOver(null);
     return { head, body: this.#body, upgraded: null };
   }

@@ -22,6 +22,16 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
 }
 
 /**
+ * A server's head, or its trailer section, as it should have been sent: every line ends with CRLF, and folded field lines
+ * are joined (RFC 9112 §2.2, §5.2). A line that seems to go on the start line is left, and refused.
+ */
+export function mended(text: string, hasStartLine: boolean): string {
+  const lines = text.replace(/\r?\n/g, "\r\n");
+  const fields = hasStartLine ? lines.indexOf("\r\n") + 2 : 0;
+  return lines.slice(0, fields) + lines.slice(fields).replace(/\r\n[ \t]+/g, " ");
+}
+
+/**
  * Parses field lines up to the empty line. `text` is the head as a string; a scanner has made sure that it ends with
  * an empty line and has no bare CR, bare LF or other control character. Gives name, value, name, value, ….
  */

@@ -17,7 +17,7 @@ import {
 } from "../http/mod.ts";
 import type { Side } from "../errors.ts";
 import { FieldSummary } from "./field_summary.ts";
-import { latin1, parseFields } from "./fields.ts";
+import { latin1, mended, parseFields } from "./fields.ts";
 import { malformed, quoted } from "./refusal.ts";
 import { parseTarget, type Target } from "./target.ts";
 
@@ -66,14 +66,19 @@ export function parseRequestHead(
   return { head, fields };
 }
 
-/** Parses a response head; positions as for {@linkcode parseRequestHead}. */
+/** Parses a response head; positions as for {@linkcode parseRequestHead}. `lenient` as its scanner was. */
 export function parseResponseHead(
   bytes: Uint8Array,
   start: number,
   end: number,
   fieldsStart: number,
+  { lenient = false } = {},
 ): Parsed<ResponseHead> {
-  const text = latin1(bytes, start, end);
+  let text = latin1(bytes, start, end);
+  if (lenient) {
+    text = mended(text, true);
+    fieldsStart = text.indexOf("\r\n") + 2;
+  }
   const line = text.slice(0, fieldsStart - 2);
   // RFC 9112 §4: the space before an empty reason is often forgotten, and harmless.
   const match = /^(\S*) ([1-9][0-9][0-9])(?: (.*))?$/.exec(line);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Side } from "../errors.ts";
-import { MAX_FIELD_BLOCK, MAX_FIELDS, MAX_START_LINE } from "../http/mod.ts";
+import { MAX_FIELD_BLOCK, MAX_FIELDS, MAX_LENIENT_FIELDS, MAX_START_LINE } from "../http/mod.ts";
 import { malformed, tooLarge } from "./refusal.ts";
 
 const TAB = 9, LF = 10, CR = 13, SPACE = 32, DEL = 127;
@@ -13,16 +13,21 @@ const TAB = 9, LF = 10, CR = 13, SPACE = 32, DEL = 127;
 export class HeadScanner {
   readonly #side: Side;
   readonly #startLine: boolean;
+  readonly #isLenient: boolean;
   #scanned = 0;
   #lineStart = 0;
   #lines = 0;
   /** Where the field block starts: after the start line's CRLF; 0 without a start line. */
   fieldsStart = 0;
 
-  /** `startLine` false: a trailer section, which is fields alone. */
-  constructor(side: Side, startLine: boolean) {
+  /**
+   * `startLine` false: a trailer section, which is fields alone. `lenient` takes a bare LF for the end of a line, and more
+   * fields: for servers alone, whose heads then need {@linkcode mended}.
+   */
+  constructor(side: Side, startLine: boolean, { lenient = false } = {}) {
     this.#side = side;
     this.#startLine = startLine;
+    this.#isLenient = lenient;
   }
 
   reset(): void {
@@ -47,9 +52,12 @@ export class HeadScanner {
         if (bytes[i + 1] !== LF) throw malformed(this.#side, `${this.#what()} has a bare CR.`);
         i++;
         const length = i + 1 - start;
-        if (this.#endLine(length)) return length;
-      } else if (byte === LF) throw malformed(this.#side, `${this.#what()} has a bare LF.`);
-      else if (byte !== TAB) {
+        if (this.#endLine(length, 2)) return length;
+      } else if (byte === LF) {
+        if (!this.#isLenient) throw malformed(this.#side, `${this.#what()} has a bare LF.`);
+        const length = i + 1 - start;
+        if (this.#endLine(length, 1)) return length;
+      } else if (byte !== TAB) {
         const hex = byte.toString(16).padStart(2, "0");
         throw malformed(this.#side, `${this.#what()} has the control character 0x${hex}.`);
       }
@@ -59,9 +67,9 @@ export class HeadScanner {
     return -1;
   }
 
-  /** Takes note of a line that ends before `length`; true when it was the empty one. */
-  #endLine(length: number): boolean {
-    const empty = length - 2 === this.#lineStart;
+  /** Takes note of a line whose end, of so many bytes, is before `length`; true when it was the empty one. */
+  #endLine(length: number, endBytes: number): boolean {
+    const empty = length - endBytes === this.#lineStart;
     this.#checkSize(length);
     this.#lineStart = length;
     if (this.#lines++ === 0 && this.#startLine) {
@@ -69,8 +77,9 @@ export class HeadScanner {
       return empty;
     }
     const fields = this.#lines - (this.#startLine ? 1 : 0);
-    if (!empty && fields > MAX_FIELDS) {
-      throw tooLarge(this.#side, `${this.#what()} has more than ${MAX_FIELDS} fields.`, 431);
+    const most = this.#isLenient ? MAX_LENIENT_FIELDS : MAX_FIELDS;
+    if (!empty && fields > most) {
+      throw tooLarge(this.#side, `${this.#what()} has more than ${most} fields.`, 431);
     }
     return empty;
   }

@@ -30,7 +30,8 @@ export class Http2Connection implements UpstreamConnection {
   #reserved = 0;
   #exchanges = 0;
 
-  constructor(conn: Conn, options: KeepAliveOptions = {}) {
+  /** `lenient`: see the option of that name. */
+  constructor(conn: Conn, options: KeepAliveOptions & { lenient?: boolean } = {}) {
     this.#conn = conn;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = promise;
@@ -42,7 +43,7 @@ export class Http2Connection implements UpstreamConnection {
         link.onOver();
       },
       onChange: () => this.#changed(),
-    });
+    }, options);
     this.#keepAlive = new KeepAlive(options, () => session.ping(), () => {
       session.close(
         new WeirError("server", "timeout", "The server did not answer a PING over HTTP/2 in time."),

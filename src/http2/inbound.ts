@@ -5,7 +5,7 @@
  */
 import { concat } from "@std/bytes";
 import { WeirError } from "../errors.ts";
-import { MAX_FIELD_BLOCK } from "../http/mod.ts";
+import { MAX_FIELD_BLOCK, MAX_FIELDS, MAX_LENIENT_FIELDS } from "../http/mod.ts";
 import { Code, codeName, ConnectionError, ResetError, StreamError } from "./errors.ts";
 import { Flag, FrameType, readUint32, unpad } from "./frames.ts";
 import { type DecodedFields, HpackDecoder } from "./hpack/decoder.ts";
@@ -23,7 +23,7 @@ const MAX_CONTINUATIONS = 64;
 /** The receiving side of one session. */
 export class Inbound {
   readonly #session: Session;
-  readonly #decoder = new HpackDecoder();
+  readonly #decoder: HpackDecoder;
   #settled = false;
   /** The header block that CONTINUATION goes on with; stream 0 means none. */
   #blockStream = 0;
@@ -35,8 +35,10 @@ export class Inbound {
   /** Header blocks that were complete. */
   headCount = 0;
 
-  constructor(session: Session) {
+  /** `lenient` takes more fields: for servers alone. */
+  constructor(session: Session, { lenient }: { lenient: boolean }) {
     this.#session = session;
+    this.#decoder = new HpackDecoder(lenient ? MAX_LENIENT_FIELDS : MAX_FIELDS);
   }
 
   get midBlock(): boolean {

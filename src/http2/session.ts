@@ -74,7 +74,11 @@ export class Session {
   #uncredited = 0;
   readonly #flushes = new Flushes();
 
-  constructor(role: Role, events: SessionEvents, now?: () => number) {
+  constructor(
+    role: Role,
+    events: SessionEvents,
+    { now, lenient = false }: { now?: () => number; lenient?: boolean } = {},
+  ) {
     this.role = role;
     this.peer = role === "server" ? "client" : "server";
     this.events = events;
@@ -87,7 +91,7 @@ export class Session {
       this.encoder,
       (stream) => this.#localEnd(stream),
     );
-    this.#inbound = new Inbound(this);
+    this.#inbound = new Inbound(this, { lenient });
   }
 
   /** §3.4: the preface of this end. */

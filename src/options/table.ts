@@ -71,6 +71,7 @@ export const OPTIONS = {
     confdir: option(str({ path: true, condition: isPresent }), "~/.weir", "Directory of config.yaml and the certificate authority; set by flags only.", { metavar: "DIR" }),
     ignore_hosts: option(list({ condition: isPattern }), [], "Pass connections to host:port that match through as opaque bytes.", { metavar: "REGEX" }),
     allow_hosts: option(list({ condition: isPattern }), [], "Pass all connections through as opaque bytes, but those to host:port that match.", { metavar: "REGEX" }),
+    lenient: option(bool, false, "Accept heads of origins with bare LF, folded lines, or up to 1000 fields."),
     keep_host_header: option(bool, false, "In reverse mode, keep the Host that the client sent."),
     via: option(bool, false, "Add a Via field to messages that pass."),
     connect_timeout: option(int(1, 3600), 10, "Seconds to wait for a connection to an origin.", { metavar: "SECONDS" }),

@@ -248,7 +248,8 @@ export class UpstreamPool {
     const priorKnowledge = this.#hasPriorKnowledge(key, alpn);
     const { conn, server } = await this.#dialer.dial(destination, clientConn, alpn);
     const isHttp2 = priorKnowledge || conn.tls?.alpn === "h2";
-    const http = isHttp2 ? new Http2Connection(conn) : new Http1Connection(conn);
+    const { lenient } = this.#init.options;
+    const http = isHttp2 ? new Http2Connection(conn, { lenient }) : new Http1Connection(conn, { lenient });
     const pooled: Pooled = {
       key,
       http,
