@@ -15,6 +15,7 @@
 import {
   type Addon,
   type AddonOptions,
+  type Context,
   escapeControl,
   type Filter,
   type Flow,
@@ -57,11 +58,11 @@ export default class Dumper implements Addon {
     });
   }
 
-  configure(options: AddonOptions) {
+  configure(options: AddonOptions, _changed: ReadonlySet<string>, ctx: Context) {
     this.#detail = options.flow_detail;
     const filter = options.get<string | null>("dumper_filter");
     this.#filter = filter ? parseFilter(filter) : null;
-    printTo(options.get<boolean>("flows_to_stderr") ? Deno.stderr : Deno.stdout);
+    printTo(options.get<boolean>("flows_to_stderr") ? "stderr" : "stdout", ctx);
   }
 
   request(flow: HttpFlow) {

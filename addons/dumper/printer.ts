@@ -3,19 +3,19 @@
  * @module
  */
 
-/** Where flows are printed, what it is, and whether whoever read it is gone (`weir | head`) or stuck. */
+import type { Context } from "weir";
+
+/** Where flows are printed, and what it is. */
 const out = {
-  stream: Deno.stdout as typeof Deno.stdout | typeof Deno.stderr,
+  print: (_text: string): Promise<void> | undefined => undefined,
   isTerminal: false,
-  isGone: false,
 };
 
-/** Prints to another stream from now on. */
-export function printTo(stream: typeof out.stream): void {
-  out.stream = stream;
-  out.isTerminal = stream.isTerminal();
+/** Prints there from now on. */
+export function printTo(stream: "stdout" | "stderr", ctx: Context): void {
+  out.print = (text) => ctx.print(text, stream);
+  out.isTerminal = Deno[stream].isTerminal();
 }
-printTo(Deno.stdout);
 
 /** Columns of the terminal; no end of them where there is none. */
 export function columns(): number {
@@ -31,11 +31,6 @@ export function style(text: string, ...styles: (keyof typeof STYLES | null)[]): 
   const codes = styles.filter((name) => name !== null).map((name) => STYLES[name]);
   return `\x1b[${codes.join(";")}m${text}\x1b[0m`;
 }
-
-/** How often and how long, in ms, to try again when a pipe that does not block is full. */
-const FULL_RETRIES = 200, FULL_PAUSE = 5;
-/** Nobody ever notifies it: waiting for it is sleeping. */
-const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 
 /** Part of a line: no line break follows. */
 export class Part {
@@ -60,7 +55,7 @@ export function print(lines: Iterable<string | Part>): Promise<void> | undefined
   const rest = lines[Symbol.iterator]();
   const { text, isAll } = nextPiece(rest);
   if (printing === null) {
-    write(text);
+    out.print(text);
     if (isAll) return undefined;
     return follow(printRest(null, "", rest));
   }
@@ -83,11 +78,11 @@ async function printRest(
 ): Promise<void> {
   // Whoever had them printed is told of lines that could not be made.
   await before?.catch(() => {});
-  write(first);
+  await out.print(first);
   for (let isDone = false; !isDone;) {
     await new Promise((resolve) => setTimeout(resolve));
     const { text, isAll } = nextPiece(rest);
-    write(text);
+    await out.print(text);
     isDone = isAll;
   }
 }
@@ -100,17 +95,4 @@ function nextPiece(rest: Iterator<string | Part>): { text: string; isAll: boolea
     text += typeof value === "string" ? `${value}\n` : value.text;
   }
   return { text, isAll: false };
-}
-
-function write(text: string): void {
-  let bytes = new TextEncoder().encode(text);
-  for (let retries = 0; bytes.length > 0 && !out.isGone;) {
-    try {
-      bytes = bytes.subarray(out.stream.writeSync(bytes));
-    } catch (thrown) {
-      if (thrown instanceof Deno.errors.WouldBlock && ++retries <= FULL_RETRIES) {
-        Atomics.wait(PAUSE, 0, 0, FULL_PAUSE);
-      } else if (!(thrown instanceof Deno.errors.Interrupted)) out.isGone = true;
-    }
-  }
 }

@@ -13,6 +13,7 @@ import type { Listening, ProxyServerInit } from "../proxy/mod.ts";
 import { execDefaults, type ExecLine, splitExec } from "./exec_line.ts";
 import { type ParsedFlags, parseFlags, refuseUnknown, resolveFlags, UsageError, type Word } from "./flags.ts";
 import { TermLog } from "./log.ts";
+import { stderr, stdout } from "../output.ts";
 import { type SyncWriter, writeText } from "./output.ts";
 import type { SignalSource } from "./signals.ts";
 import { type Team, teamOf } from "./workers.ts";
@@ -44,12 +45,22 @@ export interface Surroundings {
 /** Columns where there is no terminal. */
 const DEFAULT_WIDTH = 80;
 
+const decoder = new TextDecoder();
+
+/** So long (ms) is what was printed last waited for, before weir ends. */
+const LAST_OUTPUT_MS = 1_000;
+
 /** The process that weir runs in. */
 export const REAL: Surroundings = {
   // Imported here so that --version and bad flags need not wait for all of weir to be loaded.
   makeProxy: async (init) => (await import("./wiring.ts")).makeProxy(init),
   stdout: Deno.stdout,
-  stderr: Deno.stderr,
+  stderr: {
+    writeSync: (bytes) => {
+      stderr.print(decoder.decode(bytes));
+      return bytes.length;
+    },
+  },
   signals: Deno,
   width: () => Deno.stdout.isTerminal() ? Deno.consoleSize().columns : DEFAULT_WIDTH,
 };
@@ -65,6 +76,8 @@ export async function run(argv: readonly string[], around: Surroundings = REAL):
   } catch (error) {
     complain(messageOf(error));
     return 1;
+  } finally {
+    await Promise.all([stdout.flush(LAST_OUTPUT_MS), stderr.flush(LAST_OUTPUT_MS)]);
   }
 }
 

@@ -6,6 +6,7 @@ import { AddonManager, type AddonSource, type Context, forAddons } from "../hook
 import { type Address, type Conn, hostPort, listen, type TcpListener } from "../net/mod.ts";
 import { type ModeSpec, type OptionRegistry, parseMode } from "../options/mod.ts";
 import { stagesOf } from "../streams/mod.ts";
+import { stderr, stdout } from "../output.ts";
 import { settlesWithin } from "../timing.ts";
 import { VERSION } from "../version.ts";
 import { Certificates } from "./certificates.ts";
@@ -70,6 +71,7 @@ export class ProxyServer {
     const ctx: Context = {
       options: forAddons(options),
       log,
+      print: (text, to) => (to === "stderr" ? stderr : stdout).print(text),
       proxy: {
         version: VERSION,
         get addresses() {

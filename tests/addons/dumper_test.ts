@@ -21,22 +21,10 @@ async function dumped(
   await manager.load([{ name: "dumper", addon: Dumper, builtin: true }]);
   await host.options.update({ flow_detail: detail });
   await manager.configure(new Set(["flow_detail"]));
-  let text = "";
-  let writes = 0;
-  const stdout = Deno.stdout as { writeSync(bytes: Uint8Array): number };
-  const { writeSync } = stdout;
-  stdout.writeSync = (bytes) => {
-    text += new TextDecoder().decode(bytes);
-    writes++;
-    return bytes.length;
-  };
-  try {
-    await run(manager.dispatcher);
-  } finally {
-    stdout.writeSync = writeSync;
-  }
+  await run(manager.dispatcher);
   assertEquals(host.lines, []);
-  return { text: text.replaceAll(/ \d+ms\b/g, " 0ms"), writes };
+  const { stdout, writes } = host.printed;
+  return { text: stdout.replaceAll(/ \d+ms\b/g, " 0ms"), writes };
 }
 
 function buffered(message: Message, content: string | Uint8Array): void {

@@ -16,6 +16,8 @@ export interface AddonHost {
   readonly ctx: Context;
   readonly options: OptionRegistry;
   readonly lines: string[];
+  /** What was printed, by stream. */
+  readonly printed: { stdout: string; stderr: string; writes: number };
   /** Resolves with the first line that matches, there already or to come; rejects when none has come after a while. */
   logged(pattern: RegExp): Promise<string>;
 }
@@ -26,6 +28,7 @@ const DEADLINE_MS = 60_000;
 export function addonHost(): AddonHost {
   const options = new OptionRegistry();
   const lines: string[] = [];
+  const printed = { stdout: "", stderr: "", writes: 0 };
   const waiting = new Set<
     { pattern: RegExp; resolve: (line: string) => void; timer: ReturnType<typeof setTimeout> }
   >();
@@ -41,6 +44,11 @@ export function addonHost(): AddonHost {
   };
   const ctx: Context = {
     options: forAddons(options.values),
+    print: (text, to = "stdout") => {
+      printed[to] += text;
+      printed.writes++;
+      return undefined;
+    },
     log: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
     proxy: {
       version: "1.2.3",
@@ -58,6 +66,7 @@ export function addonHost(): AddonHost {
     ctx,
     options,
     lines,
+    printed,
     logged(pattern) {
       const line = lines.find((line) => pattern.test(line));
       if (line !== undefined) return Promise.resolve(line);

@@ -17,6 +17,8 @@ export interface WeirOptions {
   /** Text of `config.yaml`. */
   config?: string;
   env?: Record<string, string>;
+  /** What becomes of its stdout: read (the default), left alone so that the pipe fills up, or closed at once. */
+  reader?: "reads" | "sleeps" | "leaves";
   /** The port that `args` name, when the log is too quiet to tell. */
   quietPort?: number;
 }
@@ -31,9 +33,18 @@ export class Weir implements AsyncDisposable {
   readonly #piping: Promise<unknown>;
   #exited = false;
 
-  private constructor(child: Deno.ChildProcess, readonly dir: string) {
+  private constructor(
+    child: Deno.ChildProcess,
+    readonly dir: string,
+    reader: NonNullable<WeirOptions["reader"]>,
+  ) {
     this.#child = child;
-    this.#piping = Promise.all([pipe(child.stdout, this.stdout), pipe(child.stderr, this.stderr)]);
+    const reading = reader === "reads"
+      ? pipe(child.stdout, this.stdout)
+      : reader === "leaves"
+      ? child.stdout.cancel()
+      : child.status.then(() => child.stdout.cancel());
+    this.#piping = Promise.all([reading, pipe(child.stderr, this.stderr)]);
     child.status.then(() => this.#exited = true);
   }
 
@@ -84,7 +95,7 @@ export class Weir implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    return new Weir(child, dir);
+    return new Weir(child, dir, options.reader ?? "reads");
   }
 
   get url(): string {
