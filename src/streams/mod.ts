@@ -40,13 +40,9 @@ export { isThenable } from "./iterators.ts";
 export { countStream, type Digest, hashStream, tapStream } from "./look.ts";
 export { rechunkStream } from "./rechunk.ts";
 export type { MatchFunction } from "./regexp/replacer.ts";
-export {
-  type FoundSecret,
-  redactBytes,
-  redactStream,
-  type SecretList,
-  type SecretReplacement,
-} from "./redact.ts";
+export { redactStream } from "./redact.ts";
+export { redactBytes } from "./redact_bytes.ts";
+export type { FoundSecret, SecretList, SecretReplacement } from "./redact/redaction.ts";
 export { replaceStream } from "./replace.ts";
 export { ResendableBody } from "./resendable.ts";
 export { saveStream } from "./save.ts";

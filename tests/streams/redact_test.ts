@@ -4,7 +4,9 @@ import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
 import { inForm } from "../../src/streams/redact/forms.ts";
 import { Redactor, Secrets } from "../../src/streams/redact/redactor.ts";
-import { type FoundSecret, redactBytes, redactStream } from "../../src/streams/redact.ts";
+import type { FoundSecret } from "../../src/streams/redact/redaction.ts";
+import { redactStream } from "../../src/streams/redact.ts";
+import { redactBytes } from "../../src/streams/redact_bytes.ts";
 import { bodyOfPieces, TestBody, text, throughHook, utf8, whole, wholeText } from "./support.ts";
 
 /** What comes out for each piece, and at the end. */
