@@ -23,11 +23,11 @@ export function perChunk(hook: (chunk: Chunk) => unknown): Stage {
 }
 
 /**
- * The same for weir's own stages: the pieces are neither cut nor copied. A piece belongs to the source: it is valid until the
+ * The same for weir's own stages (`what` is at fault where the function fails): the pieces are neither cut nor copied. A piece belongs to the source: it is valid until the
  * function is called again, and what is kept longer is copied. What it gives may be a part of the piece.
  */
-export function perPiece(hook: (piece: Uint8Array) => unknown): Stage {
-  return new Stage((source, onFault) => new ChunkHookBody(source, hook, onFault));
+export function perPiece(hook: (piece: Uint8Array) => unknown, what = WHAT): Stage {
+  return new Stage((source, onFault) => new ChunkHookBody(source, hook, onFault, what));
 }
 
 /** The body that a per-chunk hook makes of another one. */
@@ -35,12 +35,19 @@ class ChunkHookBody extends PulledBody {
   readonly #source: Body;
   readonly #hook: (chunk: Uint8Array) => unknown;
   readonly #onFault: (error: WeirError) => void;
+  readonly #what: string;
   #outputs: Iterator<unknown> | null = null;
   #asyncOutputs: AsyncIterator<unknown> | null = null;
   #last = false;
 
-  constructor(source: Body, hook: (chunk: Uint8Array) => unknown, onFault: (error: WeirError) => void) {
+  constructor(
+    source: Body,
+    hook: (chunk: Uint8Array) => unknown,
+    onFault: (error: WeirError) => void,
+    what = WHAT,
+  ) {
     super();
+    this.#what = what;
     this.#source = source;
     this.#hook = hook;
     this.#onFault = onFault;
@@ -109,7 +116,7 @@ class ChunkHookBody extends PulledBody {
     } catch (thrown) {
       return this.#threw(thrown);
     }
-    return this.#broken(notBytes(WHAT, made));
+    return this.#broken(notBytes(this.#what, made));
   }
 
   #nextOutput(outputs: Iterator<unknown>): Uint8Array | null | undefined {
@@ -139,7 +146,7 @@ class ChunkHookBody extends PulledBody {
   #bytesOf(made: unknown): Uint8Array | null | undefined {
     if (made === null) return null;
     const bytes = asBytes(made);
-    if (bytes === null) return this.#broken(notBytes(WHAT, made));
+    if (bytes === null) return this.#broken(notBytes(this.#what, made));
     return bytes.length === 0 ? null : bytes;
   }
 
@@ -165,7 +172,7 @@ class ChunkHookBody extends PulledBody {
   /** A stage of weir's own throws what went wrong as it is to be told (a limit that was passed, for instance). */
   readonly #threw = (thrown: unknown): undefined => {
     this.#asyncOutputs = null;
-    return this.#broken(thrown instanceof WeirError ? thrown : threw(WHAT, thrown));
+    return this.#broken(thrown instanceof WeirError ? thrown : threw(this.#what, thrown));
   };
 
   /** The source failed: that is no fault of the hook's, which is not told of an end that did not come. */

@@ -37,6 +37,7 @@ export { cutStream, limitStream, stallStream } from "./border.ts";
 export { delayStream } from "./delay.ts";
 export type { HoldOptions } from "./hold.ts";
 export { isThenable } from "./iterators.ts";
+export { type LineOutput, linesStream } from "./lines.ts";
 export { countStream, type Digest, hashStream, tapStream } from "./look.ts";
 export { rechunkStream } from "./rechunk.ts";
 export type { MatchFunction } from "./regexp/replacer.ts";

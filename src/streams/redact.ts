@@ -2,8 +2,8 @@
  * `redactStream`: takes secrets out of a body while it flows, in every form in which a body may carry them.
  * @module
  */
-import { perPiece } from "./chunk_hook.ts";
 import { holdOf, type HoldOptions } from "./hold.ts";
+import { editorStage } from "./piece_stage.ts";
 import { redaction, type SecretList, type SecretReplacement, secretsOf } from "./redact/redaction.ts";
 import { Redactor } from "./redact/redactor.ts";
 
@@ -34,6 +34,5 @@ export function redactStream(
   by: SecretReplacement = "[redacted]",
   options?: HoldOptions,
 ): TransformStream<Uint8Array, Uint8Array> {
-  const redactor = new Redactor(secretsOf(secrets), redaction(by), holdOf(options));
-  return perPiece((piece) => piece.length === 0 ? redactor.end() : redactor.push(piece));
+  return editorStage(new Redactor(secretsOf(secrets), redaction(by), holdOf(options)));
 }

@@ -5,9 +5,9 @@
  * @module
  */
 import type { BytesLike } from "./bytes.ts";
-import { perPiece } from "./chunk_hook.ts";
 import { holdOf, type HoldOptions } from "./hold.ts";
 import { type MatchFunction, RegExpReplacer } from "./regexp/replacer.ts";
+import { editorStage, type PieceEditor } from "./piece_stage.ts";
 import { Patterns, type Replacement, type Replacements, Replacer } from "./replacer.ts";
 
 /**
@@ -58,24 +58,14 @@ export function replaceStream(
   replacement?: Replacement | MatchFunction | HoldOptions,
   options?: HoldOptions,
 ): TransformStream<Uint8Array, Uint8Array> {
-  return perPiece(pushing(replacerFor(pattern, replacement, options)));
-}
-
-/** What replaces in one text. */
-interface TextReplacer {
-  push(piece: Uint8Array): Uint8Array;
-  end(): Uint8Array;
-}
-
-function pushing(replacer: TextReplacer): (piece: Uint8Array) => Uint8Array {
-  return (piece) => piece.length === 0 ? replacer.end() : replacer.push(piece);
+  return editorStage(replacerFor(pattern, replacement, options));
 }
 
 function replacerFor(
   pattern: string | Uint8Array | RegExp | Replacements,
   replacement?: Replacement | MatchFunction | HoldOptions,
   options?: HoldOptions,
-): TextReplacer {
+): PieceEditor {
   if (pattern instanceof RegExp) {
     return new RegExpReplacer(pattern, replacement as BytesLike | MatchFunction, holdOf(options));
   }

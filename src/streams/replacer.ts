@@ -8,6 +8,7 @@ import { concat } from "@std/bytes";
 import { Automaton } from "./automaton.ts";
 import { asBytes, type BytesLike, EMPTY, nameOf } from "./bytes.ts";
 import { GRAM, GramFilter } from "./grams.ts";
+import type { PieceEditor } from "./piece_stage.ts";
 
 /** What takes the place of a match: bytes as they are, or a function of the match. */
 export type Replacement = BytesLike | ((match: Uint8Array) => BytesLike);
@@ -79,9 +80,10 @@ function literal(value: unknown, what: string): Uint8Array {
  * Replaces in one text. Matches are found from left to right and do not overlap, like `String.prototype.replaceAll`; of several that
  * begin at the same place, the longest is taken. Replacements are not searched again.
  */
-export class Replacer {
+export class Replacer implements PieceEditor {
   readonly #patterns: Patterns;
   #held: Uint8Array = EMPTY;
+  #out: Uint8Array[] = [];
   #state = 0;
   /** A match that is whole, but could still be part of a longer one: its pattern or -1, and where in the text it is. */
   #found = -1;
@@ -105,7 +107,7 @@ export class Replacer {
   #run(piece: Uint8Array, atEnd: boolean): Uint8Array {
     const { automaton: { next, match, live, columnOf, width }, lengths } = this.#patterns;
     const text = this.#held.length === 0 ? piece : concat([this.#held, piece]);
-    const out: Uint8Array[] = [];
+    const out = this.#out;
     let sent = 0, at = this.#held.length, state = this.#state;
     for (;;) {
       while (at < text.length) {
@@ -134,6 +136,12 @@ export class Replacer {
     this.#foundStart -= keep;
     this.#foundEnd -= keep;
     this.#state = atEnd ? 0 : state;
+    return this.decided();
+  }
+
+  decided(): Uint8Array {
+    const out = this.#out;
+    this.#out = [];
     return out.length === 1 ? out[0] : concat(out);
   }
 

@@ -6,6 +6,7 @@ import { concat } from "@std/bytes";
 import { EMPTY } from "../bytes.ts";
 import { GRAM, GramFilter } from "../grams.ts";
 import { HOLD } from "../hold.ts";
+import type { PieceEditor } from "../piece_stage.ts";
 import type { Part } from "../regexp/parser.ts";
 import { Machine } from "../regexp/machine.ts";
 import { Op, type Program } from "../regexp/program.ts";
@@ -127,7 +128,7 @@ function filterOf(program: Program, least: number): GramFilter {
 }
 
 /** Redacts one body. */
-export class Redactor implements MatchSink {
+export class Redactor implements MatchSink, PieceEditor {
   readonly #secrets: Secrets;
   readonly #by: Redaction;
   readonly #search: Search;
@@ -143,16 +144,16 @@ export class Redactor implements MatchSink {
   /** Takes the next piece; gives what can be sent now, which is valid until the next call. */
   push(piece: Uint8Array): Uint8Array {
     this.#search.push(piece);
-    return this.#taken();
+    return this.decided();
   }
 
   /** The body has ended; gives what was held back. */
   end(): Uint8Array {
     this.#search.end();
-    return this.#taken();
+    return this.decided();
   }
 
-  #taken(): Uint8Array {
+  decided(): Uint8Array {
     const out = this.#out;
     if (out.length === 0) return EMPTY;
     this.#out = [];

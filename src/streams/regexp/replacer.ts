@@ -6,6 +6,7 @@
  */
 import { concat } from "@std/bytes";
 import { asBytes, type BytesLike, EMPTY, nameOf } from "../bytes.ts";
+import type { PieceEditor } from "../piece_stage.ts";
 import { Machine } from "./machine.ts";
 import { type Program, sourceOf } from "./program.ts";
 import { type MatchSink, Search } from "./search.ts";
@@ -37,7 +38,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Replaces in one text. */
-export class RegExpReplacer implements MatchSink {
+export class RegExpReplacer implements MatchSink, PieceEditor {
   readonly #search: Search;
   readonly #program: Program;
   /** What takes the place of matches: always the same bytes, text with parts of the match, or what a function gives. */
@@ -77,17 +78,17 @@ export class RegExpReplacer implements MatchSink {
   /** Takes the next piece of text; gives what can be sent now, which is valid until the next call. */
   push(piece: Uint8Array): Uint8Array {
     this.#search.push(piece);
-    return this.#taken();
+    return this.decided();
   }
 
   /** The text has ended; gives what was held back. */
   end(): Uint8Array {
     this.#search.end();
     this.#endHalf();
-    return this.#taken();
+    return this.decided();
   }
 
-  #taken(): Uint8Array {
+  decided(): Uint8Array {
     const out = this.#out;
     if (out.length === 0) return EMPTY;
     this.#out = [];
