@@ -4,6 +4,7 @@
  */
 import type { WeirError } from "../errors.ts";
 import type { MemoryBudget } from "../memory_budget.ts";
+import { shortened } from "../shown.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
 import { internals } from "../internals.ts";
 import type { MessageOwner } from "./message.ts";
@@ -63,7 +64,7 @@ export class FlowState implements MessageOwner {
 
   warn(text: string): void {
     const { request, addon } = this;
-    const about = request === null ? text : `${request.method} ${request.url}: ${text}`;
+    const about = request === null ? text : `${request.method} ${shortened(request.url)}: ${text}`;
     this.log?.warn(addon === null ? about : `${addon}: ${about}`);
   }
 }

@@ -7,18 +7,21 @@
  * @module
  */
 import type { WeirError } from "../errors.ts";
+import { Loans } from "../net/mod.ts";
 import type { Body } from "../streams/mod.ts";
 import { MAX_FRAME_SIZE } from "./frames.ts";
 
 const LENGTH_BYTES = 2;
 /** Two full frames: a smaller slab would hold one only, a larger one costs more for the many short bodies. */
 const SLAB_SIZE = 2 * (MAX_FRAME_SIZE + LENGTH_BYTES);
-/** Slabs kept for reuse (4 MiB): what a few busy connections need, so that a large body makes no garbage. */
-const MAX_SPARE = 128;
-const spare: Slab[] = [];
+/** The first slab of a body that begins with less: a hundred streams of a byte each must not cost megabytes. */
+const SMALL_SLAB_SIZE = 1024;
+/** Slabs kept for reuse (4 MiB and 256 KiB): what a few busy connections need, so that a large body makes no garbage. */
+const large = new Loans(SLAB_SIZE, 128);
+const small = new Loans(SMALL_SLAB_SIZE, 256);
 
 interface Slab {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   read: number;
   write: number;
 }
@@ -54,14 +57,16 @@ export class ReceiveBody implements Body {
   push(payload: Uint8Array): void {
     if (this.#cancelled !== null || this.#error !== null) return;
     let slab = this.#slabs.at(-1);
-    if (slab === undefined || slab.write + LENGTH_BYTES + payload.length > SLAB_SIZE) {
-      slab = spare.pop() ?? { bytes: new Uint8Array(SLAB_SIZE), read: 0, write: 0 };
+    const size = LENGTH_BYTES + payload.length;
+    if (slab === undefined || slab.write + size > slab.bytes.length) {
+      const loans = slab === undefined && size <= SMALL_SLAB_SIZE ? small : large;
+      slab = { bytes: loans.borrow(), read: 0, write: 0 };
       this.#slabs.push(slab);
     }
     slab.bytes[slab.write] = payload.length >> 8;
     slab.bytes[slab.write + 1] = payload.length;
     slab.bytes.set(payload, slab.write + LENGTH_BYTES);
-    slab.write += LENGTH_BYTES + payload.length;
+    slab.write += size;
     this.#notify();
   }
 
@@ -115,8 +120,7 @@ export class ReceiveBody implements Body {
     const slab = this.#slabs[0];
     if (slab === undefined || slab.read < slab.write) return;
     this.#slabs.shift();
-    slab.read = slab.write = 0;
-    if (spare.length < MAX_SPARE) spare.push(slab);
+    (slab.bytes.length === SLAB_SIZE ? large : small).giveBack(slab.bytes);
   }
 
   #notify(): void {

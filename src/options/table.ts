@@ -75,7 +75,7 @@ export const OPTIONS = {
     keep_host_header: option(bool, false, "In reverse mode, keep the Host that the client sent."),
     via: option(bool, false, "Add a Via field to messages that pass."),
     connect_timeout: option(int(1, 3600), 10, "Seconds to wait for a connection to an origin.", { metavar: "SECONDS" }),
-    idle_timeout: option(int(0, 86_400), 600, "Seconds after which what does not move is cut: stalled bodies, awaited responses, tunnels, WebSockets; 0 for never.", { metavar: "SECONDS" }),
+    idle_timeout: option(int(0, 86_400), 600, "Seconds without a byte after which exchanges, tunnels and WebSockets are cut; 0 for never.", { metavar: "SECONDS" }),
     workers: option(int(1, 64), 1, "How many isolates serve the port, each with addons of its own.", { metavar: "COUNT" }),
     shutdown_grace: option(int(0, 3600), 5, "Seconds that open streams get to finish when weir stops.", { metavar: "SECONDS" }),
   }),

@@ -139,3 +139,33 @@ Deno.test("bombs cost what is shown of them, at every level of detail, and other
     await weir.stop();
   }
 });
+
+Deno.test("3 000 uploads over HTTP/2 of a byte each, of which none is taken yet, cost little", async () => {
+  await using weir = await startWeir({
+    args: ["--flow-detail", "0"],
+    addon: "export const requestheaders = () => new Promise(() => {});",
+  });
+  await using held = new Held();
+  const post = literals(":method", "POST", ":scheme", "http", ":authority", "example.com", ":path", "/");
+  const before = await weir.rss();
+  for (let i = 0; i < 30; i++) {
+    const client = await held.connect(weir);
+    await client.send(PREFACE);
+    await client.send(frame(4, 0, 0, new Uint8Array(0)));
+    for (let id = 1; id < 200; id += 2) {
+      await client.send(frame(1, 4, id, post));
+      await client.send(frame(0, 0, id, Uint8Array.of(1)));
+    }
+    // Its answer shows that all before it was read.
+    await client.send(frame(6, 0, 0, new Uint8Array(8)));
+    while ((await readFrame(client))[3] !== 6);
+  }
+  const grown = await growth(weir, before);
+  assert(grown < 70 * MIB, `weir grew by ${grown >> 20} MiB`);
+});
+
+async function readFrame(client: Client): Promise<Uint8Array> {
+  const head = await client.readExactly(9);
+  await client.readExactly(head[1] << 8 | head[2]);
+  return head;
+}
