@@ -1,5 +1,6 @@
 /**
- * The addons that ship with weir, in the order in which their hooks run.
+ * The addons that ship with weir. Hooks run in this order: {@linkcode builtinAddons}, the user's addons,
+ * {@linkcode recorders}, and on the command line the {@linkcode dumper}.
  * @module
  */
 import Block from "./block.ts";
@@ -10,13 +11,17 @@ import Save from "./save.ts";
 import StreamContentTypes from "./stream_content_types.ts";
 import StreamLargeBodies from "./stream_large_bodies.ts";
 
-/** Sources for the addon manager; `last` ones come behind the user's scripts, to see what those have changed. */
+/** In front of the user's addons, which can change what these have decided. */
 export const builtinAddons = [
   { name: "block", addon: Block, builtin: true },
   { name: "stream_large_bodies", addon: StreamLargeBodies, builtin: true },
   { name: "stream_content_types", addon: StreamContentTypes, builtin: true },
   { name: "onboarding", addon: Onboarding, builtin: true },
   { name: "read", addon: Read, builtin: true },
-  { name: "save", addon: Save, builtin: true, last: true },
-  { name: "dumper", addon: Dumper, builtin: true, last: true },
 ] as const;
+
+/** Behind the user's addons: they keep flows as those have left them. */
+export const recorders = [{ name: "save", addon: Save, builtin: true }] as const;
+
+/** Prints flows, when all else is done with them. */
+export const dumper = { name: "dumper", addon: Dumper, builtin: true } as const;

@@ -8,39 +8,13 @@
 import { messageOf } from "../errors.ts";
 import { escapeControl } from "../escape.ts";
 import { applyAll, applyKnown, OptionRegistry, readConfigFile } from "../options/mod.ts";
-import type { Address } from "../net/mod.ts";
-import type { Listening, ProxyServerInit } from "../proxy/mod.ts";
+import type { Environment } from "./environment.ts";
 import { execDefaults, type ExecLine, splitExec } from "./exec_line.ts";
 import { type ParsedFlags, parseFlags, refuseUnknown, resolveFlags, UsageError, type Word } from "./flags.ts";
 import { TermLog } from "./log.ts";
 import { stderr, stdout } from "../output.ts";
-import { type SyncWriter, writeText } from "./output.ts";
-import type { SignalSource } from "./signals.ts";
-import { type Team, teamOf } from "./workers.ts";
-
-/** The proxy as the command line sees it. */
-export interface ScriptedProxy {
-  /** Loads built-in addons and then these scripts. */
-  load(scripts: readonly string[]): Promise<void>;
-  start(): Promise<readonly Listening[]>;
-  stop(graceMs: number): Promise<void>;
-  /** Something that it was started for could not be done. */
-  readonly hasFailed?: boolean;
-}
-
-/** The world around {@linkcode run}; tests have their own. */
-export interface Surroundings {
-  readonly makeProxy: (init: ProxyServerInit) => Promise<ScriptedProxy>;
-  readonly stdout: SyncWriter;
-  readonly stderr: SyncWriter;
-  readonly signals: SignalSource;
-  /** Columns of the terminal. */
-  readonly width: () => number;
-  /** In a worker: what it is part of. */
-  readonly team?: Team;
-  /** In a worker: where to listen, in place of what the modes say. */
-  readonly addresses?: readonly Address[];
-}
+import { writeText } from "./output.ts";
+import { workersOf } from "./workers.ts";
 
 /** Columns where there is no terminal. */
 const DEFAULT_WIDTH = 80;
@@ -51,7 +25,7 @@ const decoder = new TextDecoder();
 const LAST_OUTPUT_MS = 1_000;
 
 /** The process that weir runs in. */
-export const REAL: Surroundings = {
+export const REAL: Environment = {
   // Imported here so that --version and bad flags need not wait for all of weir to be loaded.
   makeProxy: async (init) => (await import("./wiring.ts")).makeProxy(init),
   stdout: Deno.stdout,
@@ -66,13 +40,13 @@ export const REAL: Surroundings = {
 };
 
 /** Runs weir to its end; resolves to the exit status: 0, or 1 when it could not start; with `exec` the command's. */
-export async function run(argv: readonly string[], around: Surroundings = REAL): Promise<number> {
+export async function run(argv: readonly string[], env: Environment = REAL): Promise<number> {
   const complain = (text: string) => {
     const line = text.trimEnd().replaceAll(/\s*\n\s*/g, " ");
-    writeText(around.stderr, `weir: error: ${escapeControl(line)}\n`);
+    writeText(env.stderr, `weir: error: ${escapeControl(line)}\n`);
   };
   try {
-    return await start(argv, around, complain);
+    return await start(argv, env, complain);
   } catch (error) {
     complain(messageOf(error));
     return 1;
@@ -83,19 +57,19 @@ export async function run(argv: readonly string[], around: Surroundings = REAL):
 
 async function start(
   argv: readonly string[],
-  around: Surroundings,
+  env: Environment,
   complain: (text: string) => void,
 ): Promise<number> {
   const exec = splitExec(argv);
   const flags = parseFlags(exec?.flags ?? argv);
   if (flags.shows === "version") {
     const { formatVersion } = await import("./help.ts");
-    writeText(around.stdout, formatVersion());
+    writeText(env.stdout, formatVersion());
     return 0;
   }
   const showsOnly = flags.shows !== null;
   if (exec && !showsOnly) checkExec(exec, flags);
-  const browser = flags.browser && !showsOnly && !around.team
+  const browser = flags.browser && !showsOnly && !env.workers
     ? (await import("./browser.ts")).findBrowser()
     : null;
   // Help must come whatever else is wrong; only scripts matter, because their options are shown as well.
@@ -104,7 +78,7 @@ async function start(
   const options = new OptionRegistry();
   const log = new TermLog({
     level: () => showsOnly ? "error" : options.values.termlog_verbosity,
-    writer: around.stderr,
+    writer: env.stderr,
   });
   const stopping = Promise.withResolvers<void>();
 
@@ -117,12 +91,12 @@ async function start(
   const first = resolveFlags(pending, options);
   await options.updateNamed([...exec ? execDefaults(first.values) : [], ...first.values]);
 
-  const proxy = await around.makeProxy({
+  const proxy = await env.makeProxy({
     options,
     log,
     onShutdown: stopping.resolve,
     onFailure: complain,
-    addresses: around.addresses,
+    addresses: env.addresses,
   });
   try {
     await proxy.load(options.values.scripts);
@@ -132,7 +106,7 @@ async function start(
     await options.updateNamed(second.values);
     await useFilter([...flags.words, ...first.words, ...second.words], options);
     if (showsOnly) {
-      writeText(around.stdout, await shownText(flags, options, around));
+      writeText(env.stdout, await shownText(flags, options, env));
       await proxy.stop(0);
       return 0;
     }
@@ -141,7 +115,7 @@ async function start(
       TO_STDOUT.some((name) => options.has(name) && options.values.get(name) === "-");
     if (isTaken && options.has("flows_to_stderr")) await options.updateNamed([["flows_to_stderr", true]]);
     const { serve } = await import("./serve.ts");
-    const { signals } = around;
+    const { signals } = env;
     return await serve({
       proxy,
       options,
@@ -150,8 +124,8 @@ async function start(
       stopping,
       browser,
       complain,
-      command: around.team ? null : exec?.command ?? null,
-      team: around.team ?? teamOf(options.values.workers, argv, log, stopping.resolve),
+      command: env.workers ? null : exec?.command ?? null,
+      workers: env.workers ?? workersOf(options.values.workers, argv, log, stopping.resolve),
     });
   } catch (error) {
     // What is open must be closed, but the first error is the one to tell.
@@ -181,12 +155,12 @@ function checkExec({ command }: ExecLine, { browser }: ParsedFlags): void {
 }
 
 /** What flags ask to print, with the options of addons in it. */
-async function shownText(flags: ParsedFlags, options: OptionRegistry, around: Surroundings): Promise<string> {
+async function shownText(flags: ParsedFlags, options: OptionRegistry, env: Environment): Promise<string> {
   const { shows, shell } = flags;
   if (shows === "man") return (await import("./man.ts")).formatMan(options);
   if (shows === "completions" && shell !== null) {
     return (await import("./completions.ts")).formatCompletions(shell, options);
   }
   const { formatHelp, formatOptions } = await import("./help.ts");
-  return shows === "help" ? formatHelp(options, around.width()) : formatOptions(options);
+  return shows === "help" ? formatHelp(options, env.width()) : formatOptions(options);
 }

@@ -5,13 +5,13 @@
 import { resolve } from "node:path";
 import { expandHome, type OptionRegistry } from "../options/mod.ts";
 import { launchBrowser } from "./browser.ts";
+import type { ScriptedProxy } from "./environment.ts";
 import { runCommand } from "./exec.ts";
 import { hasAuthority, proxyUrlOf, welcome } from "./first_run.ts";
 import { UsageError } from "./flags.ts";
 import type { TermLog } from "./log.ts";
-import type { ScriptedProxy } from "./run.ts";
 import { onStopSignal, type SignalSource } from "./signals.ts";
-import type { Team } from "./workers.ts";
+import type { Workers } from "./workers.ts";
 
 /** What {@linkcode serve} works with. */
 export interface ServeInit {
@@ -29,19 +29,19 @@ export interface ServeInit {
   /** Says what went wrong. */
   readonly complain: (text: string) => void;
   /** The other isolates. */
-  readonly team: Team;
+  readonly workers: Workers;
 }
 
 /** Runs the proxy to its end; resolves to the exit status. */
 export async function serve(init: ServeInit): Promise<number> {
-  const { proxy, options, log, signals, stopping, browser, command, team } = init;
+  const { proxy, options, log, signals, stopping, browser, command, workers } = init;
   const confdir = resolve(expandHome(options.values.confdir));
   const isKnown = await hasAuthority(confdir);
   // A command gets the signals.
   const removeSignals = command ? () => {} : onStopSignal(stopping.resolve, signals);
   try {
     const listening = await proxy.start();
-    await team.started(listening);
+    await workers.started(listening);
     const proxyUrl = proxyUrlOf(listening);
     if (!isKnown && await hasAuthority(confdir)) log.info(welcome(confdir, proxyUrl));
     let status = 0;
@@ -51,7 +51,7 @@ export async function serve(init: ServeInit): Promise<number> {
       await browse(init, browser, needed(proxyUrl, "--browser"), confdir);
     } else await stopping.promise;
     log.debug("Stopping.");
-    await Promise.all([proxy.stop(options.values.shutdown_grace * 1000), team.stop()]);
+    await Promise.all([proxy.stop(options.values.shutdown_grace * 1000), workers.stop()]);
     return status === 0 && proxy.hasFailed ? 1 : status;
   } finally {
     removeSignals();

@@ -2,15 +2,16 @@
  * The real proxy, for the command line, with the addons that are built in.
  * @module
  */
-import { builtinAddons } from "../../addons/mod.ts";
+import { builtinAddons, dumper, recorders } from "../../addons/mod.ts";
 import { ProxyServer, type ProxyServerInit } from "../proxy/mod.ts";
-import type { ScriptedProxy } from "./run.ts";
+import type { ScriptedProxy } from "./environment.ts";
 
-/** Makes a proxy with the built-in addons, in front of the scripts. */
+/** Makes a proxy whose addons are the built-in ones and the scripts. */
 export function makeProxy(init: ProxyServerInit): ScriptedProxy {
   const server = new ProxyServer(init);
   return {
-    load: (scripts) => server.load([...builtinAddons, ...scripts.map((script) => ({ script }))]),
+    load: (scripts) =>
+      server.load([...builtinAddons, ...scripts.map((script) => ({ script })), ...recorders, dumper]),
     start: () => server.start(),
     stop: (graceMs) => server.stop(graceMs),
     get hasFailed() {

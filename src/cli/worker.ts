@@ -7,7 +7,7 @@ import type { Listening } from "../proxy/mod.ts";
 import { removeTemporaryFiles } from "../streams/mod.ts";
 import { REAL, run } from "./run.ts";
 import type { SignalSource } from "./signals.ts";
-import type { FromWorker, Team, ToWorker } from "./workers.ts";
+import type { FromWorker, ToWorker, Workers } from "./workers.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -33,7 +33,7 @@ class StopMessage implements SignalSource {
 }
 
 const stop = new StopMessage();
-const alone: Team = {
+const alone: Workers = {
   started: (_listening: readonly Listening[]) => Promise.resolve(tell({ kind: "ready" })),
   stop: () => Promise.resolve(),
 };
@@ -44,7 +44,7 @@ self.addEventListener("unload", () => tell({ kind: "ended", status: Deno.exitCod
 self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   if (data.kind === "stop") return stop.arrive();
   const { addresses } = data;
-  const status = await run(data.argv, { ...REAL, signals: stop, team: alone, addresses });
+  const status = await run(data.argv, { ...REAL, signals: stop, workers: alone, addresses });
   removeTemporaryFiles();
   tell({ kind: "ended", status });
 };

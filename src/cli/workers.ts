@@ -20,7 +20,7 @@ export type ToWorker =
 export type FromWorker = { readonly kind: "ready" } | { readonly kind: "ended"; readonly status: number };
 
 /** Isolates that are started and stopped together with the one that asks. */
-export interface Team {
+export interface Workers {
   /** This isolate listens. Resolves when all others do. */
   started(listening: readonly Listening[]): Promise<void>;
   /** Resolves when all others have ended. */
@@ -34,10 +34,15 @@ interface Running {
 }
 
 /**
- * The first isolate's team: `count` isolates in all, itself among them. `onEnd` is called when one ends that was not
+ * The further isolates of the first one: `count` in all, itself among them. `onEnd` is called when one ends that was not
  * told to: its addon wants weir to end, and the others must not go on without it.
  */
-export function teamOf(count: number, argv: readonly string[], log: TermLog, onEnd: () => void): Team {
+export function workersOf(
+  count: number,
+  argv: readonly string[],
+  log: TermLog,
+  onEnd: () => void,
+): Workers {
   const others: Running[] = [];
   return {
     async started(listening) {

@@ -2,7 +2,7 @@
  * weir inside another program: `import { Proxy } from "weir/proxy"`.
  * @module
  */
-import { builtinAddons } from "../../addons/mod.ts";
+import { builtinAddons, recorders } from "../../addons/mod.ts";
 import { WeirError } from "../errors.ts";
 import type { HttpFlow } from "../flow/flow.ts";
 import type { AddonExport, AddonSource } from "../hooks/mod.ts";
@@ -66,9 +66,10 @@ export class Proxy implements AsyncDisposable {
       onShutdown: () => void proxy?.stop(),
     });
     const sources: AddonSource[] = [
-      ...builtinAddons.filter((addon) => !("last" in addon)),
+      ...builtinAddons,
       ...(init.addons ?? []).map((addon, i) => ({ name: `addon ${i + 1}`, addon, builtin: false })),
       ...(init.scripts ?? []).map((script) => ({ script })),
+      ...recorders,
       { name: "proxy.flows", addon: feed.addon, builtin: true },
     ];
     const named = Object.entries({

@@ -7,7 +7,7 @@
  * @module
  */
 import { decodeBytes, MOST_DECODED } from "../streams/mod.ts";
-import type { MessageOwner } from "./message.ts";
+import type { MessageOwner } from "./message_owner.ts";
 
 /** The content of one body under one `content-encoding`. */
 export class DecodedContent {

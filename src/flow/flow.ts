@@ -7,7 +7,7 @@ import type { MemoryBudget } from "../memory_budget.ts";
 import { shortened } from "../shown.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
 import { internals } from "../internals.ts";
-import type { MessageOwner } from "./message.ts";
+import type { MessageOwner } from "./message_owner.ts";
 import type { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import { TCP_HISTORY, TcpHistory, type TcpMessage } from "./tcp_history.ts";

@@ -20,6 +20,7 @@ import {
   Valve,
 } from "../streams/mod.ts";
 import { DecodedContent } from "./decoded_content.ts";
+import type { MessageOwner } from "./message_owner.ts";
 import { Headers, type HeadersInit, type HttpVersion } from "../http/mod.ts";
 
 /** What decided that a body is streamed: an addon, its size, its type, or memory running short. */
@@ -52,18 +53,6 @@ export interface MessageState {
   flow: MessageOwner | null;
   /** What `raw` unfolded to, when somebody asked. */
   decoded: DecodedContent | null;
-}
-
-/** What a message has to know of its flow. */
-export interface MessageOwner {
-  /** The addon whose hook is running, or null. */
-  readonly addon: string | null;
-  /** Tells the log, naming that addon. */
-  warn(text: string): void;
-  /** Bytes that the flow may hold besides what it does (`memory_limit`). */
-  readonly room: number;
-  /** Books bytes that are held for the flow; what it says was booked: nothing when the flow has ended. */
-  hold(bytes: number): number;
 }
 
 /** A request or a response. */

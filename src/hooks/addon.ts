@@ -5,7 +5,7 @@
 import type { Address } from "../net/mod.ts";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import type { Options, OptionType, OptionValue } from "../options/mod.ts";
-import type { EventHooks, LifeHooks } from "./names.ts";
+import type { EventHooks, LifeHookName } from "./names.ts";
 
 export type { OptionType, OptionValue };
 
@@ -117,6 +117,18 @@ export interface Loader {
 
 /** Hooks that follow flows and connections: each may be async, and may return anything, which is ignored. */
 export type EventHandlers = { [Hook in keyof EventHooks]?: (arg: EventHooks[Hook], ctx: Context) => unknown };
+
+/** Hooks of an addon's own life. The second argument is always `ctx`, but for `configure`, where it is the third. */
+export interface LifeHooks extends Record<LifeHookName, unknown> {
+  /** Before options are read: register your own. */
+  load(loader: Loader, ctx: Context): unknown;
+  /** Once at start and whenever options change; `changed` holds their names. Throw to refuse them. */
+  configure(options: AddonOptions, changed: ReadonlySet<string>, ctx: Context): unknown;
+  /** weir listens. There is nothing else to say, so both arguments are `ctx`. */
+  running(ctx: Context, same: Context): unknown;
+  /** The addon is about to go: at the end, and before it is loaded again. */
+  done(ctx: Context, same: Context): unknown;
+}
 
 /** What an addon says of itself. */
 export interface AddonTraits {

@@ -13,7 +13,15 @@ import type { Addon, AddonExport, AddonModule, Context, Loader } from "./addon.t
 import { describeHookError, describeLoadError, filesIn } from "./describe.ts";
 import { Dispatcher, type LoadedAddon } from "./dispatch.ts";
 import { addonsOf, nearMisses } from "./exports.ts";
-import { filesOf, forgetExcept, hashOf, importModule, keepLockFile, nextGeneration } from "./modules.ts";
+import {
+  filesOf,
+  forgetExcept,
+  hashOf,
+  importModule,
+  keepLockFile,
+  nextGeneration,
+  type WeirModule,
+} from "./modules.ts";
 import { catchStrayErrors } from "./stray_errors.ts";
 import { FileWatcher } from "./watch.ts";
 
@@ -25,8 +33,6 @@ export type AddonSource =
     readonly addon: AddonModule | AddonExport;
     /** True for what ships with weir. */
     readonly builtin: boolean;
-    /** True for what comes behind all others, to see what those have changed. */
-    readonly last?: boolean;
   };
 
 /** One source with what is loaded from it. */
@@ -47,6 +53,7 @@ export class AddonManager {
   readonly dispatcher: Dispatcher;
   readonly #ctx: Context;
   readonly #options: OptionRegistry;
+  readonly #weir: WeirModule;
   readonly #slots: Slot[] = [];
   readonly #watcher: FileWatcher;
   readonly #ignoreStrayErrors: () => void;
@@ -55,8 +62,10 @@ export class AddonManager {
   /** The reload that is going on; the next one waits for it. */
   #reloading: Promise<void> = Promise.resolve();
 
-  constructor(ctx: Context, options: OptionRegistry) {
+  /** `weir` is what scripts find under that name. */
+  constructor(ctx: Context, options: OptionRegistry, weir: WeirModule) {
     this.#ctx = ctx;
+    this.#weir = weir;
     this.#options = options;
     this.dispatcher = new Dispatcher(ctx);
     this.#ignoreStrayErrors = catchStrayErrors({
@@ -75,8 +84,7 @@ export class AddonManager {
   async load(sources: readonly AddonSource[]): Promise<void> {
     // Scripts that are loaded together share the instances of the files that they import.
     const generation = nextGeneration();
-    const isLast = (source: AddonSource) => "last" in source && source.last === true;
-    for (const source of [...sources.filter((source) => !isLast(source)), ...sources.filter(isLast)]) {
+    for (const source of sources) {
       const slot: Slot = {
         name: "script" in source ? source.script : source.name,
         path: "script" in source ? resolve(source.script) : null,
@@ -131,7 +139,7 @@ export class AddonManager {
     const path = slot.path!;
     if (hashOf(path) === null) throw new WeirError("weir", "addon", `No such script: ${slot.name}`);
     try {
-      const module = await importModule(path, generation);
+      const module = await importModule(path, generation, this.#weir);
       const addons = addonsOf(module);
       // Not before: a script that is missing or broken is told in one line.
       this.#ctx.log.info(`Loading script ${slot.name}`);

@@ -10,9 +10,11 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { buildKind } from "../build_kind.ts";
-import * as weir from "../mod.ts";
 import { fromFileUrl, generationOf, tagged } from "./generation.ts";
 import { LockFile } from "./lock_file.ts";
+
+/** The exports of the module `weir`. They are given from above, since they tell of this floor as well. */
+export type WeirModule = Readonly<Record<string, unknown>>;
 
 /** What is known of a module of some generation. */
 interface ModuleRecord {
@@ -33,9 +35,16 @@ export function nextGeneration(): number {
   return ++generations;
 }
 
-/** Imports an addon's file under a generation. Rejects with whatever reading, compiling or running it throws. */
-export async function importModule(path: string, generation: number): Promise<Record<string, unknown>> {
-  install();
+/**
+ * Imports an addon's file under a generation. Rejects with whatever reading, compiling or running it throws.
+ * @param weir what the name `weir` stands for in it; the same in all calls
+ */
+export async function importModule(
+  path: string,
+  generation: number,
+  weir: WeirModule,
+): Promise<Record<string, unknown>> {
+  install(weir);
   const url = tagged(path, generation);
   record(url);
   try {
@@ -96,14 +105,14 @@ function record(url: string): ModuleRecord {
   return known;
 }
 
-function install(): void {
+function install(weir: WeirModule): void {
   if (installed) return;
   installed = true;
   lockFile.remember();
   registerHooks({
     resolve(specifier, context, nextResolve) {
       if (specifier === "weir" && generationOf(context.parentURL) !== null) {
-        return { url: weirUrl(), shortCircuit: true };
+        return { url: weirUrl(weir), shortCircuit: true };
       }
       const resolved = nextResolve(specifier, context);
       const generation = generationOf(context.parentURL);
@@ -121,7 +130,7 @@ function install(): void {
 }
 
 /** A module that hands out what the proxy itself uses under the name `weir`: an executable has no file of that name. */
-function weirUrl(): string {
+function weirUrl(weir: WeirModule): string {
   const key = "weir.module";
   Object.defineProperty(globalThis, Symbol.for(key), { value: weir, configurable: true });
   const names = Object.keys(weir).join(", ");

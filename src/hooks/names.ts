@@ -5,7 +5,6 @@
 import type { Address } from "../net/mod.ts";
 import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
 import type { HttpFlow, TcpFlow } from "../flow/flow.ts";
-import type { AddonOptions, Context, Loader } from "./addon.ts";
 
 /** What `tls_clienthello` is given: what the client said first, before anyone decides to intercept. */
 export interface ClientHelloData {
@@ -82,20 +81,8 @@ export interface EventHooks {
   server_disconnected: ServerConnectionData;
 }
 
-/** Every hook as the method of an addon. The second argument is always `ctx`, but for `configure`, where it is the third. */
-export interface LifeHooks {
-  /** Before options are read: register your own. */
-  load(loader: Loader, ctx: Context): unknown;
-  /** Once at start and whenever options change; `changed` holds their names. Throw to refuse them. */
-  configure(options: AddonOptions, changed: ReadonlySet<string>, ctx: Context): unknown;
-  /** weir listens. There is nothing else to say, so both arguments are `ctx`. */
-  running(ctx: Context, same: Context): unknown;
-  /** The addon is about to go: at the end, and before it is loaded again. */
-  done(ctx: Context, same: Context): unknown;
-}
-
 export type EventHookName = keyof EventHooks;
-export type LifeHookName = keyof LifeHooks;
+export type LifeHookName = keyof typeof LIFE_HOOKS;
 export type HookName = EventHookName | LifeHookName;
 
 /** A record, so that the compiler sees to it that no name is missing. */
@@ -124,7 +111,8 @@ const EVENT_HOOKS: Record<EventHookName, true> = {
   server_disconnected: true,
 };
 
-const LIFE_HOOKS: Record<LifeHookName, true> = { load: true, configure: true, running: true, done: true };
+/** What `LifeHooks` has (`./addon.ts`). */
+const LIFE_HOOKS = { load: true, configure: true, running: true, done: true } as const;
 
 export const EVENT_HOOK_NAMES = Object.keys(EVENT_HOOKS) as EventHookName[];
 const LIFE_HOOK_NAMES = Object.keys(LIFE_HOOKS) as LifeHookName[];

@@ -4,7 +4,7 @@
  * @module
  */
 import { isToken } from "./headers.ts";
-import { listElements } from "./grammar.ts";
+import { listElements } from "../http_grammar.ts";
 
 /** What a field name means to one leg. */
 export const FieldKind = {

@@ -7,7 +7,7 @@
 export * from "./authority.ts";
 export { errorPage } from "./error_page.ts";
 export { FieldKind, fieldKind, mayBeTrailer, nominated } from "./field_kind.ts";
-export { hasToken, isBlank, isFieldValue, isTarget, listElements, trimBlanks } from "./grammar.ts";
+export { hasToken, isBlank, isFieldValue, isTarget, listElements, trimBlanks } from "../http_grammar.ts";
 export { Headers, type HeadersInit, isToken, sameName } from "./headers.ts";
 export * from "./limits.ts";
 export * from "./status.ts";

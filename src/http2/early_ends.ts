@@ -10,13 +10,21 @@
 import type { WeirError } from "../errors.ts";
 import { Code } from "./errors.ts";
 import { FrameType, readUint32, writeUint32 } from "./frames.ts";
-import type { Session } from "./session.ts";
+import type { Output } from "./output.ts";
 import type { Stream } from "./stream.ts";
 
 /** After the response has left: so long is the answer to the PING waited for, which every client must give. */
 const ANSWER_MS = 1_000;
 /** The first half of the payload; a count follows. Other PINGs of weir's are all zeros. */
 const MARK = 0x77656972;
+
+/** The connection, as far as it is needed here. */
+interface Connection {
+  readonly over: boolean;
+  readonly output: Output;
+  flushed(): Promise<void>;
+  reset(stream: Stream, code: number, error: WeirError): void;
+}
 
 interface Ending {
   readonly ping: number;
@@ -26,11 +34,11 @@ interface Ending {
 
 /** The streams of one connection that are about to be reset. */
 export class EarlyEnds {
-  readonly #session: Session;
+  readonly #session: Connection;
   readonly #endings = new Map<Stream, Ending>();
   #pings = 0;
 
-  constructor(session: Session) {
+  constructor(session: Connection) {
     this.#session = session;
   }
 

@@ -4,15 +4,26 @@
  * @module
  */
 import { concat } from "@std/bytes";
-import { WeirError } from "../errors.ts";
+import { type Side, WeirError } from "../errors.ts";
 import { MAX_FIELD_BLOCK, MAX_FIELDS, MAX_LENIENT_FIELDS } from "../http/mod.ts";
+import type { ClosedStreams, StreamEnding } from "./closed_streams.ts";
 import { Code, codeName, ConnectionError, ResetError, StreamError } from "./errors.ts";
+import type { FrameReader } from "./frame_reader.ts";
 import { Flag, FrameType, readUint32, unpad } from "./frames.ts";
 import { type DecodedFields, HpackDecoder } from "./hpack/decoder.ts";
+import type { HpackEncoder } from "./hpack/encoder.ts";
 import { HpackError } from "./hpack/error.ts";
 import { latin1Decode } from "./hpack/huffman.ts";
-import type { Session } from "./session.ts";
-import { MAX_CONCURRENT_STREAMS, MAX_WINDOW, readSettings } from "./settings.ts";
+import type { Output } from "./output.ts";
+import type { Patience } from "./patience.ts";
+import type { Scheduler } from "./scheduler.ts";
+import {
+  MAX_CONCURRENT_STREAMS,
+  MAX_WINDOW,
+  type PeerSettings,
+  readSettings,
+  type Role,
+} from "./settings.ts";
 import type { Stream } from "./stream.ts";
 
 /** A compressed block is as a rule smaller than its list; this leaves room for lists that are answered with 431. */
@@ -20,9 +31,40 @@ const MAX_BLOCK_SIZE = 2 * MAX_FIELD_BLOCK;
 /** CVE-2024-27316 and its like: a block of MAX_BLOCK_SIZE needs 8 frames of full size. */
 const MAX_CONTINUATIONS = 64;
 
+/** The connection that the frames are about. */
+export interface Receiver {
+  readonly role: Role;
+  readonly peer: Side;
+  readonly reader: FrameReader;
+  readonly output: Output;
+  readonly encoder: HpackEncoder;
+  readonly scheduler: Scheduler;
+  readonly patience: Patience;
+  readonly streams: ReadonlyMap<number, Stream>;
+  readonly closedStreams: ClosedStreams;
+  readonly earlyEnds: { answered(payload: Uint8Array): void };
+  readonly peerSettings: PeerSettings;
+  readonly events: { onChange?(): void };
+  /** The peer's SETTINGS are known. */
+  settled: boolean;
+  readonly goawaySent: boolean;
+  requiresHttp1: boolean;
+  /** Highest identifier that the peer has opened; next that weir opens. */
+  lastPeerStream: number;
+  readonly nextStream: number;
+  /** Opens a stream of the peer's; null refuses it. */
+  acceptStream(id: number): Stream | null;
+  /** @throws {ConnectionError} when the connection's window has no room for it. */
+  receivedData(flowLength: number): void;
+  receivedGoaway(last: number, code: number, debug: string): void;
+  /** @throws {ConnectionError} when a stream's window passes its maximum. */
+  changeInitialWindow(difference: number): void;
+  streamLost(stream: Stream, error: WeirError, ending?: StreamEnding): void;
+}
+
 /** The receiving side of one session. */
 export class Inbound {
-  readonly #session: Session;
+  readonly #session: Receiver;
   readonly #decoder: HpackDecoder;
   #settled = false;
   /** The header block that CONTINUATION goes on with; stream 0 means none. */
@@ -36,7 +78,7 @@ export class Inbound {
   headCount = 0;
 
   /** `lenient` takes more fields: for servers alone. */
-  constructor(session: Session, { lenient }: { lenient: boolean }) {
+  constructor(session: Receiver, { lenient }: { lenient: boolean }) {
     this.#session = session;
     this.#decoder = new HpackDecoder(lenient ? MAX_LENIENT_FIELDS : MAX_FIELDS);
   }

@@ -75,7 +75,7 @@ export class Scheduler {
   #writeHead(stream: Stream): void {
     const { fields, endStream } = stream.pendingHead!;
     stream.pendingHead = null;
-    stream.session.opened(stream);
+    stream.owner.opened(stream);
     this.#output.headerBlock(stream.id, this.#encoder.encode(fields), endStream);
     if (endStream) this.#onEnded(stream);
   }

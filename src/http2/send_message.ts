@@ -34,11 +34,11 @@ export async function sendMessage(stream: Stream, fields: () => string[], body: 
     }
   } catch (thrown) {
     const error = WeirError.from(thrown, "weir", "internal", "Sending over HTTP/2 failed");
-    stream.reset(resetCode(error, stream.session.peer), error);
+    stream.reset(resetCode(error, stream.owner.peer), error);
     body?.cancel(error);
     throw error;
   }
-  await stream.session.flushed();
+  await stream.owner.flushed();
 }
 
 /** What is left of the trailers without the fields that may not be sent; nothing left needs no HEADERS. */

@@ -192,7 +192,7 @@ class ServerExchange implements IncomingExchange, StreamListener {
     const { method } = this.head;
     if (this.#opensTunnel(head)) {
       await this.#stream.sendHead(responseFields(head, "none"), false);
-      await this.#stream.session.flushed();
+      await this.#stream.owner.flushed();
     } else {
       let sent = body;
       if (body !== null && hasNoBody(method, head.statusCode)) {

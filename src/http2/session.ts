@@ -14,6 +14,7 @@ import { HpackEncoder } from "./hpack/encoder.ts";
 import { Inbound } from "./inbound.ts";
 import { Output, OUTPUT_LIMIT } from "./output.ts";
 import { Patience } from "./patience.ts";
+import { ReceiveWindow } from "./receive_window.ts";
 import { Scheduler } from "./scheduler.ts";
 import {
   CONNECTION_WINDOW,
@@ -24,7 +25,7 @@ import {
   type PeerSettings,
   type Role,
 } from "./settings.ts";
-import { Stream, type StreamListener } from "./stream.ts";
+import { Stream, type StreamListener, type StreamOwner } from "./stream.ts";
 
 /** What the owner of a session wants to know. All are called synchronously. */
 export interface SessionEvents {
@@ -42,7 +43,7 @@ export interface SessionEvents {
 const MAX_DEBUG_BYTES = 200;
 
 /** The state of one connection. */
-export class Session {
+export class Session implements StreamOwner {
   readonly role: Role;
   /** Who is at the other end, for errors. */
   readonly peer: Side;
@@ -70,8 +71,7 @@ export class Session {
   /** Next identifier that weir opens. */
   nextStream = 1;
   readonly #inbound: Inbound;
-  #receiveWindow = CONNECTION_WINDOW;
-  #uncredited = 0;
+  readonly #window = new ReceiveWindow(CONNECTION_WINDOW);
   readonly #flushes = new Flushes();
 
   constructor(
@@ -232,6 +232,10 @@ export class Session {
     else if (stream.localEnded) this.earlyEnds.add(stream, reason);
   }
 
+  endEarly(stream: Stream, error: WeirError): void {
+    this.earlyEnds.add(stream, error);
+  }
+
   #forget(stream: Stream, ending: StreamEnding): void {
     if (!this.streams.delete(stream.id)) return;
     this.earlyEnds.forget(stream);
@@ -242,20 +246,16 @@ export class Session {
 
   // The connection.
 
-  /** DATA arrived: credit goes back in steps of half a window. @throws {ConnectionError} when there was none left. */
+  /** DATA arrived. @throws {ConnectionError} when there was none left. */
   receivedData(flowLength: number): void {
-    this.#receiveWindow -= flowLength;
-    if (this.#receiveWindow < 0) {
+    if (!this.#window.receive(flowLength)) {
       throw new ConnectionError(
         Code.FLOW_CONTROL_ERROR,
         "The connection's flow-control window was exceeded.",
       );
     }
-    this.#uncredited += flowLength;
-    if (this.#uncredited < CONNECTION_WINDOW / 2) return;
-    this.#receiveWindow += this.#uncredited;
-    this.sendWindowUpdate(0, this.#uncredited);
-    this.#uncredited = 0;
+    const credit = this.#window.take(flowLength);
+    if (credit > 0) this.sendWindowUpdate(0, credit);
   }
 
   /** §6.9.2: a change of the initial window moves the window of every stream. */

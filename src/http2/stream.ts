@@ -2,13 +2,13 @@
  * One stream (RFC 9113 §5.1): its two halves, its windows, and the one thing its sender may be waiting for.
  * @module
  */
-import type { WeirError } from "../errors.ts";
+import type { Side, WeirError } from "../errors.ts";
 import { Code, StreamError } from "./errors.ts";
 import { checkTrailers } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 import { ReceiveBody } from "./receive_body.ts";
+import { ReceiveWindow } from "./receive_window.ts";
 import { MAX_STREAM_WINDOW, STREAM_WINDOW } from "./settings.ts";
-import type { Session } from "./session.ts";
 
 /** What the owner of a stream wants to know. */
 export interface StreamListener {
@@ -23,6 +23,29 @@ export interface StreamListener {
   onLost(error: WeirError): void;
   /** A stream of weir's was opened on the wire. */
   onOpened?(): void;
+}
+
+/** The connection of a stream, as the stream sees it: it writes the frames. */
+export interface StreamOwner {
+  /** Who is at the other end, for errors. */
+  readonly peer: Side;
+  /** The stream has something pending. True when it was written at once; else `sent` is called later. */
+  offer(stream: Stream): boolean;
+  /** Gives the stream its identifier, as its first head is written. */
+  opened(stream: Stream): void;
+  /** Writes END_STREAM. */
+  sendEnd(stream: Stream): void;
+  sendWindowUpdate(streamId: number, increment: number): void;
+  /** One half of the stream has ended. */
+  halfDone(stream: Stream): void;
+  /** Nobody takes the rest of what the peer sends. */
+  bodyCancelled(stream: Stream, reason: WeirError): void;
+  /** All was sent, the rest of what comes is not wanted. */
+  endEarly(stream: Stream, error: WeirError): void;
+  /** Ends the stream with RST_STREAM. */
+  reset(stream: Stream, code: number, error: WeirError): void;
+  /** Resolves when everything sent so far was taken by the connection. */
+  flushed(): Promise<void>;
 }
 
 /** A head or trailers that wait for room in the output. */
@@ -61,14 +84,12 @@ export class Stream {
   lastDataTurn = -1;
   lastDataAt = 0;
 
-  #receiveWindow = STREAM_WINDOW;
-  #windowSize = STREAM_WINDOW;
-  #uncredited = 0;
+  readonly #window = new ReceiveWindow(STREAM_WINDOW, MAX_STREAM_WINDOW);
   #received = 0;
   #waiter: { resolve: () => void; reject: (error: unknown) => void } | null = null;
 
   constructor(
-    readonly session: Session,
+    readonly owner: StreamOwner,
     listener: StreamListener,
     sendWindow: number,
   ) {
@@ -76,7 +97,7 @@ export class Stream {
     this.sendWindow = sendWindow;
     this.body = new ReceiveBody(
       (count) => this.#credit(count),
-      (reason) => this.session.bodyCancelled(this, reason),
+      (reason) => this.owner.bodyCancelled(this, reason),
     );
   }
 
@@ -103,8 +124,7 @@ export class Stream {
   /** @param flowLength the payload with its padding, which counts for flow control (§6.9.1) */
   receiveData(payload: Uint8Array, flowLength: number, endStream: boolean): void {
     if (!this.headReceived) throw new StreamError(Code.PROTOCOL_ERROR, "DATA came before the head.");
-    this.#receiveWindow -= flowLength;
-    if (this.#receiveWindow < 0) {
+    if (!this.#window.receive(flowLength)) {
       throw new StreamError(Code.FLOW_CONTROL_ERROR, "A stream's flow-control window was exceeded.");
     }
     this.#received += payload.length;
@@ -127,7 +147,7 @@ export class Stream {
     }
     this.remoteEnded = true;
     this.body.end(trailers);
-    this.session.halfDone(this);
+    this.owner.halfDone(this);
   }
 
   /** WINDOW_UPDATE, or the difference that SETTINGS made. False when the window would pass its maximum (§6.9.1). */
@@ -169,7 +189,7 @@ export class Stream {
   /** Sends END_STREAM: on the last DATA frame if it has not left yet. */
   sendEnd(): void {
     this.#check();
-    this.session.sendEnd(this);
+    this.owner.sendEnd(this);
   }
 
   /** Waits for something else (a body's next piece); rejects as soon as the stream is lost. */
@@ -186,12 +206,12 @@ export class Stream {
 
   /** Ends the stream at once with RST_STREAM. Idempotent. */
   reset(code: number, error: WeirError): void {
-    this.session.reset(this, code, error);
+    this.owner.reset(this, code, error);
   }
 
   /** All was sent and the rest of what comes is not wanted: ends the stream once its peer has read what was sent. */
   endEarly(error: WeirError): void {
-    this.session.earlyEnds.add(this, error);
+    this.owner.endEarly(this, error);
   }
 
   /** The scheduler has written what was pending. */
@@ -202,7 +222,7 @@ export class Stream {
   }
 
   #offer(): Promise<void> | undefined {
-    if (this.session.offer(this)) return undefined;
+    if (this.owner.offer(this)) return undefined;
     return new Promise((resolve, reject) => this.#waiter = { resolve, reject });
   }
 
@@ -210,16 +230,9 @@ export class Stream {
     if (this.error !== null) throw this.error;
   }
 
-  /** The consumer took bytes: the peer may send as many more. In steps of half a window, to save frames; the window grows. */
+  /** The consumer took bytes: the peer may send as many more. */
   #credit(count: number): void {
-    this.#uncredited += count;
-    if (this.remoteEnded || this.error !== null || this.#uncredited < this.#windowSize / 2) return;
-    if (this.#windowSize < MAX_STREAM_WINDOW) {
-      this.#uncredited += this.#windowSize;
-      this.#windowSize *= 2;
-    }
-    this.#receiveWindow += this.#uncredited;
-    this.session.sendWindowUpdate(this.id, this.#uncredited);
-    this.#uncredited = 0;
+    const credit = this.#window.take(count, !this.remoteEnded && this.error === null);
+    if (credit > 0) this.owner.sendWindowUpdate(this.id, credit);
   }
 }

@@ -47,7 +47,7 @@ export class StreamConn implements Conn {
 
   async closeWrite(): Promise<void> {
     if (!this.#stream.localEnded) this.#stream.sendEnd();
-    await this.#stream.session.flushed();
+    await this.#stream.owner.flushed();
   }
 
   close(): void {

@@ -4,7 +4,7 @@
  */
 import { messageOf, WeirError } from "../errors.ts";
 import type { ClientConnection } from "../flow/connection.ts";
-import type { CertificateFormat } from "../hooks/mod.ts";
+import type { AddonLog, CertificateFormat } from "../hooks/mod.ts";
 import { expandHome, type Options } from "../options/mod.ts";
 import { deadline } from "../timing.ts";
 import {
@@ -16,7 +16,6 @@ import {
   loadAuthority,
   warningOfKey,
 } from "../tls/mod.ts";
-import type { Log } from "./context.ts";
 import type { Destination, Target } from "./route.ts";
 import type { UpstreamTls } from "./upstream_pool.ts";
 
@@ -39,7 +38,7 @@ export interface TlsOffer {
 
 export class Certificates {
   readonly #options: Options;
-  readonly #log: Log;
+  readonly #log: AddonLog;
   readonly #lookAt: Look;
   #authority: Promise<{ authority: Authority; leaves: Leaves }> | null = null;
   /** What origins have shown and until when it counts, newest last. */
@@ -47,7 +46,7 @@ export class Certificates {
   readonly #seenMs: number;
   #trusted: { path: string; pem: string } | null = null;
 
-  constructor(options: Options, log: Log, lookAt: Look, { seenMs = SEEN_MS }: { seenMs?: number } = {}) {
+  constructor(options: Options, log: AddonLog, lookAt: Look, { seenMs = SEEN_MS }: { seenMs?: number } = {}) {
     this.#options = options;
     this.#log = log;
     this.#lookAt = lookAt;

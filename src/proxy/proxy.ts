@@ -2,6 +2,7 @@
  * The proxy from start to stop: options, addons, listeners, connections.
  * @module
  */
+import * as weir from "../mod.ts";
 import { AddonManager, type AddonSource, type Context, forAddons } from "../hooks/mod.ts";
 import { type Address, type Conn, hostPort, listen, type TcpListener } from "../net/mod.ts";
 import { type ModeSpec, type OptionRegistry, parseMode } from "../options/mod.ts";
@@ -89,7 +90,7 @@ export class ProxyServer {
       },
     };
     const addresses = () => this.listening.map(({ address }) => address);
-    this.#addons = new AddonManager(ctx, registry);
+    this.#addons = new AddonManager(ctx, registry, weir);
     const hooks = this.#addons.dispatcher;
     this.#pool = new UpstreamPool({
       options,

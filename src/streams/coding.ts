@@ -6,7 +6,7 @@
 import { concat } from "@std/bytes";
 import zlib from "node:zlib";
 import { messageOf, WeirError } from "../errors.ts";
-import { listElements } from "../http/mod.ts";
+import { listElements } from "../http_grammar.ts";
 import { shown } from "../shown.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
+import * as weir from "../../src/mod.ts";
 import Dumper from "../../addons/dumper.ts";
 import { WeirError } from "../../src/errors.ts";
 import type { HttpFlow } from "../../src/flow/flow.ts";
@@ -17,7 +18,7 @@ async function dumped(
   run: (hooks: Dispatcher) => unknown,
 ): Promise<{ text: string; writes: number }> {
   const host = addonHost();
-  const manager = new AddonManager(host.ctx, host.options);
+  const manager = new AddonManager(host.ctx, host.options, weir);
   await manager.load([{ name: "dumper", addon: Dumper, builtin: true }]);
   await host.options.update({ flow_detail: detail });
   await manager.configure(new Set(["flow_detail"]));

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import * as weir from "../../src/mod.ts";
 import Onboarding from "../../addons/onboarding.ts";
 import { AddonManager } from "../../src/hooks/mod.ts";
 import { addonHost, httpFlow } from "../support/addon_host.ts";
@@ -8,7 +9,7 @@ async function answer(
   options: [string, unknown][] = [],
 ) {
   const host = addonHost();
-  const manager = new AddonManager(host.ctx, host.options);
+  const manager = new AddonManager(host.ctx, host.options, weir);
   await manager.load([{ name: "onboarding", addon: Onboarding, builtin: true }]);
   await host.options.updateNamed(options);
   await manager.configure(new Set(host.options.names()));

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import * as weir from "../../src/mod.ts";
 import StreamContentTypes from "../../addons/stream_content_types.ts";
 import StreamLargeBodies from "../../addons/stream_large_bodies.ts";
 import { internals } from "../../src/internals.ts";
@@ -8,7 +9,7 @@ import { addonHost, httpFlow, respond } from "../support/addon_host.ts";
 /** Both addons, with the options set by text as on the command line. */
 async function start(given: Record<string, string[]> = {}) {
   const host = addonHost();
-  const manager = new AddonManager(host.ctx, host.options);
+  const manager = new AddonManager(host.ctx, host.options, weir);
   await manager.load([
     { name: "stream_large_bodies", addon: StreamLargeBodies, builtin: true },
     { name: "stream_content_types", addon: StreamContentTypes, builtin: true },

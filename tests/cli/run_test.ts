@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { run, type Surroundings } from "../../src/cli/run.ts";
+import type { Environment } from "../../src/cli/environment.ts";
+import { run } from "../../src/cli/run.ts";
 import { WeirError } from "../../src/errors.ts";
 import type { OptionRegistry } from "../../src/options/mod.ts";
 import type { ProxyServerInit } from "../../src/proxy/mod.ts";
@@ -14,7 +15,7 @@ class World {
   onLoad: (init: ProxyServerInit) => void = () => {};
   onStart: (init: ProxyServerInit) => void = ({ onShutdown }) => onShutdown?.();
 
-  readonly #around: Surroundings = {
+  readonly #environment: Environment = {
     makeProxy: (init) => {
       this.options = init.options;
       return Promise.resolve({
@@ -46,7 +47,7 @@ class World {
   /** Never reads the config.yaml of whoever runs the tests. */
   run(...argv: string[]): Promise<number> {
     const hasConfdir = argv.some((argument) => argument.includes("confdir"));
-    return run(hasConfdir ? argv : ["--confdir", "/nonexistent/weir", ...argv], this.#around);
+    return run(hasConfdir ? argv : ["--confdir", "/nonexistent/weir", ...argv], this.#environment);
   }
 }
 

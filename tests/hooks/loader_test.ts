@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import * as weir from "../../src/mod.ts";
 import { WeirError } from "../../src/errors.ts";
 import { AddonManager } from "../../src/hooks/loader.ts";
 import { replaceStream } from "../../src/mod.ts";
@@ -8,7 +9,7 @@ import { type AddonHost, addonHost, httpFlow } from "../support/addon_host.ts";
 class Setting implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync();
   readonly host: AddonHost = addonHost();
-  readonly manager = new AddonManager(this.host.ctx, this.host.options);
+  readonly manager = new AddonManager(this.host.ctx, this.host.options, weir);
 
   /** Writes as editors do: another file, renamed over the old one. */
   write(name: string, text: string): string {
@@ -68,7 +69,7 @@ for (const name of ["a.js", "a.mjs", "name with spaces é.ts"]) {
   });
 }
 
-Deno.test("addons run in the order given, but those that are to be last", async () => {
+Deno.test("addons run in the order given", async () => {
   await using setting = new Setting();
   const builtin = (value: string) => ({
     name: value,
@@ -78,16 +79,16 @@ Deno.test("addons run in the order given, but those that are to be last", async 
   const b = setting.write("b.ts", saying(`"b"`)), a = setting.write("a.ts", saying(`"a"`));
   await setting.manager.load([
     builtin("first"),
-    { ...builtin("last"), last: true },
     { script: b },
     { script: a },
+    builtin("last"),
   ]);
   assertEquals(await setting.seen(), "first, b, a, last");
 });
 
 Deno.test("the life of an addon: load, configure, running, done, with what each is given", async () => {
   const host = addonHost();
-  const manager = new AddonManager(host.ctx, host.options);
+  const manager = new AddonManager(host.ctx, host.options, weir);
   const seen: string[] = [];
   class Life {
     load(loader: object, ctx: unknown) {

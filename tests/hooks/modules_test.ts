@@ -8,7 +8,7 @@ async function imported(text: string): Promise<Record<string, unknown>> {
   const directory = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${directory}/addon.ts`, text);
-    return await importModule(`${directory}/addon.ts`, nextGeneration());
+    return await importModule(`${directory}/addon.ts`, nextGeneration(), weir);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

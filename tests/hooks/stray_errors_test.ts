@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import * as weir from "../../src/mod.ts";
 import { WeirError } from "../../src/errors.ts";
 import { AddonManager } from "../../src/hooks/loader.ts";
 import { catchStrayErrors } from "../../src/hooks/stray_errors.ts";
@@ -7,7 +8,7 @@ import { addonHost, httpFlow } from "../support/addon_host.ts";
 Deno.test("what an addon throws in a timer or a promise that it does not await is logged with file and line, and ends nothing", async () => {
   const directory = Deno.makeTempDirSync();
   const host = addonHost();
-  const manager = new AddonManager(host.ctx, host.options);
+  const manager = new AddonManager(host.ctx, host.options, weir);
   const script = `${directory}/a.ts`;
   Deno.writeTextFileSync(
     script,

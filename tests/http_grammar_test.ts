@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { hasToken, isFieldValue, isTarget, listElements, trimBlanks } from "../../src/http/grammar.ts";
+import { hasToken, isFieldValue, isTarget, listElements, trimBlanks } from "../src/http_grammar.ts";
 
 const ALL = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte));
 /** What JavaScript's `trim` and `\s` take for white space, and HTTP does not. */
