@@ -11,7 +11,7 @@ import { drop } from "../drop.ts";
 import { isThenable } from "../iterators.ts";
 import { tooMuchHeld } from "../hold.ts";
 import type { PieceEditor } from "../piece_stage.ts";
-import { HeldBytes } from "../units/held_bytes.ts";
+import { HeldBytes } from "../held_bytes.ts";
 
 const LF = 10, CR = 13;
 const WHAT = "linesStream";

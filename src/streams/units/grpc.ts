@@ -6,7 +6,7 @@
 import { WeirError } from "../../errors.ts";
 import { tooMuchHeld } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
-import { HeldBytes } from "./held_bytes.ts";
+import { HeldBytes } from "../held_bytes.ts";
 
 /** Most bytes of a message where nothing else is said, as in gRPC itself. */
 export const GRPC_HOLD = 4 * 1024 * 1024;

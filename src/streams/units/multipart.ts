@@ -8,7 +8,7 @@ import { concat } from "@std/bytes";
 import { Buffer } from "node:buffer";
 import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
-import { HeldBytes } from "./held_bytes.ts";
+import { HeldBytes } from "../held_bytes.ts";
 
 /** What a stretch of a multipart body is: what comes between parts (preamble, last delimiter, epilogue) is no unit. */
 export type MultipartMark =

@@ -4,7 +4,7 @@
  */
 import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
-import { HeldBytes } from "./held_bytes.ts";
+import { HeldBytes } from "../held_bytes.ts";
 
 /** A line that is JSON. */
 export interface JsonLine {

@@ -9,7 +9,7 @@ import { concat } from "@std/bytes";
 import { nameOf } from "../bytes.ts";
 import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
-import { HeldBytes } from "./held_bytes.ts";
+import { HeldBytes } from "../held_bytes.ts";
 
 /** A server-sent event, as its fields say. */
 export interface SseEvent {

@@ -2,7 +2,7 @@
  * A JSON body (RFC 8259) as a model sends it: one object, or an array of objects that come one after the other (Gemini).
  * @module
  */
-import { HeldBytes } from "../held_bytes.ts";
+import { HeldBytes } from "../../held_bytes.ts";
 import type { Cutter, Segment } from "../cutter.ts";
 
 /** An object; or the bracket that ends the array. */

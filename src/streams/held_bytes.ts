@@ -2,8 +2,8 @@
  * Bytes that are held back until a unit is whole, within a bound.
  * @module
  */
-import { EMPTY } from "../bytes.ts";
-import { tooMuchHeld } from "../hold.ts";
+import { EMPTY } from "./bytes.ts";
+import { tooMuchHeld } from "./hold.ts";
 
 /** What is allocated first; doubled as it fills. */
 const FIRST = 1024;
