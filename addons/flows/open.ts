@@ -2,7 +2,7 @@
  * Flows out of files: the one way in which all addons that read flows open them.
  * @module
  */
-import { type ByteSource, type Flow, FormatError, readFlowFile } from "weir";
+import { type ByteSource, type Flow, FormatError, readFlows } from "weir";
 import { expandHome } from "./paths.ts";
 
 /** What a reader tells besides flows. */
@@ -18,7 +18,7 @@ export interface OpenOptions {
 export async function* openFlows(path: string, options: OpenOptions = {}): AsyncGenerator<Flow, void> {
   const name = path === "-" ? "standard input" : path;
   try {
-    yield* readFlowFile(await sourceOf(path), options);
+    yield* readFlows(await sourceOf(path), options);
   } catch (error) {
     if (error instanceof FormatError) throw new Error(`${name}: ${error.message}`, { cause: error });
     throw new Error(`${name} cannot be read: ${error instanceof Error ? error.message : error}`, {
