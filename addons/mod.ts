@@ -4,7 +4,9 @@
  * @module
  */
 import Block from "./block.ts";
+import ClientReplay from "./client_replay.ts";
 import Dumper from "./dumper.ts";
+import Har from "./har.ts";
 import Onboarding from "./onboarding.ts";
 import Read from "./read.ts";
 import Save from "./save.ts";
@@ -17,11 +19,15 @@ export const builtinAddons = [
   { name: "stream_large_bodies", addon: StreamLargeBodies, builtin: true },
   { name: "stream_content_types", addon: StreamContentTypes, builtin: true },
   { name: "onboarding", addon: Onboarding, builtin: true },
+  { name: "client_replay", addon: ClientReplay, builtin: true },
   { name: "read", addon: Read, builtin: true },
 ] as const;
 
 /** Behind the user's addons: they keep flows as those have left them. */
-export const recorders = [{ name: "save", addon: Save, builtin: true }] as const;
+export const recorders = [
+  { name: "save", addon: Save, builtin: true },
+  { name: "har", addon: Har, builtin: true },
+] as const;
 
 /** Prints flows, when all else is done with them. */
 export const dumper = { name: "dumper", addon: Dumper, builtin: true } as const;

@@ -128,6 +128,7 @@ export {
   type StoredBodyOptions,
   tapStream,
   throttleStream,
+  timedStream,
   TokenBucket,
 } from "./streams/mod.ts";
 export {

@@ -34,7 +34,9 @@ export function requestLine(flow: HttpFlow, detail: number): string {
   if (url.length > room) url = `${url.slice(0, room)}…`;
   const colour = method === "GET" ? "green" : method === "DELETE" ? "red" : "magenta";
   const version = saysVersion(flow, httpVersion) ? ` ${httpVersion}` : "";
-  return `${clientOf(flow)}: ${style(escapeControl(method), "bold", colour)} ${
+  // What is sent again has no client (mitmdump).
+  const client = flow.isReplay === "request" ? style("[replay]", "bold") : `${clientOf(flow)}:`;
+  return `${client} ${style(escapeControl(method), "bold", colour)} ${
     style(readable(url), "bold")
   }${version}`;
 }
@@ -44,7 +46,8 @@ function responseLine(flow: HttpFlow, detail: number): string {
   const { statusCode, httpVersion, streamedBy, size } = flow.response!;
   const colour = statusCode < 200 ? null : statusCode < 300 ? "green" : statusCode < 400 ? "magenta" : "red";
   const version = saysVersion(flow, httpVersion) ? `${httpVersion} ` : "";
-  const pad = detail === 1 ? Math.max(0, clientOf(flow).length - 2 - version.length) : 0;
+  const replay = flow.isReplay === "response" ? "[replay]" : "";
+  const pad = detail === 1 ? Math.max(0, clientOf(flow).length - 2 - version.length - replay.length) : 0;
   // HTTP/2 has no reason phrase (RFC 9113 §8.3.2), but people know codes by theirs.
   const reason = flow.response!.reason || (httpVersion === "HTTP/2.0" ? reasonFor(statusCode) : "");
   const status = [String(statusCode), readable(reason)].filter((part) => part !== "")
@@ -55,7 +58,7 @@ function responseLine(flow: HttpFlow, detail: number): string {
   const isRecorded = !flow.live && (streamedBy === null || flow.metadata["weir.streamed_by"] !== undefined);
   const isMissing = isRecorded && size === 0 && flow.response!.rawContent === null;
   const sizeShown = style(isMissing ? "(content missing)" : sizeText(size), "bold");
-  return `${" ".repeat(pad)}${style(" <<", "bold")} ${version}${status} ${sizeShown} ${time}${how}`;
+  return `${replay}${" ".repeat(pad)}${style(" <<", "bold")} ${version}${status} ${sizeShown} ${time}${how}`;
 }
 
 function saysVersion(flow: HttpFlow, version: string): boolean {

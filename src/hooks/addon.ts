@@ -61,6 +61,8 @@ export interface ProxyInfo {
    * `flow.live` is false (mitmproxy `load_flow`).
    */
   load(flow: Flow): Promise<void>;
+  /** Why a flow's request cannot be sent again, as the end of a sentence about it; null when it can. */
+  whyNoReplay(flow: HttpFlow): string | null;
   /**
    * Sends the request of a flow again, through weir itself, hooks included. Resolves to the new flow, whose `isReplay` is "request",
    * when that has ended, well or badly. `through` are stages for its body (mitmproxy `replay.client`).

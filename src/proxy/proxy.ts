@@ -17,7 +17,7 @@ import { leadsTo } from "./loop.ts";
 import { FiniteWork } from "./finite_work.ts";
 import { MemoryBudget } from "../memory_budget.ts";
 import { loadFlow } from "./recorded.ts";
-import { Replays } from "./replay.ts";
+import { Replays, whyNot } from "./replay.ts";
 import { StallWatch } from "./stall_watch.ts";
 import { stoppingError } from "./upstream_dialer.ts";
 import { UpstreamPool } from "./upstream_pool.ts";
@@ -86,6 +86,7 @@ export class ProxyServer {
         shutdown: () => init.onShutdown?.(),
         endsAfter: (work) => this.#work.add(work),
         load: (flow) => loadFlow(this.#context.hooks, log, flow),
+        whyNoReplay: whyNot,
         replay: (flow, through) => this.#replays.run(this.#context, flow, through && stagesOf(through)),
       },
     };

@@ -49,6 +49,7 @@ export { ResendableBody } from "./resendable.ts";
 export { saveStream } from "./save.ts";
 export { removeTemporaryFiles } from "./temporary_file.ts";
 export { type ThrottleOptions, throttleStream } from "./throttle.ts";
+export { timedStream } from "./timed.ts";
 export { type Moment, Timeline } from "./timeline.ts";
 export { TokenBucket } from "./token_bucket.ts";
 export { withTrailers } from "./trailed.ts";

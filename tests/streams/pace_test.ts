@@ -10,6 +10,7 @@ import {
   type Stage,
   stallStream,
   throttleStream,
+  timedStream,
   Timeline,
   TokenBucket,
   Valve,
@@ -100,7 +101,14 @@ Deno.test("throttled bytes are the same in any split, and wire chunks keep their
 });
 
 Deno.test("who cancels a throttled, stalled or delayed body leaves no timer behind", async () => {
-  for (const stage of [throttleStream(1, { burst: 1 }), stallStream(1, 1000), delayStream(1000)]) {
+  for (
+    const stage of [
+      throttleStream(1, { burst: 1 }),
+      stallStream(1, 1000),
+      delayStream(1000),
+      timedStream([[0, 1], [1000, 2]]),
+    ]
+  ) {
     using clock = new FakeClock();
     const source = bodyOfPieces(["abc"]);
     const body = behind(source, stage);
@@ -219,6 +227,25 @@ Deno.test("a timeline remembers every piece of a short body, and at most 1000 mo
   assertEquals(moments[0], [0, 1]);
   const gaps = moments.slice(1, -1).map(([ms], index) => ms - moments[index][0]);
   assertEquals(new Set(gaps).size, 1);
+});
+
+Deno.test("timed: what had come by a moment goes out then, in one piece, at any speed", async () => {
+  for (const speed of [1, 2]) {
+    using clock = new FakeClock();
+    const timeline = [[0, 3], [100, 5], [400, 8]] as const;
+    const { seen, done } = reading(behind(bodyOfPieces(["abcd", "efghij"]), timedStream(timeline, speed)));
+    await clock.pass(1000);
+    assertEquals(text(await done), "abcdefghij");
+    assertEquals(seen.map(([ms, bytes]) => [ms * speed, bytes]), [[0, 3], [100, 4], [100, 5], [400, 8], [
+      400,
+      10,
+    ]]);
+  }
+});
+
+Deno.test("timed: an empty timeline is no timeline, and a wrong speed is told", async () => {
+  assertEquals(text(concat(await pieces(behind(bodyOfPieces(["ab", "c"]), timedStream([]))))), "abc");
+  assertThrows(() => timedStream([], 0), TypeError, "timedStream takes a speed above 0");
 });
 
 Deno.test("wrong rates are told when the stage is made", () => {

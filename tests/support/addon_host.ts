@@ -59,6 +59,7 @@ export function addonHost(): AddonHost {
       shutdown: () => {},
       endsAfter: () => {},
       load: () => Promise.resolve(),
+      whyNoReplay: () => null,
       replay: (flow) => Promise.resolve(flow),
     },
   };

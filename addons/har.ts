@@ -1,0 +1,115 @@
+/**
+ * The option `hardump`: HTTP flows in a HAR 1.2, which browsers' developer tools import (mitmproxy `savehar`).
+ *
+ *     weir --set hardump=flows.har      whole, valid JSON after every flow
+ *     weir --set hardump=flows.zhar     packed
+ *     weir -nr flows.mitm --set hardump=-
+ *
+ * The option `save_stream_filter` holds here, too.
+ * @module
+ */
+import { dirname } from "node:path";
+import {
+  type Addon,
+  type AddonOptions,
+  type Context,
+  type Filter,
+  type HarWrite,
+  type HarWriter,
+  type HttpFlow,
+  type Loader,
+  parseFilter,
+  PlainHarWriter,
+  ZlibHarWriter,
+} from "weir";
+import { expandHome } from "./flows/paths.ts";
+
+export default class Har implements Addon {
+  #name: string | null = null;
+  #filter: Filter | null = null;
+  #writer: HarWriter = new PlainHarWriter();
+  /** Null when nothing is written, or no longer. */
+  #file: Deno.FsFile | null = null;
+  /** What standard output gets at the end lies there until then. */
+  #temporary: string | null = null;
+
+  load(loader: Loader) {
+    loader.addOption(
+      "hardump",
+      "str",
+      null,
+      "Save HTTP flows as a HAR: FILE.har, FILE.zhar (packed), or - for standard output, at the end.",
+      { metavar: "FILE", group: "Flows" },
+    );
+  }
+
+  async configure(options: AddonOptions, changed: ReadonlySet<string>) {
+    const filter = options.get<string | null>("save_stream_filter");
+    this.#filter = filter ? parseFilter(filter) : null;
+    if (!changed.has("hardump")) return;
+    await this.#close();
+    this.#name = options.get<string | null>("hardump") || null;
+    if (this.#name !== null) await this.#open(this.#name);
+  }
+
+  complete(flow: HttpFlow, ctx: Context) {
+    this.#add(flow, ctx);
+  }
+
+  error(flow: HttpFlow, ctx: Context) {
+    this.#add(flow, ctx);
+  }
+
+  async done() {
+    await this.#close();
+  }
+
+  #add(flow: HttpFlow, ctx: Context): void {
+    if (this.#file === null || this.#filter !== null && !this.#filter(flow)) return;
+    try {
+      this.#write(this.#writer.add(flow));
+    } catch (error) {
+      this.#file.close();
+      this.#file = null;
+      ctx.log.error(`Flows are not written to ${this.#name} any more: ${textOf(error)}`);
+    }
+  }
+
+  async #open(name: string): Promise<void> {
+    this.#writer = name.endsWith(".zhar") ? new ZlibHarWriter() : new PlainHarWriter();
+    const path = name === "-"
+      ? this.#temporary = await Deno.makeTempFile({ prefix: "weir-" })
+      : expandHome(name);
+    try {
+      await Deno.mkdir(dirname(path), { recursive: true });
+      this.#file = await Deno.open(path, { write: true, create: true, truncate: true });
+      this.#write(this.#writer.begin());
+    } catch (error) {
+      throw new Error(`hardump: ${name}: ${textOf(error)}`, { cause: error });
+    }
+  }
+
+  #write({ at, bytes }: HarWrite): void {
+    const file = this.#file!;
+    file.seekSync(at, Deno.SeekMode.Start);
+    for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+  }
+
+  async #close(): Promise<void> {
+    this.#file?.close();
+    this.#file = null;
+    const path = this.#temporary;
+    if (path === null) return;
+    this.#temporary = null;
+    try {
+      const file = await Deno.open(path);
+      await file.readable.pipeTo(Deno.stdout.writable, { preventClose: true });
+    } finally {
+      await Deno.remove(path);
+    }
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
