@@ -21,6 +21,7 @@ import {
   type Flow,
   type HttpFlow,
   type Loader,
+  type Message,
   parseFilter,
   type TcpFlow,
 } from "weir";
@@ -50,6 +51,12 @@ export default class Dumper implements Addon {
   /** Ids of flows whose request line was printed, as their end may be far away. */
   readonly #announced = new Set<string>();
 
+  /** Bodies are printed from level 3 on, and a filter may be about them. */
+  readsBodies(): boolean {
+    const needs = this.#filter?.needs;
+    return this.#detail >= 3 || (this.#detail > 0 && (needs === "bodies" || needs === "end"));
+  }
+
   load(loader: Loader) {
     loader.addOption("flows_to_stderr", "bool", false, "Print flows to stderr, where the log goes as well.");
     loader.addOption("dumper_filter", "str", null, "Print only flows that match.", {
@@ -66,11 +73,11 @@ export default class Dumper implements Addon {
   }
 
   request(flow: HttpFlow) {
-    if (flow.request.streamedBy !== null) this.#announce(flow, "streaming");
+    if (isLong(flow.request)) this.#announce(flow, "streaming");
   }
 
   response(flow: HttpFlow) {
-    if (flow.response?.streamedBy) this.#announce(flow, "streaming");
+    if (flow.response && isLong(flow.response)) this.#announce(flow, "streaming");
   }
 
   complete(flow: HttpFlow) {
@@ -150,4 +157,9 @@ export default class Dumper implements Addon {
     this.#announced.add(flow.id);
     print([`${requestLine(flow, this.#detail)} (${why})`]);
   }
+}
+
+/** True for a body that streams because it may take its time; others are streamed because nobody looks at them. */
+function isLong({ streamedBy }: Message): boolean {
+  return streamedBy !== null && streamedBy !== "unread";
 }

@@ -1,6 +1,9 @@
 /**
  * The addons that ship with weir. Hooks run in this order: {@linkcode builtinAddons}, the user's addons,
  * {@linkcode recorders}, and on the command line the {@linkcode dumper}.
+ *
+ * All of them are always loaded: one that looks at bodies or keeps flows only when an option asks for it says so
+ * (`readsBodies`, `keepsFlows`), as what is off must cost nothing.
  * @module
  */
 import Block from "./block.ts";

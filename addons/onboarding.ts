@@ -16,6 +16,7 @@ const TYPES: Record<CertificateFormat, string> = {
 const TEXT = "text/plain; charset=utf-8";
 
 export default class Onboarding implements Addon {
+  readonly readsBodies = false;
   #host: string | null = null;
 
   load(loader: Loader) {

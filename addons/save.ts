@@ -20,6 +20,7 @@ import {
   type Flow,
   type HttpFlow,
   type Loader,
+  type Message,
   parseFilter,
   StoredBody,
   type TcpFlow,
@@ -31,6 +32,7 @@ import { FileSink, FlowWriter, StdoutSink } from "./flows/writer.ts";
 const RETRY_MS = 60_000;
 
 export default class Save implements Addon {
+  readonly keepsFlows = false;
   #ctx: Context | null = null;
   /** The option, without the `+`; null: nothing is saved. */
   #path: string | null = null;
@@ -45,6 +47,10 @@ export default class Save implements Addon {
   #lost = 0;
   /** Messages of conversations that run: a flow itself keeps only the newest. */
   readonly #messages = new Map<Flow, Messages>();
+
+  readsBodies(_message: Message, flow: HttpFlow): boolean {
+    return this.#path !== null && this.#filter?.decide(flow) !== false;
+  }
 
   load(loader: Loader) {
     loader.addOption(

@@ -110,6 +110,10 @@ async function start(
       await proxy.stop(0);
       return 0;
     }
+    // A command or a browser is to run as it does without weir: what nobody looks at is not waited for.
+    if ((exec || flags.browser) && !options.isSet("stream_unread")) {
+      await options.updateNamed([["stream_unread", true]]);
+    }
     // The output of a command is its own, and so is that of files that are written to it.
     const isTaken = exec !== null ||
       TO_STDOUT.some((name) => options.has(name) && options.values.get(name) === "-");

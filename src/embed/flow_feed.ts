@@ -18,6 +18,7 @@ export class FlowFeed implements AsyncIterable<HttpFlow> {
   #closed = false;
   /** Feeds it. */
   readonly addon: Addon = {
+    readsBodies: () => this.#readers.size > 0,
     complete: (flow) => this.#push(flow),
     error: (flow) => this.#push(flow),
   };

@@ -24,7 +24,7 @@ import type { MessageOwner } from "./message_owner.ts";
 import { Headers, type HeadersInit, type HttpVersion } from "../http/mod.ts";
 
 /** What decided that a body is streamed: an addon, its size, its type, or memory running short. */
-export type StreamedBy = "addon" | "size" | "type" | "memory";
+export type StreamedBy = "addon" | "size" | "type" | "memory" | "unread";
 
 /** What the exchange keeps on a message. */
 export interface MessageState {

@@ -5,6 +5,7 @@
 import type { Address } from "../net/mod.ts";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import type { Options, OptionType, OptionValue } from "../options/mod.ts";
+import type { Message } from "../flow/message.ts";
 import type { EventHooks, LifeHookName } from "./names.ts";
 
 export type { OptionType, OptionValue };
@@ -139,6 +140,33 @@ export interface AddonTraits {
    * (`tcp_message`) are then copied only where it reads them. True where nothing is said.
    */
   readonly keepsFlows?: boolean;
+  /**
+   * Which bodies the addon looks at (`content`, `text`), so that with the option `stream_unread` all others can be streamed:
+   * none of them, all of them, or those for which the function returns true. It is asked once for each message, when
+   * its head is known and no addon has set `stream`.
+   *
+   * Where nothing is said: of requests, when the addon has a hook `request`, `response`, `complete` or `error`; of responses,
+   * when it has one of the last three.
+   *
+   * ```ts
+   * import type { HttpFlow, Message } from "weir";
+   *
+   * export function readsBodies(message: Message) {
+   *   return message.headers.get("content-type") === "application/json";
+   * }
+   *
+   * export function response(flow: HttpFlow) {
+   *   if (readsBodies(flow.response!)) console.log(flow.response!.text);
+   * }
+   * ```
+   */
+  readonly readsBodies?: boolean | ((message: Message, flow: HttpFlow) => boolean);
+  /**
+   * Set it to true when nothing may pass that the addon has not dealt with: when one of its hooks throws, the flow is cut, where
+   * it would else go on as if the addon were not there. A connection to an origin that it was asked about
+   * (`server_connect`) is refused.
+   */
+  readonly failClosed?: boolean;
 }
 
 /** An object with methods named after hooks. */

@@ -7,11 +7,12 @@
  */
 import { HttpFlow, TcpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
+import type { Message } from "../flow/message.ts";
 import { snapshot } from "../flow/snapshot.ts";
 import { isThenable } from "../streams/mod.ts";
-import type { Addon, Context } from "./addon.ts";
+import type { Addon, AddonTraits, Context } from "./addon.ts";
 import { describeHookError } from "./describe.ts";
-import { EVENT_HOOK_NAMES, type EventHookName, type EventHooks } from "./names.ts";
+import { EVENT_HOOK_NAMES, type EventHookName, type EventHooks, type ServerConnectionData } from "./names.ts";
 
 /** One object with hooks, with the name of the addon it came from. */
 export interface LoadedAddon {
@@ -20,8 +21,13 @@ export interface LoadedAddon {
   readonly hooks: Addon;
   /** True for what ships with weir: its hooks are trusted not to throw half-way, so flows are not copied for them. */
   readonly builtin: boolean;
+  /** What it says of itself; what `hooks` says where this is left out. */
+  readonly traits?: AddonTraits;
 }
 
+/** The hooks in which addons find the whole body of a response, and of a request. */
+const RESPONSE_HOOKS: readonly EventHookName[] = ["response", "complete", "error"];
+const REQUEST_HOOKS: readonly EventHookName[] = ["request", ...RESPONSE_HOOKS];
 /** The hooks that are given raw connections. */
 const TCP_HOOKS = EVENT_HOOK_NAMES.filter((hook) => hook.startsWith("tcp_"));
 
@@ -37,6 +43,8 @@ export class Dispatcher {
   readonly #ctx: Context;
   #lists: { [Hook in EventHookName]?: readonly Entry[] } = {};
   #keepsTcp = false;
+  /** Addons that may look at bodies, in the order in which their hooks run. */
+  #readers: readonly LoadedAddon[] = [];
 
   constructor(ctx: Context) {
     this.#ctx = ctx;
@@ -55,13 +63,40 @@ export class Dispatcher {
     }
     this.#lists = lists;
     this.#keepsTcp = TCP_HOOKS.some((hook) =>
-      lists[hook]?.some(({ addon }) => addon.hooks.keepsFlows !== false)
+      lists[hook]?.some(({ addon }) => traitsOf(addon).keepsFlows !== false)
+    );
+    this.#readers = addons.filter((addon) =>
+      traitsOf(addon).readsBodies ?? REQUEST_HOOKS.some((hook) => typeof addon.hooks[hook] === "function")
     );
   }
 
   /** True when an addon sees raw connections that may look at their messages later than in its hooks. */
   get keepsTcp(): boolean {
     return this.#keepsTcp;
+  }
+
+  /** True when an addon looks at the body of this message: asked when its head is known. */
+  readsBody(message: Message, flow: HttpFlow): boolean {
+    return this.#readers.some((addon) => {
+      const { readsBodies } = traitsOf(addon);
+      if (typeof readsBodies === "function") return this.#asked(addon, readsBodies, message, flow);
+      const hooks = message === flow.request ? REQUEST_HOOKS : RESPONSE_HOOKS;
+      return readsBodies ?? hooks.some((hook) => typeof addon.hooks[hook] === "function");
+    });
+  }
+
+  #asked(
+    addon: LoadedAddon,
+    readsBodies: (message: Message, flow: HttpFlow) => boolean,
+    message: Message,
+    flow: HttpFlow,
+  ): boolean {
+    try {
+      return readsBodies(message, flow);
+    } catch (thrown) {
+      this.#ctx.log.error(`${describeHookError(addon.name, "readsBodies", thrown)}; the body is buffered`);
+      return true;
+    }
   }
 
   /** True when any addon has that hook. */
@@ -118,7 +153,7 @@ export class Dispatcher {
       result = handler(arg, this.#ctx);
     } catch (thrown) {
       if (flow) flow.addon = null;
-      this.#failed(hook, addon, thrown, restore);
+      this.#failed(hook, addon, thrown, restore, arg);
       return undefined;
     }
     if (!isThenable(result)) {
@@ -131,15 +166,41 @@ export class Dispatcher {
       },
       (thrown: unknown) => {
         if (flow) flow.addon = null;
-        this.#failed(hook, addon, thrown, restore);
+        this.#failed(hook, addon, thrown, restore, arg);
       },
     );
   }
 
-  #failed(hook: EventHookName, addon: LoadedAddon, thrown: unknown, restore: (() => void) | null): void {
+  #failed(
+    hook: EventHookName,
+    addon: LoadedAddon,
+    thrown: unknown,
+    restore: (() => void) | null,
+    arg: unknown,
+  ): void {
     restore?.();
-    this.#ctx.log.error(`${describeHookError(addon.name, hook, thrown)}; the flow goes on without it`);
+    const isCut = traitsOf(addon).failClosed === true && cut(hook, arg, addon);
+    const end = isCut ? "the flow is cut, as the addon is to fail closed" : "the flow goes on without it";
+    this.#ctx.log.error(`${describeHookError(addon.name, hook, thrown)}; ${end}`);
   }
+}
+
+function traitsOf(addon: LoadedAddon): AddonTraits {
+  return addon.traits ?? addon.hooks;
+}
+
+/** Ends what a hook was given, where it has an end. */
+function cut(hook: EventHookName, arg: unknown, { name }: LoadedAddon): boolean {
+  if (arg instanceof HttpFlow || arg instanceof TcpFlow) {
+    if (!arg.live) return false;
+    arg.kill();
+    return true;
+  }
+  if (hook === "server_connect") {
+    (arg as ServerConnectionData).error ??= `The addon ${name} has failed, and is to fail closed.`;
+    return true;
+  }
+  return false;
 }
 
 /** What puts a hook's argument back as it was; null when addons cannot change it. */

@@ -4,7 +4,8 @@
  */
 import { WeirError } from "../errors.ts";
 import { levenshtein } from "../options/mod.ts";
-import type { Addon } from "./addon.ts";
+import { shown } from "../shown.ts";
+import type { Addon, AddonTraits } from "./addon.ts";
 import { HOOK_NAMES, isHookName } from "./names.ts";
 
 /**
@@ -38,6 +39,40 @@ function collect(value: unknown, into: Addon[]): void {
       `the default export is ${value === null ? "null" : typeof value}, not an object, a class or an array`,
     );
   }
+}
+
+/** What an addon says of itself, all of it; a module's default exports need not repeat what the module says. */
+const TRAITS: { readonly [Trait in keyof AddonTraits]-?: string } = {
+  keepsFlows: "true or false",
+  readsBodies: "true, false or a function",
+  failClosed: "true or false",
+};
+
+/**
+ * What an addon, or the module that exports it, says of itself.
+ * @throws {WeirError} when it says something that has no meaning.
+ */
+export function traitsOf(addon: Addon, module: object): AddonTraits {
+  const traits: Record<string, unknown> = {};
+  for (const [name, kinds] of Object.entries(TRAITS)) {
+    const [from, value] = Reflect.has(addon, name)
+      ? [addon, Reflect.get(addon, name)]
+      : [module, Reflect.get(module, name)];
+    if (value === undefined) continue;
+    if (typeof value === "function" && name === "readsBodies") traits[name] = value.bind(from);
+    else if (typeof value === "boolean") traits[name] = value;
+    else throw new WeirError("weir", "addon", `${name} is ${shown(value)}, and must be ${kinds}`);
+  }
+  return traits;
+}
+
+/** Names that are nearly those of what an addon may say of itself, with the name that was probably meant. */
+export function nearTraits(addon: object): [name: string, trait: string][] {
+  const plain = (name: string) => name.toLowerCase().replaceAll("_", "");
+  return Object.keys(addon).flatMap((name): [string, string][] => {
+    const trait = Object.keys(TRAITS).find((trait) => plain(trait) === plain(name) && trait !== name);
+    return trait === undefined ? [] : [[name, trait]];
+  });
 }
 
 /** Functions of an addon that are nearly named like a hook, with the name that was probably meant. */

@@ -12,7 +12,7 @@ import type { OptionRegistry } from "../options/mod.ts";
 import type { Addon, AddonExport, AddonModule, Context, Loader } from "./addon.ts";
 import { describeHookError, describeLoadError, filesIn } from "./describe.ts";
 import { Dispatcher, type LoadedAddon } from "./dispatch.ts";
-import { addonsOf, nearMisses } from "./exports.ts";
+import { addonsOf, nearMisses, nearTraits, traitsOf } from "./exports.ts";
 import {
   filesOf,
   forgetExcept,
@@ -96,7 +96,7 @@ export class AddonManager {
       };
       const addons = "script" in source
         ? await this.#import(slot, generation)
-        : addonsOf(isModule(source.addon) ? source.addon : { default: source.addon });
+        : loadedFrom(slot, isModule(source.addon) ? source.addon : { default: source.addon });
       this.#adopt(slot, addons, generation);
       this.#slots.push(slot);
       await this.#registerOptions(slot);
@@ -135,17 +135,20 @@ export class AddonManager {
     keepLockFile();
   }
 
-  async #import(slot: Slot, generation: number): Promise<Addon[]> {
+  async #import(slot: Slot, generation: number): Promise<LoadedAddon[]> {
     const path = slot.path!;
     if (hashOf(path) === null) throw new WeirError("weir", "addon", `No such script: ${slot.name}`);
     try {
       const module = await importModule(path, generation, this.#weir);
-      const addons = addonsOf(module);
+      const addons = loadedFrom(slot, module);
       // Not before: a script that is missing or broken is told in one line.
       this.#ctx.log.info(`Loading script ${slot.name}`);
-      for (const addon of new Set([module as Addon, ...addons])) {
+      for (const addon of new Set([module as Addon, ...addons.map(({ hooks }) => hooks)])) {
         for (const [name, hook] of nearMisses(addon)) {
           this.#ctx.log.warn(`Addon ${slot.name}: ${name} is no hook; did you mean ${hook}?`);
+        }
+        for (const [name, trait] of nearTraits(addon)) {
+          this.#ctx.log.warn(`Addon ${slot.name}: ${name} means nothing; did you mean ${trait}?`);
         }
       }
       return addons;
@@ -154,8 +157,8 @@ export class AddonManager {
     }
   }
 
-  #adopt(slot: Slot, addons: readonly Addon[], generation: number): void {
-    slot.addons = addons.map((hooks) => ({ name: slot.name, hooks, builtin: slot.builtin }));
+  #adopt(slot: Slot, addons: readonly LoadedAddon[], generation: number): void {
+    slot.addons = addons;
     slot.generation = generation;
     if (slot.path !== null) slot.files = filesOf(slot.path, generation);
   }
@@ -239,7 +242,7 @@ export class AddonManager {
 
   async #reload(slot: Slot, generation: number): Promise<void> {
     const before = [...slot.files.keys()].map((file): [string, string | null] => [file, hashOf(file)]);
-    let addons: Addon[];
+    let addons: LoadedAddon[];
     try {
       addons = await this.#import(slot, generation);
     } catch (error) {
@@ -258,6 +261,11 @@ export class AddonManager {
     this.#publish();
     await this.#life(slot, "running");
   }
+}
+
+/** The addons of a module. @throws {WeirError} for exports that are none. */
+function loadedFrom({ name, builtin }: Slot, module: AddonModule): LoadedAddon[] {
+  return addonsOf(module).map((hooks) => ({ name, hooks, builtin, traits: traitsOf(hooks, module) }));
 }
 
 /** True for what has a default export or hooks of its own; false for a class and an array, which stand for themselves. */

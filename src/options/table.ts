@@ -92,6 +92,7 @@ export const OPTIONS = {
     body_size_limit: option(size, null, "Refuse or abort messages with a body larger than this.", { metavar: "SIZE" }),
     body_buffer_limit: option(size, "256m", "Stream a body that was to be buffered once it passes this size.", { metavar: "SIZE" }),
     memory_limit: option(size, "1g", "Hold no more for all bodies together: stream, refuse or forget what has no room.", { metavar: "SIZE" }),
+    stream_unread: option(bool, false, "Stream bodies that no addon and no option will look at. On with exec and --browser."),
     store_streamed_bodies: option(bool, false, "Keep a copy of bodies that are streamed."),
   }),
   ...group("WebSocket", {

@@ -38,11 +38,21 @@ export class BodyPlan {
   readonly #isOpen: boolean;
   /** How many bytes were collected: they came before, and go through the stages when the rest is streamed. */
   #collected = 0;
+  readonly #isRead: () => boolean;
+  /** What `isRead` said; null before it was asked. */
+  #willBeRead: boolean | null = null;
   /** How many bytes of this body are booked in the memory budget. */
   #booked = 0;
 
-  constructor(context: ProxyContext, message: Message, source: Body | null) {
+  /** `isRead` says whether anybody will look at the body, should the option `stream_unread` ask. */
+  constructor(
+    context: ProxyContext,
+    message: Message,
+    source: Body | null,
+    isRead: () => boolean = () => true,
+  ) {
     this.message = message;
+    this.#isRead = isRead;
     this.#context = context;
     this.#body = source && new ValveBody(source, message[internals]);
     this.#isOpen = source !== null && source.size === null;
@@ -185,6 +195,7 @@ export class BodyPlan {
     if (stream !== undefined) return stream === false ? null : "addon";
     if (streamOver !== null && (streamOver === 0 || (body.size ?? 0) > streamOver)) return "size";
     if (streamEndless) return "type";
+    if (this.#context.options.stream_unread && !(this.#willBeRead ??= this.#isRead())) return "unread";
     return (body.size ?? 0) > this.#bufferLimit() ? "memory" : null;
   }
 

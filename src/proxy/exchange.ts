@@ -18,7 +18,7 @@ import {
 } from "../http/mod.ts";
 import { type FlowError, HttpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
-import { endContent } from "../flow/message.ts";
+import { endContent, type Message } from "../flow/message.ts";
 import { Request } from "../flow/request.ts";
 import { Response } from "../flow/response.ts";
 import type { EventHookName } from "../hooks/mod.ts";
@@ -86,7 +86,7 @@ class Exchange implements Watched {
     this.#incoming = incoming;
     this.#route = route;
     this.#flow = new HttpFlow(new Request(route.resolve(incoming.head)), route.clientConn);
-    this.#requestPlan = new BodyPlan(context, this.#flow.request, incoming.body);
+    this.#requestPlan = this.#planOf(this.#flow.request, incoming.body);
     const state = this.#flow[internals];
     state.log = context.log;
     state.memory = context.memory;
@@ -155,6 +155,17 @@ class Exchange implements Watched {
     } finally {
       this.#cleanUp();
     }
+  }
+
+  #planOf(message: Message, body: Body | null): BodyPlan {
+    const { hooks } = this.#context, flow = this.#flow;
+    // Who has a request sent again waits for what comes of it.
+    return new BodyPlan(
+      this.#context,
+      message,
+      body,
+      () => flow.isReplay !== null || hooks.readsBody(message, flow),
+    );
   }
 
   /** Runs a hook, then sees to it that nothing goes on that was stopped meanwhile. */
@@ -284,7 +295,7 @@ class Exchange implements Watched {
     if (upstream !== null) flow.response = new Response(upstream.head);
     const response = flow.response!;
     const body = upstream === null ? await this.#answerBody(response) : upstream.body;
-    this.#responsePlan = new BodyPlan(this.#context, response, body);
+    this.#responsePlan = this.#planOf(response, body);
     await this.#hook("responseheaders");
     if (this.#isOutdated) await this.#replace();
     await this.#readResponse();
@@ -309,7 +320,7 @@ class Exchange implements Watched {
     if (response === null) {
       throw new WeirError("weir", "addon", "An addon set flow.response to null after it was there.");
     }
-    this.#responsePlan = new BodyPlan(this.#context, response, await this.#answerBody(response));
+    this.#responsePlan = this.#planOf(response, await this.#answerBody(response));
     if (this.#stopped) throw this.#stopped;
   }
 

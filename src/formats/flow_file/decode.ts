@@ -197,10 +197,12 @@ function noted(metadata: Record<string, unknown>, name: string, which: "request"
   return typeof both === "object" && both !== null ? Reflect.get(both, which) : undefined;
 }
 
+const STREAM_REASONS: readonly StreamedBy[] = ["addon", "size", "type", "memory", "unread"];
+
 /** How a body travelled. */
 function streamedBy(metadata: Record<string, unknown>, which: "request" | "response"): StreamedBy | null {
   const one = noted(metadata, "weir.streamed_by", which);
-  return one === "addon" || one === "size" || one === "type" || one === "memory" ? one : null;
+  return STREAM_REASONS.find((reason) => reason === one) ?? null;
 }
 
 /** Other peers' spellings of a version, in mitmproxy's. */
