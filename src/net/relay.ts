@@ -3,14 +3,11 @@
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
+import { bulk } from "./bulk_buffers.ts";
 import type { Conn } from "./conn.ts";
 
-/** First buffer of a direction: many tunnels are idle, and they should cost little. */
-const BUFFER_MIN = 16 * 1024;
-/** Largest buffer of a direction: larger ones are no faster on loopback. */
-const BUFFER_MAX = 256 * 1024;
-/** A read that fills its buffer is followed by one into so many times as much, one that leaves so much free by a smaller. */
-const STEP = 4;
+/** A direction's own buffer: many tunnels are idle, and they should cost little. A read that fills it borrows a large one. */
+const SMALL_SIZE = 16 * 1024;
 
 /** Looks at a chunk on its way: what it returns is sent instead, null drops it. The chunk is valid until it returns. */
 export type RelayHook = (
@@ -48,7 +45,8 @@ export async function relay(
   };
   const oneWay = async (from: Conn, to: Conn, fromClient: boolean): Promise<number> => {
     const [source, target]: [Side, Side] = fromClient ? ["client", "server"] : ["server", "client"];
-    let buffer = new Uint8Array(BUFFER_MIN);
+    const small = new Uint8Array(SMALL_SIZE);
+    let buffer = small;
     let total = 0;
     for (;;) {
       let count: number | null;
@@ -70,6 +68,7 @@ export async function relay(
       }
       try {
         if (count === null) {
+          if (buffer !== small) bulk.giveBack(buffer);
           await to.closeWrite();
           return total;
         }
@@ -81,9 +80,11 @@ export async function relay(
         fail(thrown, target, `Writing to the ${target} failed`);
         return total;
       }
-      if (count === buffer.length && count < BUFFER_MAX) buffer = new Uint8Array(count * STEP);
-      else if (count < buffer.length / STEP && buffer.length > BUFFER_MIN) {
-        buffer = new Uint8Array(buffer.length / STEP);
+      if (buffer === small) {
+        if (count === SMALL_SIZE) buffer = bulk.borrow();
+      } else if (count < SMALL_SIZE) {
+        bulk.giveBack(buffer);
+        buffer = small;
       }
     }
   };
