@@ -132,6 +132,7 @@ export {
   TokenBucket,
 } from "./streams/mod.ts";
 export {
+  type BodyUnit,
   type ChannelStages,
   type GrpcMessage,
   type GrpcMessageInit,
@@ -148,6 +149,8 @@ export {
   type SseOutput,
   sseStream,
   type UnitOutput,
+  type UnitReader,
+  unitReader,
 } from "./streams/units/mod.ts";
 export { type Filter, FilterError, parseFilter } from "./filter/mod.ts";
 export { escapeControl } from "./escape.ts";

@@ -5,9 +5,10 @@
  * lines are and however many it makes.
  * @module
  */
-import { escapeControl, type Message } from "weir";
+import { escapeControl, type Message, type UnitReader, unitReader } from "weir";
 import { jsonLines, MAX_JSON } from "./json_lines.ts";
 import { Part, style } from "./printer.ts";
+import { BINARY, unitLines } from "./unit_lines.ts";
 
 /** At level 3, what is shown of a body: so many lines, of so many bytes. */
 const SHOWN_LINES = 70;
@@ -35,7 +36,8 @@ export function* bodyLines(message: Message, detail: number): Generator<string |
   const most = detail >= 4 ? Math.max(UNFOLDED_BYTES, onWire) : SHOWN_BYTES;
   const start = message.contentStart(most);
   if (start !== null) {
-    yield* contentLines(start.bytes, start.isWhole, message.headers.get("content-type"), detail);
+    const reader = unitReader(message);
+    yield* contentLines(start.bytes, start.isWhole, message.headers.get("content-type"), detail, reader);
   } else if (message.streamedBy !== null) {
     yield "";
     yield style("    (streamed, so there is no content to show)", "dim");
@@ -47,13 +49,16 @@ function* contentLines(
   isWhole: boolean,
   type: string | null,
   detail: number,
+  reader: UnitReader | null = null,
 ): Generator<string | Part> {
   if (content.length === 0 && isWhole) return;
   const most = detail >= 4 ? Infinity : SHOWN_LINES;
   const shown = detail >= 4 ? content : content.subarray(0, SHOWN_BYTES);
   let isCut = !isWhole || shown.length < content.length;
   yield "";
-  const lines = isText(shown) ? textLines(shown, isCut ? null : type) : hexLines(shown);
+  const lines = reader === null
+    ? plainLines(shown, isCut ? null : type)
+    : unitLines(reader, shown, !isCut, plainLines);
   let count = 0, isInside = false;
   for (const line of lines) {
     if (!isInside && count++ === most) {
@@ -66,6 +71,11 @@ function* contentLines(
   }
   if (isInside) yield "";
   if (isCut) yield style("    (cut off)", "dim");
+}
+
+/** JSON set out, text as it is, anything else as a hex dump. */
+function plainLines(content: Uint8Array, type: string | null): Iterable<string | Part> {
+  return type !== BINARY && isText(content) ? textLines(content, type) : hexLines(content);
 }
 
 /** False for what is not UTF-8, or has NULs as no text has. */

@@ -130,6 +130,58 @@ Deno.test("a WebSocket connection is announced when it starts, as its end may be
   assertEquals(text, "127.0.0.1:52344: GET http://example.com/path (WebSocket)\n");
 });
 
+Deno.test("level 3 shows bodies that are made of units unit by unit", async () => {
+  const shown = async (body: string | Uint8Array, type: string) => {
+    const { text } = await dumped(3, (hooks) => hooks.trigger("complete", exchange(body, type)));
+    return text.slice(text.indexOf(`Content-Type: ${type}\n\n`) + `Content-Type: ${type}\n\n`.length);
+  };
+  assertEquals(
+    await shown(
+      'event: tick\nid: 7\ndata: {"a":1}\n\n: ping\n\ndata: two\ndata: lines\n\ndata: cut',
+      "text/event-stream",
+    ),
+    `    [1] event tick, id 7, 33b
+        {
+            "a": 1
+        }
+    : ping
+    [2] event message, 23b
+        two
+        lines
+    data: cut
+
+`,
+  );
+  assertEquals(
+    await shown('{"a":1}\nno json\n', "application/x-ndjson"),
+    `    [1] value, 8b
+        {
+            "a": 1
+        }
+    no json
+
+`,
+  );
+  const grpc = Uint8Array.of(0, 0, 0, 0, 2, 8, 1);
+  assertEquals(
+    await shown(grpc, "application/grpc"),
+    `    [1] message, 7b
+        0000000000 08 01                                            ..
+
+`,
+  );
+  assertEquals(await shown("no event", "text/event-stream"), "    no event\n\n");
+});
+
+Deno.test("at level 3 units are cut off as other bodies are", async () => {
+  const body = "data: x\n\n".repeat(100);
+  const dump = async (detail: number) =>
+    (await dumped(detail, (hooks) => hooks.trigger("complete", exchange(body, "text/event-stream")))).text;
+  const cut = await dump(3), all = await dump(4);
+  assertStringIncludes(cut, "[35] event message, 9b\n        x\n    (cut off)\n");
+  assertStringIncludes(all, "[100] event message, 9b\n        x\n\n");
+});
+
 Deno.test("an error is printed with what there is of the flow", async () => {
   const cause = new WeirError("server", "unreachable", "example.com:80\x1b[31m refused");
   const { text } = await dumped(1, (hooks) => {

@@ -20,3 +20,5 @@ export { modelStream } from "./model_stream.ts";
 export { MultipartCutter, type MultipartMark } from "./multipart.ts";
 export { MultipartPart, type PartOutput } from "./multipart_part.ts";
 export { multipartStream } from "./multipart_stream.ts";
+export type { BodyUnit, UnitReader } from "./body_unit.ts";
+export { unitReader } from "./reader.ts";

@@ -4,8 +4,7 @@
  * Content flows: held back is only what could be the beginning of a delimiter. Lines may end with a bare LF, as browsers take them too.
  * @module
  */
-import { concat } from "@std/bytes";
-import { Buffer } from "node:buffer";
+import { concat, startsWith } from "@std/bytes";
 import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
 import { HeldBytes } from "../held_bytes.ts";
@@ -49,7 +48,7 @@ export function boundaryOf(contentType: string | null): string {
 export class MultipartCutter implements Cutter<MultipartMark> {
   readonly #held: HeldBytes;
   /** "--" and the boundary. */
-  readonly #needle: Buffer;
+  readonly #needle: Uint8Array;
   #state: "preamble" | "head" | "content" | "epilogue" = "preamble";
   /** The next byte begins a line of which nothing was given out yet. */
   #isLineStart = true;
@@ -59,7 +58,7 @@ export class MultipartCutter implements Cutter<MultipartMark> {
   #line = 0;
 
   constructor(boundary: string, hold = HOLD, what = "multipartStream") {
-    this.#needle = Buffer.from(`--${boundary}`, "latin1");
+    this.#needle = bytesOf(`--${boundary}`);
     this.#held = new HeldBytes(what, hold);
   }
 
@@ -132,9 +131,12 @@ export class MultipartCutter implements Cutter<MultipartMark> {
    */
   #find(text: Uint8Array): { kind: "none" | "open" | "close"; start: number; line: number; end: number } {
     const needle = this.#needle;
-    const bytes = Buffer.from(text.buffer, text.byteOffset, text.length);
-    for (let line = bytes.indexOf(needle); line !== -1; line = bytes.indexOf(needle, line + 1)) {
-      if (line === 0 ? !this.#isLineStart : text[line - 1] !== LF) continue;
+    for (
+      let line = this.#isLineStart ? 0 : this.#lineAfter(text, 0);
+      line !== -1;
+      line = this.#lineAfter(text, line)
+    ) {
+      if (!startsWith(text.subarray(line), needle)) continue;
       const start = line === 0 ? 0 : line > 1 && text[line - 2] === CR ? line - 2 : line - 1;
       let end = line + needle.length;
       if (text[end] === DASH && text[end + 1] === DASH) return { kind: "close", start, line, end: end + 2 };
@@ -148,6 +150,12 @@ export class MultipartCutter implements Cutter<MultipartMark> {
     return { kind: "none", start, line: start, end: start };
   }
 
+  /** Where the next line begins behind `at`, or -1. */
+  #lineAfter(text: Uint8Array, at: number): number {
+    const end = text.indexOf(LF, at);
+    return end === -1 ? -1 : end + 1;
+  }
+
   /** Where the longest end of the text begins that a delimiter could begin with. */
   #undecided(text: Uint8Array): number {
     const needle = this.#needle;
@@ -157,7 +165,7 @@ export class MultipartCutter implements Cutter<MultipartMark> {
       if (text[line] === LF) line++;
       else if (line < text.length && !(at === 0 && line === 0 && this.#isLineStart)) continue;
       const rest = text.subarray(line);
-      if (rest.length < needle.length && needle.subarray(0, rest.length).equals(rest)) return at;
+      if (rest.length < needle.length && startsWith(needle, rest)) return at;
     }
     return text.length;
   }
@@ -180,7 +188,7 @@ export function fieldsOf(head: Uint8Array): PartField[] {
       const lineEnd = head.indexOf(LF, end);
       end = lineEnd === -1 ? head.length : lineEnd + 1;
     } while (head[end] === SPACE || head[end] === TAB);
-    const line = Buffer.from(head.subarray(start, end)).toString("latin1").replace(/\r?\n/g, "");
+    const line = latin1(head.subarray(start, end)).replace(/\r?\n/g, "");
     const [, name, value] = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*:[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
     if (name !== undefined) fields.push({ name, value, start, end });
   }
@@ -200,7 +208,7 @@ export function rewriteHead(head: Uint8Array, before: Headers, after: Headers): 
   const write = (name: string) => {
     const value = after.get(name.toLowerCase());
     if (!changed.delete(name.toLowerCase()) || value === null) return;
-    parts.push(Buffer.from(`${name}: ${value}${isCrlf ? "\r\n" : "\n"}`, "latin1"));
+    parts.push(bytesOf(`${name}: ${value}${isCrlf ? "\r\n" : "\n"}`));
   };
   const dropped = new Set(changed);
   for (const { name, start, end } of fields) {
@@ -227,7 +235,7 @@ export function dispositionOf(value: string, parameter: string): string | null {
   }
   const text = parameters.get(parameter);
   if (text === undefined) return null;
-  return Buffer.from(text, "latin1").toString().replace(
+  return new TextDecoder().decode(bytesOf(text)).replace(
     /%(22|0d|0a)/gi,
     (escape) => decodeURIComponent(escape),
   );
@@ -245,4 +253,18 @@ function parametersOf(value: string): Map<string, string> {
     parameters.set(key, quoted?.replace(/\\(["\\])/g, "$1") ?? plain.trim());
   }
   return parameters;
+}
+
+/** A byte per character. */
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
+
+/** A character per byte. What is called "latin1" in the web's standards is windows-1252. */
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  }
+  return text;
 }
