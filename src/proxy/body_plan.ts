@@ -1,5 +1,12 @@
 /**
- * What decides between buffering and streaming a body, and the chain it takes when streamed (contract sections 2, 3).
+ * What decides between buffering and streaming a body, and the way it takes (contract sections 2, 3).
+ *
+ *     source ─▶ [valve] ─▶ [limit] ─▶ [meter] ─▶ [decode] ─▶ [stages] ─▶ [encode] ─▶ [tee] ─▶ [trailers] ─▶ other leg
+ *                             │
+ *                             └─▶ collect ─▶ hooks look ─▶ bytes ─▶ [valve] ─▶ other leg
+ *
+ * Each box is a stage, and there only where it is needed. Decode and encode are among the stages that an addon sets
+ * (`decoded(message, …)`). Of a body that turns out too large to buffer, what was collected goes back in front of the meter.
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -16,11 +23,12 @@ import {
   limit,
   observe,
   piped,
+  type Stage,
   stagesOf,
   StoredBody,
   tee,
   Timeline,
-  ValveBody,
+  valved,
   withTrailers,
 } from "../streams/mod.ts";
 import type { ProxyContext } from "./context.ts";
@@ -54,7 +62,7 @@ export class BodyPlan {
     this.message = message;
     this.#isRead = isRead;
     this.#context = context;
-    this.#body = source && new ValveBody(source, message[internals]);
+    this.#body = source && valved(message[internals]).through(source);
     this.#isOpen = source !== null && source.size === null;
   }
 
@@ -105,7 +113,7 @@ export class BodyPlan {
     const body = bytesBody(raw, trailers?.raw ?? null, isOpen);
     // Small ones are gone before anybody could hold them up.
     const isLong = raw.length > HELD_UP || this.message[internals].valve !== null;
-    return isLong ? new ValveBody(body, this.message[internals]) : body;
+    return isLong ? valved(this.message[internals]).through(body) : body;
   }
 
   /** A streamed body ends with the message's trailers, which an addon may have set. */
@@ -156,7 +164,14 @@ export class BodyPlan {
       const what = message instanceof Request ? "request" : "response";
       state.flow?.warn(`The ${what} body passes ${limit}: it is streamed, and hooks do not see its content.`);
     }
-    const meter = observe({
+    const stages = [this.#meter(source), ...stagesOf(state.stream ?? false), ...this.#copy()];
+    this.#body = piped(source, stages, (error) => this.#tell(error), (text) => this.#warn(text));
+  }
+
+  /** Counts what comes, and takes the trailers over. */
+  #meter(source: Body): Stage {
+    const { message } = this, state = message[internals];
+    return observe({
       piece: ({ length }) => {
         state.received += length;
         if (state.received > this.#collected) this.#came(state.received);
@@ -168,13 +183,15 @@ export class BodyPlan {
         if (error === null) message.trailers ??= source.trailers && Headers.fromRaw(source.trailers);
       },
     });
-    const stages = [meter, ...stagesOf(state.stream ?? false)];
-    if (this.#context.options.store_streamed_bodies) {
-      state.stored = new StoredBody({ onFailure: (error) => state.flow?.warn(error.message) });
-      state.stored.bookIn(this.#context.memory);
-      stages.push(tee(state.stored));
-    }
-    this.#body = piped(source, stages, (error) => this.#tell(error), (text) => this.#warn(text));
+  }
+
+  /** The copy that `store_streamed_bodies` asks for. */
+  #copy(): Stage[] {
+    if (!this.#context.options.store_streamed_bodies) return [];
+    const state = this.message[internals];
+    state.stored = new StoredBody({ onFailure: (error) => state.flow?.warn(error.message) });
+    state.stored.bookIn(this.#context.memory);
+    return [tee(state.stored)];
   }
 
   #warn(text: string): void {

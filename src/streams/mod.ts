@@ -1,15 +1,18 @@
 /**
- * The bytes of messages on their way: everything that looks at a body, changes it or keeps it.
+ * The bytes of messages on their way: everything that looks at a body, changes it, slows it or keeps it.
  *
- * The plan differs from the sketch in the house rules in one point: the boxes between parser and serialiser are `Body` values
- * (see `./body.ts`), pulled without a promise where the bytes are there, and web streams are made only where an addon gave one
- * or is given one. That a hook's chunks may be 4096 bytes small is then affordable.
+ *     body ─▶ [valve] ─▶ [limit] ─▶ [meter] ─▶ [decode] ─▶ [stages of message.stream] ─▶ [encode] ─▶ [tee] ─▶ body
+ *
+ * Each box is a {@linkcode Stage}: a `TransformStream` that works alone with `pipeThrough`, in its own file. Underneath, a
+ * body is a pull source (`./body.ts`), and a stage is a function from body to body: stages behind one another run in one pass,
+ * without a promise or a copy for each piece. Web streams are made where somebody asks for them (`./stage.ts`), or gave some
+ * (`./stream_hook.ts`). Bodies that are made of events, lines, messages or parts are in `units/`.
  * @module
  */
 export type { Body } from "./body.ts";
-export { bytesBody, joinedBody, type KeptPiece } from "./bytes_body.ts";
-export { collect, type Collected, type CollectLimits } from "./collect.ts";
-export { bodyOf, type BodyOptions, readableOf } from "./convert.ts";
+export { bytesBody } from "./bytes_body.ts";
+export { collect } from "./collect.ts";
+export { bodyOf, readableOf } from "./convert.ts";
 export {
   checkStreamValue,
   type ChunkHook,
@@ -25,7 +28,7 @@ export {
 export { asBytes, type BytesLike, EMPTY, nameOf } from "./bytes.ts";
 export type { Chunk } from "./split.ts";
 export type { StreamPair } from "./stream_hook.ts";
-export { limit, observe, type Observer } from "./observe.ts";
+export { limit, observe } from "./observe.ts";
 export { Stage } from "./stage.ts";
 export { StoredBody, type StoredBodyOptions } from "./store.ts";
 export { tee } from "./tee.ts";
@@ -53,5 +56,5 @@ export { timedStream } from "./timed.ts";
 export { type Moment, Timeline } from "./timeline.ts";
 export { TokenBucket } from "./token_bucket.ts";
 export { withTrailers } from "./trailed.ts";
-export { Valve, ValveBody } from "./valve.ts";
+export { Valve, valved } from "./valve.ts";
 export type { Replacement, Replacements } from "./replacer.ts";

@@ -32,18 +32,19 @@ export class Stage implements TransformStream<Uint8Array, Uint8Array> {
 
   readonly #through: Through;
   #streams: ReadableWritablePair<Uint8Array, Uint8Array> | null = null;
+  /** It was put behind a body. */
   #isUsed = false;
 
   constructor(through: Through) {
     this.#through = through;
   }
 
-  /** What comes out. */
+  /** What comes out. @throws {TypeError} when a body goes through the stage already. */
   get readable(): ReadableStream<Uint8Array> {
     return this.#pair().readable;
   }
 
-  /** Where bytes go in. */
+  /** Where bytes go in. @throws {TypeError} when a body goes through the stage already. */
   get writable(): WritableStream<Uint8Array> {
     return this.#pair().writable;
   }
@@ -55,15 +56,20 @@ export class Stage implements TransformStream<Uint8Array, Uint8Array> {
 
   /** Puts it behind a body. @throws {TypeError} when it is in use. */
   through(source: Body, onFault: (error: WeirError) => void = () => {}, warn = toConsole): Body {
-    if (this.locked) throw new TypeError("This stage is in use, or was used: make a new one for each body.");
+    if (this.locked) throw used();
     this.#isUsed = true;
     return this.#through(source, onFault, warn);
   }
 
   #pair(): ReadableWritablePair<Uint8Array, Uint8Array> {
     if (this.#streams !== null) return this.#streams;
+    if (this.#isUsed) throw used();
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const out = readableOf(this.#through(bodyOf(readable), () => {}, toConsole));
     return this.#streams = { readable: out, writable };
   }
+}
+
+function used(): TypeError {
+  return new TypeError("This stage is in use, or was used: make a new one for each body.");
 }

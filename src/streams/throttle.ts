@@ -2,9 +2,8 @@
  * `throttleStream`: a body at a rate.
  * @module
  */
-import { Stage } from "./stage.ts";
 import { TokenBucket } from "./token_bucket.ts";
-import { Valve, ValveBody } from "./valve.ts";
+import { Valve, valved } from "./valve.ts";
 
 /** Options of {@linkcode throttleStream}. */
 export interface ThrottleOptions {
@@ -31,5 +30,5 @@ export function throttleStream(
   const valve = new Valve();
   if (rate instanceof TokenBucket) valve.bucket = rate;
   else if (rate !== 0) valve.bucket = new TokenBucket(rate, options.burst);
-  return new Stage((source) => new ValveBody(source, { valve }));
+  return valved({ valve });
 }

@@ -5,6 +5,7 @@
 import type { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
 import { PassingBody } from "./passing.ts";
+import { Stage } from "./stage.ts";
 import type { TokenBucket } from "./token_bucket.ts";
 
 /** What can be done to bodies on their way. */
@@ -52,8 +53,12 @@ export interface ValveHolder {
   readonly valve: Valve | null;
 }
 
-/** A body that a valve holds up, from the moment that there is one. */
-export class ValveBody extends PassingBody {
+/** A stage that a valve holds up, from the moment that there is one. */
+export function valved(holder: ValveHolder): Stage {
+  return new Stage((source) => new ValveBody(source, holder));
+}
+
+class ValveBody extends PassingBody {
   readonly #holder: ValveHolder;
   /** What of a piece may not go yet. */
   #rest: Uint8Array | null = null;

@@ -14,7 +14,7 @@ import {
   Timeline,
   TokenBucket,
   Valve,
-  ValveBody,
+  valved,
 } from "../../src/streams/mod.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { bodyOfPieces, next, pieces, TestBody, text, utf8 } from "./support.ts";
@@ -183,7 +183,7 @@ Deno.test("a valve stops a body that is on its way, and its source with it", asy
   using clock = new FakeClock();
   const holder: { valve: Valve | null } = { valve: null };
   const source = new TestBody();
-  const { seen, done } = reading(new ValveBody(source, holder));
+  const { seen, done } = reading(valved(holder).through(source));
   source.push("a");
   await clock.pass(1);
   holder.valve = new Valve();
@@ -199,7 +199,7 @@ Deno.test("a valve stops a body that is on its way, and its source with it", asy
 Deno.test("a valve's rate holds from the moment that it is set, and ends when it is taken away", async () => {
   using clock = new FakeClock();
   const valve = new Valve();
-  const { seen, done } = reading(new ValveBody(bodyOfPieces(["x".repeat(10_000)]), { valve }));
+  const { seen, done } = reading(valved({ valve }).through(bodyOfPieces(["x".repeat(10_000)])));
   valve.bucket = new TokenBucket(100, 10);
   await clock.pass(1000);
   assert(seen.at(-1)![1] <= 10_000);
