@@ -26,7 +26,8 @@ export class DecodedContent {
     this.coding = coding;
     this.#content = raw;
     try {
-      this.#content = decodeBytes(raw, coding, Math.min(MOST_DECODED, owner?.room ?? Infinity));
+      const most = Math.min(MOST_DECODED, owner?.room ?? Infinity);
+      this.#content = decodeBytes(raw, coding, most, (text) => owner?.warn(text));
     } catch (error) {
       this.failure = error;
       return;

@@ -8,7 +8,8 @@ import zlib from "node:zlib";
 import { messageOf, WeirError } from "../errors.ts";
 import { listElements } from "../http_grammar.ts";
 import { shown } from "../shown.ts";
-import { ZstdFrames } from "./zstd_frames.ts";
+import { cutShort, goesOn, GzipFooter, GzipHeader, MOST_MEMBERS, type Warn, WRONG_CHECKSUM } from "./gzip.ts";
+import { MAGIC_BYTES, ZstdFrames } from "./zstd_frames.ts";
 
 /** Most bytes that a body may have when decoded, where the caller says nothing: as many as are buffered (`body_buffer_limit`). */
 export const MOST_DECODED = 256 * 1024 * 1024;
@@ -43,6 +44,9 @@ export function codingsOf(contentEncoding: string | null): Coding[] {
 /**
  * Undoes `contentEncoding`; gives `bytes` themselves when there is none.
  *
+ * With `warn`, data that browsers and curl can read is read as they do: cut short, without its checksum, or with other bytes
+ * behind it; `warn` is told in a sentence. Without, such data is refused.
+ *
  * @throws {TypeError} on an unknown coding.
  * @throws {WeirError} `protocol` when the bytes are not what the coding says, `limit` when they unfold to more than `most`.
  */
@@ -50,8 +54,12 @@ export function decodeBytes(
   bytes: Uint8Array,
   contentEncoding: string | null,
   most: number = MOST_DECODED,
+  warn: Warn | null = null,
 ): Uint8Array {
-  return codingsOf(contentEncoding).reduceRight((coded, coding) => decodeOne(coded, coding, most), bytes);
+  return codingsOf(contentEncoding).reduceRight(
+    (coded, coding) => decodeOne(coded, coding, most, warn),
+    bytes,
+  );
 }
 
 /**
@@ -63,22 +71,24 @@ export function encodeBytes(bytes: Uint8Array, contentEncoding: string | null): 
   return codingsOf(contentEncoding).reduce(encodeOne, bytes);
 }
 
-/** Whether `deflate` came without its zlib wrapper, as its first byte shows (RFC 1950 §2.2: method 8). */
-export function isRawDeflate(first: number): boolean {
-  return (first & 0x0f) !== 8;
+/**
+ * Whether `deflate` came without its zlib wrapper, as its first two bytes show (RFC 1950 §2.2): method 8, a window of 32 KiB at
+ * most, and a check. The first byte alone tells nearly always.
+ */
+export function isRawDeflate(start: Uint8Array): boolean {
+  const [first, second] = start;
+  if ((first & 0x0f) !== 8 || first >> 4 > 7) return true;
+  return second !== undefined && (first << 8 | second) % 31 !== 0;
 }
 
-function decodeOne(bytes: Uint8Array, coding: Coding, most: number): Uint8Array {
+function decodeOne(bytes: Uint8Array, coding: Coding, most: number, warn: Warn | null): Uint8Array {
   // A message without content has no coded form either.
   if (bytes.length === 0) return bytes;
-  const options = { maxOutputLength: most };
   try {
-    if (coding === "gzip") return plain(zlib.gunzipSync(bytes, options));
-    if (coding === "br") return plain(unbrotli(bytes, most));
-    if (coding === "zstd") return plain(unzstd(bytes, most));
-    return plain(
-      isRawDeflate(bytes[0]) ? zlib.inflateRawSync(bytes, options) : zlib.inflateSync(bytes, options),
-    );
+    if (coding === "gzip") return plain(gunzip(bytes, most, warn));
+    if (coding === "br") return plain(unbrotli(bytes, most, warn));
+    if (coding === "zstd") return plain(unzstd(bytes, most, warn));
+    return plain(undeflate(bytes, most, warn));
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE") {
       throw new WeirError("weir", "limit", `The ${coding} body unfolds to more than ${most} bytes.`, {
@@ -96,31 +106,150 @@ function decodeOne(bytes: Uint8Array, coding: Coding, most: number): Uint8Array 
  */
 export const AFTER_BROTLI: Uint8Array = Uint8Array.of(0xff);
 /** Brotli data of no bytes at all is no longer than this, flushes included. */
-const EMPTY_BROTLI = 8;
+export const EMPTY_BROTLI = 8;
 
-function unbrotli(bytes: Uint8Array, most: number): Uint8Array {
-  const options = { maxOutputLength: most, info: true };
+function unbrotli(bytes: Uint8Array, most: number, warn: Warn | null): Uint8Array {
+  const { buffer, used } = warn === null
+    ? unpack(zlib.brotliDecompressSync, concat([bytes, AFTER_BROTLI]), most)
+    : unbrotliCut(bytes, most);
+  if (used > bytes.length) {
+    if (warn === null) throw new Error("unexpected end of file");
+    warn(cutShort("br"));
+    return buffer;
+  }
+  // Where the data is broken, Deno's decoder stops and gives nothing, without an error.
+  if (buffer.length === 0 && bytes.length > EMPTY_BROTLI) throw new Error("invalid data");
+  if (used < bytes.length) {
+    if (warn === null) throw new Error("invalid data");
+    warn(goesOn("br", bytes.length - used));
+  }
+  return buffer;
+}
+
+/** Data that may be cut short: `used` is then more than there is, as when the byte behind it was read. */
+function unbrotliCut(bytes: Uint8Array, most: number): { buffer: Uint8Array; used: number } {
+  let failure: unknown = null;
+  try {
+    const whole = unpack(zlib.brotliDecompressSync, concat([bytes, AFTER_BROTLI]), most);
+    if (whole.used <= bytes.length) return whole;
+  } catch (error) {
+    failure = error;
+  }
+  const { buffer, used } = unpack(
+    zlib.brotliDecompressSync,
+    bytes,
+    most,
+    zlib.constants.BROTLI_OPERATION_FLUSH,
+  );
+  // It stopped before the end: the data, and not the byte behind it, is what is wrong.
+  if (used < bytes.length) throw failure ?? new Error("invalid data");
+  return { buffer, used: bytes.length + 1 };
+}
+
+/** One of zlib's functions for whole data. */
+type Unpacker = (bytes: Uint8Array, options: zlib.ZlibOptions & zlib.BrotliOptions) => Uint8Array;
+
+/** What `bytes` unfold to, and how many of them were used for it. `finishFlush` takes data that ends too early. */
+function unpack(
+  unpacker: Unpacker,
+  bytes: Uint8Array,
+  most: number,
+  finishFlush?: number,
+): { buffer: Uint8Array; used: number } {
+  const options = { maxOutputLength: Math.max(1, most), info: true, finishFlush };
   // With `info` the result is an object, which Node's types do not say.
-  const { buffer, engine } = zlib.brotliDecompressSync(concat([bytes, AFTER_BROTLI]), options) as unknown as {
+  const { buffer, engine } = unpacker(bytes, options) as unknown as {
     buffer: Uint8Array;
     engine: { bytesWritten: number };
   };
-  if (engine.bytesWritten > bytes.length) throw new Error("unexpected end of file");
-  // Where the data is broken, Deno's decoder stops and gives nothing, without an error.
-  const stopped = buffer.length === 0 && bytes.length > EMPTY_BROTLI;
-  if (stopped || engine.bytesWritten < bytes.length) throw new Error("invalid data");
+  return { buffer, used: engine.bytesWritten };
+}
+
+/** The same for zlib's own formats, which say by themselves that they end too early: `isCut`. */
+function inflate(
+  unpacker: Unpacker,
+  bytes: Uint8Array,
+  most: number,
+): { buffer: Uint8Array; used: number; isCut: boolean } {
+  if (bytes.length === 0) return { buffer: bytes, used: 0, isCut: true };
+  try {
+    return { ...unpack(unpacker, bytes, most), isCut: false };
+  } catch (error) {
+    if (!isUnexpectedEnd(error)) throw error;
+    return { ...unpack(unpacker, bytes, most, zlib.constants.Z_SYNC_FLUSH), isCut: true };
+  }
+}
+
+/** zlib has not seen the end of its data. */
+export function isUnexpectedEnd(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "Z_BUF_ERROR";
+}
+
+function undeflate(bytes: Uint8Array, most: number, warn: Warn | null): Uint8Array {
+  const unpacker = isRawDeflate(bytes) ? zlib.inflateRawSync : zlib.inflateSync;
+  const { buffer, used, isCut } = inflate(unpacker, bytes, most);
+  if (isCut && warn === null) throw new Error("unexpected end of file");
+  if (isCut) warn?.(cutShort("deflate"));
+  else if (used < bytes.length) warn?.(goesOn("deflate", bytes.length - used));
   return buffer;
+}
+
+function gunzip(bytes: Uint8Array, most: number, warn: Warn | null): Uint8Array {
+  if (warn === null) return zlib.gunzipSync(bytes, { maxOutputLength: most });
+  const parts: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const header = new GzipHeader(), footer = new GzipFooter();
+    let at: number;
+    try {
+      at = header.push(bytes, start);
+    } catch (error) {
+      if (start === 0) throw error;
+      warn(goesOn("gzip", bytes.length - start));
+      break;
+    }
+    if (!header.complete) {
+      warn(start === 0 ? cutShort("gzip") : goesOn("gzip", bytes.length - start));
+      break;
+    }
+    if (parts.length === MOST_MEMBERS) throw new Error(`more than ${MOST_MEMBERS} members`);
+    const { buffer, used, isCut } = inflate(zlib.inflateRawSync, bytes.subarray(at), most);
+    most -= buffer.length;
+    if (most < 0) throw tooLarge();
+    parts.push(buffer);
+    footer.data(buffer);
+    start = footer.push(bytes, at + used);
+    if (isCut || !footer.complete) warn(cutShort("gzip"));
+    else if (!footer.isRight) warn(WRONG_CHECKSUM);
+  }
+  return parts.length === 1 ? parts[0] : concat(parts);
+}
+
+/** As zlib says it. */
+function tooLarge(): Error {
+  return Object.assign(new Error("more than allowed"), { code: "ERR_BUFFER_TOO_LARGE" });
 }
 
 /** Most frames in a zstd body: compressors that work in parallel make one for each megabyte or so. */
 const MOST_FRAMES = 10_000;
 
-function unzstd(bytes: Uint8Array, most: number): Uint8Array {
+function unzstd(bytes: Uint8Array, most: number, warn: Warn | null): Uint8Array {
   const frames = new ZstdFrames();
   const parts: Uint8Array[] = [];
   for (let start = 0, end = 0; start < bytes.length; start = end) {
-    end = frames.push(bytes, start);
-    if (!frames.complete) throw new Error("unexpected end of file");
+    const isOther = warn !== null && start > 0 && bytes.length - start < MAGIC_BYTES;
+    try {
+      if (!isOther) end = frames.push(bytes, start);
+    } catch (error) {
+      if (start === 0 || warn === null) throw error;
+    }
+    if (end === start) {
+      warn?.(goesOn("zstd", bytes.length - start));
+      break;
+    }
+    if (!frames.complete) {
+      if (warn === null) throw new Error("unexpected end of file");
+      warn(cutShort("zstd"));
+    }
     if (parts.length === MOST_FRAMES) throw new Error(`more than ${MOST_FRAMES} frames`);
     const part = zlib.zstdDecompressSync(bytes.subarray(start, end), { maxOutputLength: Math.max(1, most) });
     most -= part.length;

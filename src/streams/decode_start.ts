@@ -98,7 +98,7 @@ function* unfold(
   try {
     for (const piece of pieces) {
       if (machine === null) {
-        machine = machineFor(coding, piece[0]);
+        machine = machineFor(coding, piece);
         machine._handle.onerror = (message) => failed = message;
       }
       for (let at = 0, isAgain = false; !hasEnded;) {
@@ -145,7 +145,7 @@ function* unfold(
   }
 }
 
-function machineFor(coding: Coding, first: number): Native {
+function machineFor(coding: Coding, first: Uint8Array): Native {
   const make = {
     gzip: () => zlib.createGunzip(),
     deflate: () => isRawDeflate(first) ? zlib.createInflateRaw() : zlib.createInflate(),

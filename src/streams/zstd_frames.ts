@@ -5,6 +5,8 @@
  * @module
  */
 
+/** Of each frame's beginning. */
+export const MAGIC_BYTES = 4;
 const MAGIC = 0xfd2fb528;
 /** RFC 8878 §3.1.2: sixteen magic numbers of frames to be skipped. */
 const SKIPPABLE_MAGIC = 0x184d2a50;

@@ -62,7 +62,10 @@ function contentOf(request: Request): { content: Uint8Array | null; isDecoded: b
   const raw = request.rawContent;
   if (raw === null) return { content: null, isDecoded: false };
   try {
-    return { content: decodeBytes(raw, request.headers.get("content-encoding")), isDecoded: true };
+    return {
+      content: decodeBytes(raw, request.headers.get("content-encoding"), undefined, () => {}),
+      isDecoded: true,
+    };
   } catch {
     return { content: raw, isDecoded: false };
   }
