@@ -43,6 +43,12 @@ _weir() {
       return
     done
   fi
+  if [[ \${COMP_WORDS[1]} == diff ]]; then
+    compopt -o filenames
+    local IFS=$'\\n'
+    COMPREPLY=($(compgen -f -- "$cur") $(compgen -W --ignore-header -- "$cur"))
+    return
+  fi
   if [[ $cur == "=" ]]; then cur=
   elif [[ $prev == "=" ]]; then prev=\${COMP_WORDS[COMP_CWORD-2]}; fi
   case $prev in
@@ -55,7 +61,7 @@ ${choices.join("\n")}
     ${of("other")}) ;;
     *)
       COMPREPLY=($(compgen -W ${quote(flags.flatMap(({ names }) => names).join(" "))} -- "$cur"))
-      ((COMP_CWORD > 1)) || COMPREPLY+=($(compgen -W exec -- "$cur"))
+      ((COMP_CWORD > 1)) || COMPREPLY+=($(compgen -W "exec diff" -- "$cur"))
       ;;
   esac
 }
@@ -100,7 +106,12 @@ ${specs.join("\n")}
     _arguments -s $flags
     return
   fi
-  ((CURRENT == 2)) && compadd exec
+  if [[ $words[2] == diff ]]; then
+    ((CURRENT == 2)) && compadd diff
+    _arguments '*--ignore-header[A field that may differ]:name:' '*:file:_files'
+    return
+  fi
+  ((CURRENT == 2)) && compadd exec diff
   _arguments -s $flags
 }
 if [[ $funcstack[1] == _weir ]]; then _weir "$@"; else compdef _weir weir; fi
@@ -130,6 +141,8 @@ function fish(flags: readonly FlagEntry[], options: readonly string[]): string {
   return `# Completions of weir for fish: weir --completions fish > ~/.config/fish/completions/weir.fish
 complete -c weir -f
 complete -c weir -n "test (count (commandline -opc)) -eq 1" -a exec -d 'Run a command through weir'
+complete -c weir -n "test (count (commandline -opc)) -eq 1" -a diff -d 'Compare two files of flows'
+complete -c weir -n "__fish_seen_subcommand_from diff" -F
 function __weir_command
     set -l words (commandline -opc)
     set -l dashes (contains -i -- -- $words)

@@ -21,13 +21,14 @@ export function formatHelp(registry: OptionRegistry, width: number): string {
   const columns = Math.min(Math.max(width, MIN_WIDTH), MAX_WIDTH);
   const intro = wrap(
     "An intercepting HTTP(S) proxy whose bodies stream. Flows are printed to stdout, the log to stderr. " +
-      "With exec, weir runs a command whose traffic goes through it, and ends with it. Options can also be set in config.yaml in the directory that --confdir names.",
+      "With exec, weir runs a command whose traffic goes through it, and ends with it; diff compares two files of flows. Options can also be set in config.yaml (see --confdir).",
     columns,
   );
   const sections = [...groupFlags(listFlags(registry))].map(([heading, flags]) =>
     `${heading}:\n${flags.map((flag) => entry(usageOf(flag), flag.help, columns)).join("\n")}`
   );
-  const usage = "usage: weir [options]\n       weir exec [options] [--] COMMAND [ARGUMENT...]";
+  const usage =
+    "usage: weir [options]\n       weir exec [options] [--] COMMAND [ARGUMENT...]\n       weir diff [--ignore-header NAME] A B";
   return [usage, intro.join("\n"), ...sections].join("\n\n") + "\n";
 }
 

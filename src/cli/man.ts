@@ -21,6 +21,8 @@ const BEFORE: readonly Section[] = [
     "weir exec runs a command with an environment that has it use the proxy and trust its certificate, on a free port, " +
     "and ends with it. The command's output is its own: flows are not printed unless -v or --flow-detail is given, and " +
     "then to standard error.",
+    "weir diff compares two sessions, flow files or HARs: a line for each request that is missing, was added or has moved, and for " +
+    "each status, field or body that differs. The field date may differ, and those that --ignore-header names.",
   ],
 ];
 
@@ -29,6 +31,7 @@ const AFTER: readonly Section[] = [
     "EXIT STATUS",
     ["0", "weir was asked to end, by SIGINT, SIGTERM or an addon."],
     ["1", "It could not start."],
+    ["1", "With diff: the sessions differ, or one of them cannot be read."],
     ["130", "It was interrupted a second time."],
     [
       "others",
@@ -52,6 +55,7 @@ const AFTER: readonly Section[] = [
     ["weir -s addon.ts", "Listen, with an addon that is loaded again when its file changes."],
     ["weir exec -- curl https://example.com/", "Run a command through weir."],
     ["weir exec --flow-detail 2 -- npm test", "And see what it asks for, on standard error."],
+    ["weir diff before.mitm after.har", "What a change has changed."],
     ["weir --mode reverse:http://localhost:3000", "Stand before a server."],
     ["weir --options > ~/.weir/config.yaml", "Begin a file of options."],
   ],
@@ -66,7 +70,7 @@ export function formatMan(registry: OptionRegistry): string {
   return [
     `.TH WEIR 1 "" ${argument(`weir ${VERSION}`)} "User Commands"`,
     section(BEFORE[0]),
-    ".SH SYNOPSIS\n.B weir\n.RI [ options ]\n.br\n.B weir exec\n.RI [ options ]\n.B \\-\\-\n.I COMMAND\n.RI [ ARGUMENT ...]",
+    ".SH SYNOPSIS\n.B weir\n.RI [ options ]\n.br\n.B weir exec\n.RI [ options ]\n.B \\-\\-\n.I COMMAND\n.RI [ ARGUMENT ...]\n.br\n.B weir diff\n.RI [ options ]\n.I A B",
     ...BEFORE.slice(1).map(section),
     ".SH OPTIONS\nEvery option can be a flag, a line in config.yaml, or a value for\n.BR \\-\\-set .",
     ...options,

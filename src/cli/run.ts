@@ -39,7 +39,7 @@ export const REAL: Environment = {
   width: () => Deno.stdout.isTerminal() ? Deno.consoleSize().columns : DEFAULT_WIDTH,
 };
 
-/** Runs weir to its end; resolves to the exit status: 0, or 1 when it could not start; with `exec` the command's. */
+/** Runs weir to its end; resolves to the exit status: 0, or 1 when it could not start; with `exec` and `diff` the command's. */
 export async function run(argv: readonly string[], env: Environment = REAL): Promise<number> {
   const complain = (text: string) => {
     const line = text.trimEnd().replaceAll(/\s*\n\s*/g, " ");
@@ -60,6 +60,10 @@ async function start(
   env: Environment,
   complain: (text: string) => void,
 ): Promise<number> {
+  if (argv[0] === "diff") {
+    const { diff } = await import("./diff/mod.ts");
+    return await diff(argv.slice(1), env.stdout);
+  }
   const exec = splitExec(argv);
   const flags = parseFlags(exec?.flags ?? argv);
   if (flags.shows === "version") {
