@@ -4,7 +4,8 @@
  */
 import { resolve } from "node:path";
 import { expandHome, type OptionRegistry } from "../options/mod.ts";
-import { launchBrowser } from "./browser.ts";
+import type { Listening } from "../proxy/mod.ts";
+import { type Browser, launchBrowser } from "./browser.ts";
 import type { ScriptedProxy } from "./environment.ts";
 import { runCommand } from "./exec.ts";
 import { hasAuthority, proxyUrlOf, welcome } from "./first_run.ts";
@@ -40,22 +41,32 @@ export async function serve(init: ServeInit): Promise<number> {
   // A command gets the signals.
   const removeSignals = command ? () => {} : onStopSignal(stopping.resolve, signals);
   try {
-    const listening = await proxy.start();
-    await workers.started(listening);
-    const proxyUrl = proxyUrlOf(listening);
-    if (!isKnown && await hasAuthority(confdir)) log.info(welcome(confdir, proxyUrl));
+    // An addon may never come to the end of its `configure` or `running`.
+    const listening = await Promise.race([started(init), stopping.promise]);
     let status = 0;
-    if (command) {
-      status = await runCommand({ ...init, command, confdir, proxyUrl: needed(proxyUrl, "exec") });
-    } else if (browser !== null) {
-      await browse(init, browser, needed(proxyUrl, "--browser"), confdir);
-    } else await stopping.promise;
+    let browsed: Browser | null = null;
+    if (listening !== undefined) {
+      const proxyUrl = proxyUrlOf(listening);
+      if (!isKnown && await hasAuthority(confdir)) log.info(welcome(confdir, proxyUrl));
+      if (command) {
+        status = await runCommand({ ...init, command, confdir, proxyUrl: needed(proxyUrl, "exec") });
+      } else if (browser !== null) {
+        browsed = await browse(init, browser, needed(proxyUrl, "--browser"), confdir);
+      } else await stopping.promise;
+    }
     log.debug("Stopping.");
-    await Promise.all([proxy.stop(options.values.shutdown_grace * 1000), workers.stop()]);
+    const graceMs = options.values.shutdown_grace * 1000;
+    await Promise.all([proxy.stop(graceMs), workers.stop(graceMs), browsed?.close()]);
     return status === 0 && proxy.hasFailed ? 1 : status;
   } finally {
     removeSignals();
   }
+}
+
+async function started({ proxy, workers }: ServeInit): Promise<readonly Listening[]> {
+  const listening = await proxy.start();
+  await workers.started(listening);
+  return listening;
 }
 
 /** A browser beside the proxy: weir goes on when its window is closed, and takes it along when it ends. */
@@ -64,12 +75,12 @@ async function browse(
   path: string,
   proxyUrl: string,
   confdir: string,
-): Promise<void> {
+): Promise<Browser> {
   const browser = await launchBrowser(path, { proxyUrl, confdir });
   const isFirst = await Promise.race([browser.ended.then(() => true), stopping.promise.then(() => false)]);
   if (isFirst) log.info("The browser has ended; weir goes on until Ctrl-C.");
   await stopping.promise;
-  await browser.close();
+  return browser;
 }
 
 function needed(proxyUrl: string | null, what: string): string {

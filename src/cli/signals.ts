@@ -15,13 +15,15 @@ export interface SignalSource {
 const INTERRUPTED = 130;
 
 /**
- * Calls `stop` once, at the first SIGINT or SIGTERM; a SIGINT after that exits at once.
+ * Calls `stop` once, at the first SIGINT, SIGTERM or SIGHUP (the terminal is gone); a SIGINT after that exits at once. A SIGHUP
+ * that whoever started weir has it ignore (`nohup`) stays ignored.
  * @returns removes the listeners.
  */
 export function onStopSignal(
   stop: () => void,
   source: SignalSource = Deno,
   os: typeof Deno.build.os = Deno.build.os,
+  ignoresHangup: () => boolean = isHangupIgnored,
 ): () => void {
   let stopping = false;
   const first = () => {
@@ -33,8 +35,36 @@ export function onStopSignal(
   const interrupt = () => {
     if (!first()) source.exit(INTERRUPTED);
   };
-  // Windows has no SIGTERM to listen for; closing the console window is SIGBREAK or SIGHUP.
-  return listenFor(source, [["SIGINT", interrupt], [os === "windows" ? "SIGBREAK" : "SIGTERM", first]]);
+  const handlers: SignalHandler[] = [["SIGINT", interrupt]];
+  // Windows has no SIGTERM to listen for; Ctrl-Break is SIGBREAK there, and closing the console window SIGHUP.
+  handlers.push([os === "windows" ? "SIGBREAK" : "SIGTERM", first]);
+  if (os === "windows" || !ignoresHangup()) handlers.push(["SIGHUP", first]);
+  return listenFor(source, handlers);
+}
+
+const SIGHUP = 1;
+const SIG_IGN = 1n;
+
+/** Whether the process has been started with SIGHUP ignored; only libc can tell, as listening for it would end that. */
+function isHangupIgnored(): boolean {
+  const libc = Deno.build.os === "linux"
+    ? "libc.so.6"
+    : Deno.build.os === "darwin"
+    ? "libSystem.B.dylib"
+    : null;
+  if (libc === null || Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return false;
+  try {
+    const library = Deno.dlopen(libc, {
+      sigaction: { parameters: ["i32", "pointer", "buffer"], result: "i32" },
+    });
+    // `struct sigaction` begins with the handler on both systems, and is smaller than this.
+    const action = new BigUint64Array(32);
+    const status = library.symbols.sigaction(SIGHUP, null, action);
+    library.close();
+    return status === 0 && action[0] === SIG_IGN;
+  } catch {
+    return false;
+  }
 }
 
 /** A signal and what is done at it. */

@@ -38,11 +38,20 @@ const alone: Workers = {
   stop: () => Promise.resolve(),
 };
 
-// An addon that calls Deno.exit ends a worker without another word.
+// An addon that calls Deno.exit or self.close ends a worker without another word.
 self.addEventListener("unload", () => tell({ kind: "ended", status: Deno.exitCode }));
+const close = self.close.bind(self);
+self.close = () => {
+  removeTemporaryFiles();
+  tell({ kind: "ended", status: 0 });
+  close();
+};
 
 self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
-  if (data.kind === "stop") return stop.arrive();
+  if (data.kind === "stop") {
+    tell({ kind: "stopping" });
+    return stop.arrive();
+  }
   const { addresses } = data;
   const status = await run(data.argv, { ...REAL, signals: stop, workers: alone, addresses });
   removeTemporaryFiles();

@@ -9,6 +9,7 @@ import { buildKind } from "../build_kind.ts";
 import { WeirError } from "../errors.ts";
 import type { Address } from "../net/mod.ts";
 import type { Listening } from "../proxy/mod.ts";
+import { settlesWithin } from "../timing.ts";
 import type { TermLog } from "./log.ts";
 
 /** What the first isolate tells a worker. */
@@ -17,19 +18,31 @@ export type ToWorker =
   | { readonly kind: "stop" };
 
 /** What a worker answers. */
-export type FromWorker = { readonly kind: "ready" } | { readonly kind: "ended"; readonly status: number };
+export type FromWorker =
+  | { readonly kind: "ready" }
+  /** It was told to stop, and is about to. */
+  | { readonly kind: "stopping" }
+  | { readonly kind: "ended"; readonly status: number };
 
 /** Isolates that are started and stopped together with the one that asks. */
 export interface Workers {
   /** This isolate listens. Resolves when all others do. */
   started(listening: readonly Listening[]): Promise<void>;
-  /** Resolves when all others have ended. */
-  stop(): Promise<void>;
+  /** Resolves when all others have ended. They have as long as their streams get, and a little more; then they are ended. */
+  stop(graceMs: number): Promise<void>;
 }
+
+/** Milliseconds in which a worker that is alive hears that it is to stop. */
+const HEARING_MS = 2_000;
+/** What a stop takes beyond the grace time when addons hold it up: see `ProxyServer.stop`. */
+const STOPPING_MS = 6_000;
 
 interface Running {
   readonly worker: Worker;
+  readonly number: number;
   readonly ready: Promise<void>;
+  /** It has heard that it is to stop, or has ended. */
+  readonly heard: Promise<unknown>;
   readonly ended: Promise<number>;
 }
 
@@ -52,10 +65,16 @@ export function workersOf(
       }
       await Promise.all(others.map(({ ready }) => ready));
     },
-    async stop() {
-      for (const { worker } of others) worker.postMessage({ kind: "stop" } satisfies ToWorker);
-      await Promise.all(others.map(({ ended }) => ended));
-      for (const { worker } of others) worker.terminate();
+    async stop(graceMs) {
+      await Promise.all(others.map(async ({ worker, number, heard, ended }) => {
+        worker.postMessage({ kind: "stop" } satisfies ToWorker);
+        // One that is stuck in a loop hears nothing, and one that has closed itself says nothing.
+        const isAlive = await settlesWithin(Math.max(graceMs, HEARING_MS), heard);
+        if (!isAlive || !await settlesWithin(graceMs + STOPPING_MS, ended)) {
+          log.warn(`Worker ${number} does not stop; weir ends without it.`);
+        }
+        worker.terminate();
+      }));
     },
   };
 }
@@ -68,7 +87,10 @@ function startWorker(start: ToWorker, number: number, log: TermLog, onEnd: () =>
     name: `weir ${number}`,
   });
   const ready = Promise.withResolvers<void>();
+  const heard = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<number>();
+  // When weir stops before, nobody waits for it.
+  ready.promise.catch(() => {});
   const over = (status: number) => {
     ended.resolve(status);
     ready.reject(
@@ -77,6 +99,7 @@ function startWorker(start: ToWorker, number: number, log: TermLog, onEnd: () =>
   };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if (data.kind === "ready") ready.resolve();
+    else if (data.kind === "stopping") heard.resolve();
     else {
       over(data.status);
       onEnd();
@@ -88,5 +111,11 @@ function startWorker(start: ToWorker, number: number, log: TermLog, onEnd: () =>
     over(1);
   };
   worker.postMessage(start);
-  return { worker, ready: ready.promise, ended: ended.promise };
+  return {
+    worker,
+    number,
+    ready: ready.promise,
+    heard: Promise.race([heard.promise, ended.promise]),
+    ended: ended.promise,
+  };
 }

@@ -23,6 +23,7 @@ import {
   type WeirModule,
 } from "./modules.ts";
 import { catchStrayErrors } from "./stray_errors.ts";
+import { settlesWithin } from "../timing.ts";
 import { FileWatcher } from "./watch.ts";
 
 /** Where addons come from: a file, or something that is already in memory. */
@@ -34,6 +35,9 @@ export type AddonSource =
     /** True for what ships with weir. */
     readonly builtin: boolean;
   };
+
+/** What each `done` hook has at least, in ms, also when others have used up the time. */
+const LAST_MOMENT_MS = 100;
 
 /** One source with what is loaded from it. */
 interface Slot {
@@ -119,19 +123,33 @@ export class AddonManager {
     this.#watch();
   }
 
-  /** Runs the `done` hooks. */
-  async done(): Promise<void> {
+  /**
+   * Runs the `done` hooks, for `ms` milliseconds all together: an addon whose hook takes longer is named in the log and left
+   * behind, and those after it still have a moment for theirs.
+   */
+  async done(ms: number = Infinity): Promise<void> {
     this.#isRunning = false;
-    await this.#reloading;
-    for (const slot of this.#slots) await this.#life(slot, "done");
+    const until = performance.now() + ms;
+    const left = () => Math.max(LAST_MOMENT_MS, until - performance.now());
+    if (!await settlesWithin(left(), this.#reloading)) {
+      this.#ctx.log.warn(
+        "An addon that is being loaded again has not come to an end; weir does not wait for it.",
+      );
+    }
+    for (const slot of this.#slots) {
+      if (await settlesWithin(left(), this.#life(slot, "done"))) continue;
+      this.#ctx.log.warn(
+        `Addon ${slot.name}: done has not ended within ${ms / 1000} s; weir goes on without it.`,
+      );
+    }
   }
 
-  /** Stops watching. */
-  async close(): Promise<void> {
+  /** Stops watching; a reload that is under way has `ms` milliseconds to end. */
+  async close(ms: number = Infinity): Promise<void> {
     this.#closed = true;
     this.#ignoreStrayErrors();
     await this.#watcher.close();
-    await this.#reloading;
+    await settlesWithin(ms, this.#reloading);
     keepLockFile();
   }
 

@@ -7,6 +7,7 @@ import type { Options } from "../options/mod.ts";
 import type { Certificates } from "./certificates.ts";
 import type { MemoryBudget } from "../memory_budget.ts";
 import type { StallWatch } from "./stall_watch.ts";
+import type { Running } from "./running.ts";
 import type { UpstreamPool } from "./upstream_pool.ts";
 
 /** Where messages for people go: the same log for addons and for weir itself. */
@@ -21,8 +22,9 @@ export interface ProxyContext {
   readonly memory: MemoryBudget;
   /** Ends what does not move. */
   readonly stalls: StallWatch;
+  readonly running: Running;
   /** Aborted when weir stops: idle connections close, running exchanges finish. */
   readonly stopping: AbortSignal;
-  /** Aborted when the time that they have for it is over. */
+  /** Aborted when the time that they have for it is over, with what is to be their error; `running` is cut as well. */
   readonly cut: AbortSignal;
 }

@@ -28,6 +28,7 @@ import { checkResponse } from "../websocket/mod.ts";
 import { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";
 import { countForward } from "./max_forwards.ts";
+import type { Cuttable } from "./running.ts";
 import type { Route } from "./route.ts";
 import type { Watched } from "./stall_watch.ts";
 import type { Acquired, Avoid } from "./upstream_pool.ts";
@@ -52,7 +53,7 @@ export function runExchange(
   return exchange.run();
 }
 
-class Exchange implements Watched {
+class Exchange implements Watched, Cuttable {
   readonly #context: ProxyContext;
   readonly #incoming: IncomingExchange;
   readonly #route: Route;
@@ -127,9 +128,15 @@ class Exchange implements Watched {
     this.#responsePlan?.discard(error);
   }
 
+  /** weir stops, and does not wait any longer. */
+  cut(error: WeirError): void {
+    this.#stop(error);
+  }
+
   async run(): Promise<void> {
     const flow = this.#flow;
     this.#context.stalls.add(this);
+    this.#context.running.add(this);
     try {
       await this.#hook("requestheaders");
       if (flow.response === null) await this.#readRequest();
@@ -378,7 +385,7 @@ class Exchange implements Watched {
     if (agreement !== null) {
       await runWebSocket(this.#context, flow, { client, server }, agreement);
     } else {
-      const { error } = await relay(client, server, { signal: this.#context.cut });
+      const { error } = await relay(client, server);
       if (error !== null) throw error;
     }
     if (this.#stopped) throw this.#stopped;
@@ -428,6 +435,7 @@ class Exchange implements Watched {
   #cleanUp(): void {
     const flow = this.#flow;
     this.#context.stalls.remove(this);
+    this.#context.running.remove(this);
     this.#requestPlan.release();
     this.#responsePlan?.release();
     flow.request[internals].stored?.retire();

@@ -2,6 +2,7 @@
  * The proxy from start to stop: options, addons, listeners, connections.
  * @module
  */
+import { WeirError } from "../errors.ts";
 import * as weir from "../mod.ts";
 import { AddonManager, type AddonSource, type Context, forAddons } from "../hooks/mod.ts";
 import { type Address, type Conn, hostPort, listen, type TcpListener } from "../net/mod.ts";
@@ -18,6 +19,7 @@ import { FiniteWork } from "./finite_work.ts";
 import { MemoryBudget } from "../memory_budget.ts";
 import { loadFlow } from "./recorded.ts";
 import { Replays, whyNot } from "./replay.ts";
+import { Running } from "./running.ts";
 import { StallWatch } from "./stall_watch.ts";
 import { stoppingError } from "./upstream_dialer.ts";
 import { UpstreamPool } from "./upstream_pool.ts";
@@ -26,6 +28,9 @@ import { UpstreamPool } from "./upstream_pool.ts";
 const LAST_WORDS_MS = 250;
 /** Then, for what the end of each exchange sets off: a hook that never ends must not keep weir from it. */
 const LAST_HOOKS_MS = 2_000;
+
+/** Then, for all `done` hooks together, and for a reload that is under way. */
+const DONE_MS = 2_000, CLOSE_MS = 500;
 
 /** One listener that is ready. */
 export interface Listening {
@@ -105,6 +110,7 @@ export class ProxyServer {
       log,
       pool: this.#pool,
       certificates,
+      running: new Running(),
       stalls: new StallWatch(() => options.idle_timeout),
       // Each isolate counts for itself, so each has its share.
       memory: new MemoryBudget(() => options.memory_limit && options.memory_limit / options.workers),
@@ -136,6 +142,8 @@ export class ProxyServer {
     if (options.server && !this.#init.addresses) await this.#context.certificates.warn();
     await this.#addons.configure(new Set(this.#init.options.names()));
     this.#unsubscribe = this.#init.options.subscribe((changed) => this.#addons.configure(changed));
+    // Whoever stops it while an addon takes its time must not find it listening afterwards.
+    if (this.#stopped) throw stoppingError();
     try {
       const modes = options.server ? options.mode : [];
       modes.forEach((spec, i) => this.#listen(parseMode(spec), this.#init.addresses?.[i]));
@@ -185,17 +193,25 @@ export class ProxyServer {
     for (const { listener } of this.#listeners) listener.close();
     await Promise.all(this.#accepting);
     this.#stopping.abort();
+    const { running, log } = this.#context;
+    if (graceMs > 0 && running.count > 0) {
+      log.info(`Waiting up to ${graceMs / 1000} s for ${running} (Ctrl-C again ends weir at once)`);
+    }
     await settlesWithin(graceMs, this.#exchangesEnded());
-    this.#cut.abort(stoppingError());
-    this.#replays.cut(stoppingError());
+    if (running.count > 0) log.info(`Cutting off ${running}`);
+    const error = new WeirError("weir", "shutdown", "It was cut off, as weir is stopping.");
+    this.#cut.abort(error);
+    running.cut(error, { spare: "websockets" });
+    this.#replays.cut(error);
     await settlesWithin(LAST_WORDS_MS, this.#exchangesEnded());
+    running.cut(error, { spare: "none" });
     for (const conn of this.#clients.keys()) conn.reset();
     this.#pool.close();
     this.#context.stalls.close();
     await settlesWithin(LAST_HOOKS_MS, this.#exchangesEnded());
     this.#unsubscribe();
-    await this.#addons.done();
-    await this.#addons.close();
+    await this.#addons.done(DONE_MS);
+    await this.#addons.close(CLOSE_MS);
   }
 
   async #exchangesEnded(): Promise<void> {

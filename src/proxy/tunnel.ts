@@ -11,6 +11,7 @@ import { PassingTcpMessage } from "../flow/tcp_history.ts";
 import { type Conn, relay } from "../net/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import { isUnknown } from "./protocol.ts";
+import type { Cuttable } from "./running.ts";
 import type { Destination, Target } from "./route.ts";
 import type { Watched } from "./stall_watch.ts";
 import type { Dialled } from "./upstream_dialer.ts";
@@ -89,7 +90,7 @@ export async function hangUp(
 
 /** Relays until both directions have ended. Never rejects; both connections are closed afterwards. */
 export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promise<void> {
-  const { hooks, log, cut } = context;
+  const { hooks, log } = context;
   const { client, server } = ends;
   const flow = new TcpFlow(ends.clientConn);
   flow.serverConn = ends.serverConn;
@@ -97,10 +98,9 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   const state = flow[internals];
   state.log = log;
   const stop = new AbortController();
-  const onCut = () => stop.abort(cut.reason);
-  cut.addEventListener("abort", onCut);
-  if (cut.aborted) onCut();
-  const watched: Watched = {
+  const watched: Watched & Cuttable = {
+    flow,
+    cut: (error) => stop.abort(error),
     get moved() {
       return flow.bytesFromClient + flow.bytesFromServer + (client.moved ?? 0) + (server.moved ?? 0);
     },
@@ -117,6 +117,8 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     server.reset();
   };
   try {
+    context.running.add(watched);
+    if (context.cut.aborted) stop.abort(context.cut.reason);
     await hooks.trigger("tcp_start", flow);
     context.stalls.add(watched);
     const { error } = await relay(client, server, { onData: tap, signal: stop.signal });
@@ -133,7 +135,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   } finally {
     state.kill = null;
     context.stalls.remove(watched);
-    cut.removeEventListener("abort", onCut);
+    context.running.remove(watched);
     flow.history.end();
     client.close();
     server.close();

@@ -19,10 +19,10 @@ class FakeSignals {
   }
 }
 
-function started(os: typeof Deno.build.os = "linux") {
+function started(os: typeof Deno.build.os = "linux", ignoresHangup = false) {
   const signals = new FakeSignals();
   let stops = 0;
-  const remove = onStopSignal(() => stops++, signals, os);
+  const remove = onStopSignal(() => stops++, signals, os, () => ignoresHangup);
   return { signals, remove, stops: () => stops };
 }
 
@@ -43,9 +43,17 @@ Deno.test("SIGTERM stops once; SIGINT after it exits at once", () => {
   assertEquals([stops(), signals.exits], [1, [130]]);
 });
 
+Deno.test("SIGHUP stops once, like SIGTERM, unless weir was started to ignore it", () => {
+  const { signals, stops } = started();
+  signals.send("SIGHUP");
+  signals.send("SIGHUP");
+  assertEquals([stops(), signals.exits], [1, []]);
+  assertEquals(started("linux", true).signals.listeners.has("SIGHUP"), false);
+});
+
 Deno.test("Windows has SIGBREAK in the place of SIGTERM, and all listeners can be removed", () => {
   const { signals, remove } = started("windows");
-  assertEquals([...signals.listeners.keys()], ["SIGINT", "SIGBREAK"]);
+  assertEquals([...signals.listeners.keys()], ["SIGINT", "SIGBREAK", "SIGHUP"]);
   remove();
   assertEquals(signals.listeners.size, 0);
 });

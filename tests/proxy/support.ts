@@ -17,6 +17,7 @@ import { type Addon, Dispatcher } from "../../src/hooks/mod.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import type { OptionChanges } from "../../src/options/registry.ts";
 import { runExchange } from "../../src/proxy/exchange.ts";
+import { Running } from "../../src/proxy/running.ts";
 import { Route } from "../../src/proxy/route.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
 import { MemoryBudget } from "../../src/memory_budget.ts";
@@ -57,6 +58,7 @@ export function proxyContext(
     memory: new MemoryBudget(() => values.memory_limit),
     // What a test has stall it stalls by itself.
     stalls: closedStallWatch(),
+    running: new Running(),
     stopping: new AbortController().signal,
     cut: new AbortController().signal,
     ...given,
