@@ -38,7 +38,8 @@ export function onStopSignal(
   const handlers: SignalHandler[] = [["SIGINT", interrupt]];
   // Windows has no SIGTERM to listen for; Ctrl-Break is SIGBREAK there, and closing the console window SIGHUP.
   handlers.push([os === "windows" ? "SIGBREAK" : "SIGTERM", first]);
-  if (os === "windows" || !ignoresHangup()) handlers.push(["SIGHUP", first]);
+  // Deno ends the process for it once it listens for any signal, ignored or not: so it is ignored here.
+  handlers.push(["SIGHUP", os !== "windows" && ignoresHangup() ? () => {} : first]);
   return listenFor(source, handlers);
 }
 
