@@ -13,6 +13,7 @@ import Har from "./har.ts";
 import Onboarding from "./onboarding.ts";
 import Read from "./read.ts";
 import Save from "./save.ts";
+import ServerReplay from "./server_replay.ts";
 import StreamContentTypes from "./stream_content_types.ts";
 import StreamLargeBodies from "./stream_large_bodies.ts";
 
@@ -26,8 +27,9 @@ export const builtinAddons = [
   { name: "read", addon: Read, builtin: true },
 ] as const;
 
-/** Behind the user's addons: they keep flows as those have left them. */
+/** Behind the user's addons: they answer and keep flows as those have left them. */
 export const recorders = [
+  { name: "server_replay", addon: ServerReplay, builtin: true },
   { name: "save", addon: Save, builtin: true },
   { name: "har", addon: Har, builtin: true },
 ] as const;

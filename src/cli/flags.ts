@@ -226,9 +226,16 @@ export function resolveFlags(pending: readonly Pending[], registry: OptionRegist
   };
 }
 
+/** Options that mitmproxy had once, and what says the same now. */
+const GONE: Readonly<Record<string, string>> = {
+  server_replay_kill_extra: "server_replay_extra=kill",
+  server_replay_nopop: "server_replay_reuse",
+};
+
 /** Complains of the first flag that nobody knows. @throws {OptionError} */
 export function refuseUnknown(unknown: readonly Pending[], registry: OptionRegistry): void {
   for (const { flag, name } of unknown) {
+    if (Object.hasOwn(GONE, name)) throw new OptionError(name, `option ${name} is gone: use ${GONE[name]}`);
     if (flag === "--set") {
       throw new OptionError(name, `unknown option ${shortened(name)}${hint(name, registry.names())}`);
     }

@@ -37,6 +37,10 @@ export interface MessageState {
   streamedBy: StreamedBy | null;
   /** Bytes of body that have come so far, as on the wire. */
   received: number;
+  /** Bytes of a web stream that is to be the body, where they are known. */
+  webSize: number | null;
+  /** Reads the body of a request that is streamed before it is forwarded; set while that is possible. */
+  consume: ((fn: (chunk: Uint8Array) => void, isKept: boolean) => Promise<void>) | null;
   /** What holds the body up, once somebody wanted that. */
   valve: Valve | null;
   /** How the body came, once some of it has. */
@@ -83,6 +87,8 @@ export abstract class Message {
     stream: undefined,
     streamedBy: null,
     received: 0,
+    webSize: null,
+    consume: null,
     valve: null,
     timeline: null,
     stored: null,

@@ -4,6 +4,7 @@
  */
 import { shown } from "../shown.ts";
 import { authorityOf, defaultPort, type RequestHead } from "../http/mod.ts";
+import { internals } from "../internals.ts";
 import { Message } from "./message.ts";
 
 /** A request. `host` and `port` say where it is sent; changing them changes the Host field with it. */
@@ -69,6 +70,29 @@ export class Request extends Message {
     this.#port = Number(url.port) || defaultPort(this.scheme);
     this.path = url.pathname + url.search;
     this.#followHost();
+  }
+
+  /**
+   * Reads the whole body in the hook `request`, before it is forwarded: `fn` gets it piece by piece (each valid until it returns),
+   * as it is on the wire, and nothing is kept of it. What was consumed is not forwarded any more: answer the request yourself,
+   * or have it kept in a temporary file with `keep`, from which it then goes out.
+   *
+   * ```ts
+   * export async function request(flow: HttpFlow) {
+   *   let size = 0;
+   *   await flow.request.consume((chunk) => size += chunk.length);
+   *   flow.response = new Response(`${size} bytes`);
+   * }
+   * ```
+   * @throws {WeirError} when the body is cut short. {TypeError} when it is too late for it.
+   */
+  async consume(fn: (chunk: Uint8Array) => void, { keep = false }: { keep?: boolean } = {}): Promise<void> {
+    const { raw, consume } = this[internals];
+    if (raw !== null) return fn(raw);
+    if (consume === null) {
+      throw new TypeError("The body of a request can be consumed in the hook request only.");
+    }
+    await consume(fn, keep);
   }
 
   #followHost(): void {

@@ -50,16 +50,23 @@ export class Response extends Message {
   }
 
   /**
-   * The same response for another flow: one that an addon has kept, to answer with it again.
-   * @throws {TypeError} when its body was streamed and not stored, so that nobody has it.
+   * The same response for another flow: one that an addon has kept, to answer with it again. Its body is the same bytes, or the
+   * stream that is given: `size` bytes of it where that is known.
+   * @throws {TypeError} when its body was not kept and none is given.
    */
-  copy(): Response {
-    const { statusCode, reason, httpVersion, headers, trailers, rawContent } = this;
+  copy(body: ReadableStream<Uint8Array> | null = null, size: number | null = null): Response {
+    const { statusCode, reason, httpVersion, headers, trailers } = this;
+    const response = new Response({ statusCode, reason, httpVersion, headers: headers.clone() });
+    response.trailers = trailers && trailers.clone();
+    if (body !== null) {
+      response.#web = body;
+      response[internals].webSize = size;
+      return response;
+    }
+    const { rawContent } = this;
     if (rawContent === null) {
       throw new TypeError("flow.response was given the response of another flow whose body was not kept.");
     }
-    const response = new Response({ statusCode, reason, httpVersion, headers: headers.clone() });
-    response.trailers = trailers && trailers.clone();
     response[internals].raw = rawContent;
     response[internals].mode = "buffered";
     return response;

@@ -17,6 +17,7 @@ import { Request } from "../flow/request.ts";
 import { describeHookError } from "../hooks/mod.ts";
 import {
   type Body,
+  bodyOf,
   bytesBody,
   collect,
   EMPTY,
@@ -32,6 +33,12 @@ import {
   withTrailers,
 } from "../streams/mod.ts";
 import type { ProxyContext } from "./context.ts";
+
+/** What is left of a body that an addon has consumed: nothing that could be forwarded. */
+function consumed(): ReadableStream<Uint8Array> {
+  const error = new WeirError("weir", "addon", "An addon consumed the request's body and did not answer it.");
+  return new ReadableStream({ pull: (controller) => controller.error(error) }, { highWaterMark: 0 });
+}
 
 /** Buffered bodies above this size can be paused on their way out. */
 const HELD_UP = 64 * 1024;
@@ -100,6 +107,25 @@ export class BodyPlan {
     if (collected.kind === "whole") return this.#buffered(collected.bytes, collected.trailers);
     if (collected.held > over) this.#stream(collected.rest, late);
     else this.#stream(collected.rest, "memory", "memory_limit together with the others");
+  }
+
+  /** Reads a streamed body to its end; with `isKept` a copy of it is then forwarded. */
+  async consume(fn: (chunk: Uint8Array) => void, isKept: boolean): Promise<void> {
+    const body = this.#body;
+    if (body === null) return;
+    const { size } = body;
+    const copy = isKept ? new StoredBody() : null;
+    for (let piece; (piece = body.take()) !== null;) {
+      if (piece === undefined) {
+        await body.fill();
+        continue;
+      }
+      fn(piece);
+      await copy?.append(piece);
+    }
+    copy?.end(null);
+    const { trailers } = body;
+    this.#body = bodyOf(copy?.readable() ?? consumed(), { size, trailers: () => trailers });
   }
 
   /** The body for the other leg; null for none. Call once, after the last hook that may change it. */

@@ -140,7 +140,9 @@ class Exchange implements Watched, Cuttable {
     try {
       await this.#hook("requestheaders");
       if (flow.response === null) await this.#readRequest();
+      flow.request[internals].consume = (fn, isKept) => this.#consume(fn, isKept);
       await this.#hook("request");
+      flow.request[internals].consume = null;
       flow.response ??= countForward(flow.request);
       const upstream = flow.response === null ? await this.#fetch() : null;
       if (upstream?.upgraded) {
@@ -200,6 +202,16 @@ class Exchange implements Watched, Cuttable {
       settled.then(resolve, reject);
     });
     this.#onStalledUpload = null;
+  }
+
+  /** An addon wants to see the body of the request before it decides what becomes of it. */
+  async #consume(fn: (chunk: Uint8Array) => void, isKept: boolean): Promise<void> {
+    if (!this.#continued) {
+      this.#flow.request.headers.delete("expect");
+      this.#continued = this.#isContinueSent = true;
+      await this.#incoming.informational(continueHead());
+    }
+    await this.#requestPlan.consume(fn, isKept);
   }
 
   /** Sends the request; once more when its connection was closed, or the origin refused it, before it was looked at. */

@@ -56,6 +56,7 @@ export async function webBody(response: Response, log: Log): Promise<Body | null
   response[internals].stream ??= true;
   const addon = response[internals].responseSetBy ?? "without a name";
   return bodyOf(resumed(chunks, pending, reader), {
+    size: response[internals].webSize,
     what: "The body of flow.response",
     onError: (error) =>
       log.error(`${describeHookError(addon, "flow.response", error.cause ?? error)}; the flow is cut`),
