@@ -7,7 +7,8 @@
  * - 3: and their bodies, cut off when they are long; contents of WebSocket messages, and what raw connections carry
  * - 4: and nothing is cut off, but what few bytes unfold to beyond 4 MiB
  *
- * A flow is printed when it is complete. One that streams is announced by its request line, as the end may be far away.
+ * A flow is printed when it is complete. One that streams is announced by its request line, as the end may be far away; from
+ * level 3 on its events, lines of JSON, gRPC messages or parts are printed as they are sent.
  *
  * `dumper/` has what it is made of: where it prints, what a flow's lines are, what its contents'.
  * @module
@@ -27,6 +28,7 @@ import {
 } from "weir";
 import { conversationLines } from "./dumper/body_lines.ts";
 import { failedLines, flowLines, requestLine, tcpEndLine, tcpLine } from "./dumper/flow_lines.ts";
+import { showLive } from "./dumper/live_units.ts";
 import { print, printTo, style } from "./dumper/printer.ts";
 import { clientOf, errorText, serverOf } from "./dumper/words.ts";
 
@@ -73,11 +75,11 @@ export default class Dumper implements Addon {
   }
 
   request(flow: HttpFlow) {
-    if (isLong(flow.request)) this.#announce(flow, "streaming");
+    if (isLong(flow.request)) this.#begin(flow, flow.request);
   }
 
   response(flow: HttpFlow) {
-    if (flow.response && isLong(flow.response)) this.#announce(flow, "streaming");
+    if (flow.response && isLong(flow.response)) this.#begin(flow, flow.response);
   }
 
   complete(flow: HttpFlow) {
@@ -149,6 +151,12 @@ export default class Dumper implements Addon {
 
   #shows(flow: Flow): boolean {
     return this.#detail > 0 && (this.#filter === null || this.#filter(flow));
+  }
+
+  /** A message that streams: its flow is announced, and its units are shown as they come. */
+  #begin(flow: HttpFlow, message: Message) {
+    this.#announce(flow, "streaming");
+    if (this.#detail >= 3 && flow.live && this.#shows(flow)) showLive(flow, message, this.#detail);
   }
 
   /** Prints the request line of a flow whose end may be far away, once. */

@@ -131,6 +131,7 @@ export {
   timedStream,
   TokenBucket,
 } from "./streams/mod.ts";
+export type { Observer as BodyObserver } from "./streams/mod.ts";
 export {
   type BodyUnit,
   type ChannelStages,

@@ -36,12 +36,17 @@ export function* bodyLines(message: Message, detail: number): Generator<string |
   const most = detail >= 4 ? Math.max(UNFOLDED_BYTES, onWire) : SHOWN_BYTES;
   const start = message.contentStart(most);
   if (start !== null) {
-    const reader = unitReader(message);
+    const reader = unitReader(message, shownOf(detail));
     yield* contentLines(start.bytes, start.isWhole, message.headers.get("content-type"), detail, reader);
   } else if (message.streamedBy !== null) {
     yield "";
     yield style("    (streamed, so there is no content to show)", "dim");
   }
+}
+
+/** Most bytes of a unit that are shown. */
+export function shownOf(detail: number): number {
+  return detail >= 4 ? UNFOLDED_BYTES : SHOWN_BYTES;
 }
 
 function* contentLines(
@@ -52,17 +57,26 @@ function* contentLines(
   reader: UnitReader | null = null,
 ): Generator<string | Part> {
   if (content.length === 0 && isWhole) return;
-  const most = detail >= 4 ? Infinity : SHOWN_LINES;
   const shown = detail >= 4 ? content : content.subarray(0, SHOWN_BYTES);
-  let isCut = !isWhole || shown.length < content.length;
+  const isCut = !isWhole || shown.length < content.length;
   yield "";
   const lines = reader === null
     ? plainLines(shown, isCut ? null : type)
     : unitLines(reader, shown, !isCut, plainLines);
-  let count = 0, isInside = false;
+  yield* shortened(lines, detail, isCut);
+}
+
+/** Lines, set in; at level 3 so many of them. `isCut`: something else is missing. */
+export function* shortened(
+  lines: Iterable<string | Part>,
+  detail: number,
+  isCut = false,
+): Generator<string | Part> {
+  const most = detail >= 4 ? Infinity : SHOWN_LINES;
+  let count = 0, isInside = false, isShort = false;
   for (const line of lines) {
     if (!isInside && count++ === most) {
-      isCut = true;
+      isShort = true;
       break;
     }
     const indent = isInside ? "" : "    ";
@@ -70,11 +84,11 @@ function* contentLines(
     yield typeof line === "string" ? indent + line : new Part(indent + line.text);
   }
   if (isInside) yield "";
-  if (isCut) yield style("    (cut off)", "dim");
+  if (isShort || isCut) yield style("    (cut off)", "dim");
 }
 
 /** JSON set out, text as it is, anything else as a hex dump. */
-function plainLines(content: Uint8Array, type: string | null): Iterable<string | Part> {
+export function plainLines(content: Uint8Array, type: string | null): Iterable<string | Part> {
   return type !== BINARY && isText(content) ? textLines(content, type) : hexLines(content);
 }
 

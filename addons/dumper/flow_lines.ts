@@ -4,6 +4,7 @@
  */
 import { escapeControl, type Headers, type HttpFlow, type Message, reasonFor, type TcpFlow } from "weir";
 import { bodyLines } from "./body_lines.ts";
+import { wasShown } from "./live_units.ts";
 import { columns, type Part, style } from "./printer.ts";
 import { clientOf, endOf, errorText, serverOf, sizeText, timeText } from "./words.ts";
 
@@ -83,7 +84,8 @@ function* messageLines(message: Message, detail: number): Generator<string | Par
   if (detail < 2) return;
   yield* headerLines(message.headers);
   if (detail >= 3) {
-    yield* bodyLines(message, detail);
+    if (wasShown(message)) yield* ["", style("    (streamed: shown above, as it came)", "dim")];
+    else yield* bodyLines(message, detail);
     yield "";
   }
   if (message.trailers) {

@@ -13,6 +13,7 @@ import {
   encodeBytes,
   type Moment,
   nameOf,
+  type Observer,
   type StoredBody,
   type StreamValue,
   type Timeline,
@@ -45,6 +46,8 @@ export interface MessageState {
   valve: Valve | null;
   /** How the body came, once some of it has. */
   timeline: Timeline | null;
+  /** Who watches the body on its way. */
+  watchers: Observer[] | null;
   /** The copy that `store_streamed_bodies` keeps, or that a file was read into. */
   stored: StoredBody | null;
   /** It was read from a file or made by hand: nothing is on its way, and content can be assigned at any time. */
@@ -91,6 +94,7 @@ export abstract class Message {
     consume: null,
     valve: null,
     timeline: null,
+    watchers: null,
     stored: null,
     isRecorded: false,
     streamSetBy: null,
@@ -221,6 +225,15 @@ export abstract class Message {
         ? "The body is streamed, so assigning content has no effect; set message.stream to a function to change it."
         : "The body has not been read yet, so assigning content has no effect; do it in request or response.",
     );
+  }
+
+  /**
+   * Looks at a streamed body on its way to the other side, as it is sent there: behind `stream`, with its content codings on. It
+   * changes nothing (neither `stream` nor `streamedBy`, nor the length that was declared), and what the watcher throws is a warning.
+   * Call it in `request` or `response`, or before; of a body that is buffered it sees nothing.
+   */
+  watch(watcher: Observer): void {
+    (this[internals].watchers ??= []).push(watcher);
   }
 
   /**

@@ -33,6 +33,7 @@ import {
   withTrailers,
 } from "../streams/mod.ts";
 import type { ProxyContext } from "./context.ts";
+import { watched } from "./watched.ts";
 
 /** What is left of a body that an addon has consumed: nothing that could be forwarded. */
 function consumed(): ReadableStream<Uint8Array> {
@@ -130,7 +131,7 @@ export class BodyPlan {
 
   /** The body for the other leg; null for none. Call once, after the last hook that may change it. */
   outgoing(): Body | null {
-    if (this.#body !== null) return this.#withTrailers(this.#body);
+    if (this.#body !== null) return this.#watched(this.#withTrailers(this.#body));
     const { raw } = this.message[internals];
     const { trailers } = this.message;
     if (raw === null || (raw.length === 0 && trailers === null)) return null;
@@ -151,6 +152,11 @@ export class BodyPlan {
     return isHooked || message.trailers !== null
       ? withTrailers(() => message.trailers?.raw ?? null).through(body)
       : body;
+  }
+
+  #watched(body: Body): Body {
+    const { watchers, flow } = this.message[internals];
+    return watchers === null ? body : watched(body, watchers, (text) => flow?.warn(text));
   }
 
   /** Gives the memory back that was booked for this body. */
