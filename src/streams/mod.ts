@@ -28,7 +28,7 @@ export {
 export { asBytes, type BytesLike, EMPTY, nameOf } from "./bytes.ts";
 export type { Chunk } from "./split.ts";
 export type { StreamPair } from "./stream_hook.ts";
-export { limit, observe } from "./observe.ts";
+export { limit, observe, type Observer } from "./observe.ts";
 export { Stage } from "./stage.ts";
 export { StoredBody, type StoredBodyOptions } from "./store.ts";
 export { tee } from "./tee.ts";
