@@ -2,7 +2,10 @@
  * The compiled kind of executable: `deno compile`, whose output is Deno's runtime with the program appended.
  * @module
  */
-import { deno, denoDirs, RUN_FLAGS } from "./deno.ts";
+import { dirname } from "node:path";
+import { makeDeclarations } from "../../src/cli/declarations.ts";
+import { DECLARATIONS_FILE } from "../../src/cli/types.ts";
+import { deno, denoDirs, ROOT, RUN_FLAGS } from "./deno.ts";
 import { isHost, type Target } from "./targets.ts";
 
 /** Where `deno compile` downloads its runtime from. */
@@ -31,6 +34,9 @@ export async function missingRuntime(target: Target): Promise<string | null> {
 
 /** Compiles `main.ts` with all of `addons/` to `file`. */
 export async function compileNative(target: Target, file: string): Promise<void> {
+  const declarations = `${ROOT}${DECLARATIONS_FILE}`;
+  await Deno.mkdir(dirname(declarations), { recursive: true });
+  await Deno.writeTextFile(declarations, JSON.stringify(await makeDeclarations()));
   await deno(
     [
       "compile",
@@ -45,6 +51,8 @@ export async function compileNative(target: Target, file: string): Promise<void>
       "addons",
       "--include",
       "src/cli/worker.ts",
+      "--include",
+      DECLARATIONS_FILE,
       "--app-name",
       "weir",
       "--output",

@@ -10,6 +10,8 @@
  */
 import { createHash } from "node:crypto";
 import { gzip } from "node:zlib";
+import { makeDeclarations } from "../../src/cli/declarations.ts";
+import { DECLARATIONS_KEY } from "../../src/cli/types.ts";
 import { deno, denoDirs, ROOT, RUN_FLAGS, VERSION } from "./deno.ts";
 import { isHost, isWindows, type Target } from "./targets.ts";
 
@@ -31,7 +33,10 @@ export async function bundle(): Promise<Uint8Array<ArrayBuffer>> {
   const file = await Deno.makeTempFile({ suffix: ".mjs" });
   try {
     await deno(["bundle", "--platform", "deno", "--output", file, "scripts/compile/entry.ts"]);
-    return await Deno.readFile(file);
+    const declarations = JSON.stringify(JSON.stringify(await makeDeclarations()));
+    const key = JSON.stringify(DECLARATIONS_KEY);
+    const program = await Deno.readTextFile(file);
+    return new TextEncoder().encode(`globalThis[Symbol.for(${key})] = ${declarations};\n${program}`);
   } finally {
     await Deno.remove(file);
   }

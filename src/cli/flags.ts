@@ -37,7 +37,7 @@ export interface Word {
 }
 
 /** What is printed instead of starting. */
-export type Shown = "help" | "version" | "options" | "man" | "completions";
+export type Shown = "help" | "version" | "options" | "man" | "completions" | "types";
 
 /** A command line taken apart. */
 export interface ParsedFlags {
@@ -45,6 +45,8 @@ export interface ParsedFlags {
   readonly shows: Shown | null;
   /** Shell whose completions are to be printed. */
   readonly shell: Shell | null;
+  /** Directory that types are to be written to. */
+  readonly typesTo: string | null;
   /** Start a browser as well. */
   readonly browser: boolean;
   readonly pending: readonly Pending[];
@@ -78,6 +80,12 @@ export const GENERAL_FLAGS: readonly {
     help: "Show the completions of flags for a shell and exit.",
   },
   {
+    names: ["--types"],
+    value: "DIR",
+    help:
+      "Write the types of the module weir for addons in a directory, with a deno.json where there is none, and exit.",
+  },
+  {
     names: ["--browser"],
     help:
       "Start an installed Chrome, Chromium, Edge or Brave with a throw-away profile that trusts this proxy.",
@@ -93,7 +101,7 @@ export const GENERAL_FLAGS: readonly {
 ];
 
 /** Of several that are asked for, the first is shown. */
-const SHOWN: readonly Shown[] = ["version", "help", "man", "completions", "options"];
+const SHOWN: readonly Shown[] = ["version", "help", "man", "completions", "types", "options"];
 
 /** Letters of options that addons of weir's own register: they must be known before those are loaded. */
 export const ADDON_LETTERS: Readonly<Record<string, string>> = {
@@ -133,7 +141,7 @@ const PRESETS: Readonly<Record<string, readonly [string, string][]>> = {
  */
 export function parseFlags(argv: readonly string[]): ParsedFlags {
   const shown = new Set<string>();
-  let shell: Shell | null = null, browser = false;
+  let shell: Shell | null = null, typesTo: string | null = null, browser = false;
   const pending: Pending[] = [], presets: Pending[] = [], words: Word[] = [];
   for (let i = 0; i < argv.length; i++) {
     if (!/^-./.test(argv[i])) {
@@ -155,6 +163,10 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
     } else if (long === "--completions") {
       shell = shellOf(value ?? valueBehind(argv, i++));
       shown.add("completions");
+    } else if (long === "--types") {
+      typesTo = value ?? valueBehind(argv, i++);
+      if (!typesTo) throw new UsageError("--types needs a directory");
+      shown.add("types");
     } else if (Object.hasOwn(PRESETS, long)) {
       bare();
       for (const [name, text] of PRESETS[long]) presets.push({ flag, name, value: text, next: null, at: i });
@@ -175,6 +187,7 @@ export function parseFlags(argv: readonly string[]): ParsedFlags {
   return {
     shows: SHOWN.find((name) => shown.has(name)) ?? null,
     shell,
+    typesTo,
     browser,
     pending: [...presets, ...pending],
     words,

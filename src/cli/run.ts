@@ -71,6 +71,11 @@ async function start(
     writeText(env.stdout, formatVersion());
     return 0;
   }
+  if (flags.shows === "types" && flags.typesTo !== null) {
+    const { writeTypes } = await import("./types.ts");
+    writeText(env.stdout, await writeTypes(flags.typesTo));
+    return 0;
+  }
   const showsOnly = flags.shows !== null;
   if (exec && !showsOnly) checkExec(exec, flags);
   const browser = flags.browser && !showsOnly && !env.workers

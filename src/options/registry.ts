@@ -67,6 +67,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   "options",
   "man",
   "completions",
+  "types",
   "browser",
   "quiet",
   "verbose",

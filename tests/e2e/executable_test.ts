@@ -224,6 +224,16 @@ async function test(t: Deno.TestContext, uid: number | null): Promise<void> {
     several.child.kill("SIGINT");
     assertEquals(await several.exit(), 0, several.stderr.join("\n"));
   });
+  await t.step(`${kind}: it writes the types of the module weir`, async () => {
+    await using writing = place.spawn("--types", "../addon");
+    assertEquals(await writing.exit(), 0, writing.stderr.join("\n"));
+    const check = new Deno.Command(Deno.execPath(), {
+      args: ["check", "main.ts"],
+      cwd: `${place.dir}/addon`,
+    });
+    const { code, stderr } = await check.output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+  });
   await t.step(`${kind}: an addon that cannot be loaded is one line and status 1`, async () => {
     await place.write("addon/main.ts", `import { x } from "./missing.ts"; x();`);
     await using broken = place.spawn("-p", "0", "-s", "../addon/main.ts");
