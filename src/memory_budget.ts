@@ -25,13 +25,24 @@ export class MemoryBudget {
   #used = 0;
   /** Bytes of histories, which are part of `used`. */
   #remembered = 0;
-  readonly #limit: () => number | null;
-  /** Those that hold anything, the one that has done so for longest first. */
-  readonly #histories = new Map<History, number>();
+  readonly #ask: () => number | null;
+  /** What was said last; Infinity for none. */
+  #limit: number;
+  /** Those that may hold something, the one that has done so for longest first. */
+  readonly #histories = new Set<History>();
 
-  /** `limit`: bytes, asked for each time, as options change; null is none. */
+  /**
+   * `limit`: bytes; null is none. It is asked again when what was said last is passed, and after
+   * {@linkcode MemoryBudget.changed}: booking is done for every piece of a body.
+   */
   constructor(limit: () => number | null) {
-    this.#limit = limit;
+    this.#ask = limit;
+    this.#limit = limit() ?? Infinity;
+  }
+
+  /** The limit may be another one now. */
+  changed(): void {
+    this.#limit = this.#ask() ?? Infinity;
   }
 
   /** Bytes that are booked. */
@@ -41,15 +52,14 @@ export class MemoryBudget {
 
   /** Bytes that may still be booked; those of histories count as free, as they give way. Infinity without a limit. */
   get room(): number {
-    const limit = this.#limit();
-    return limit === null ? Infinity : Math.max(0, limit - this.#used + this.#remembered);
+    this.changed();
+    return Math.max(0, this.#limit - this.#used + this.#remembered);
   }
 
   /** Books `bytes` more; false when that passes the limit (they are booked all the same: they are in memory). */
   take(bytes: number): boolean {
     this.#used += bytes;
-    const limit = this.#limit();
-    return limit === null || this.#used <= limit || this.#makeRoom(limit);
+    return this.#used <= this.#limit || this.#makeRoom();
   }
 
   /** Books out what `take` has booked. */
@@ -59,27 +69,30 @@ export class MemoryBudget {
 
   /** Books bytes of a message that a history keeps; older messages, also of others, may have to go for it. */
   remember(history: History, bytes: number): void {
-    if (bytes === 0) return;
-    this.#histories.set(history, (this.#histories.get(history) ?? 0) + bytes);
+    this.#histories.add(history);
     this.#remembered += bytes;
     this.take(bytes);
   }
 
   /** Books out what `remember` has booked. */
-  forgot(history: History, bytes: number): void {
-    if (bytes === 0) return;
-    const left = this.#histories.get(history)! - bytes;
-    if (left === 0) this.#histories.delete(history);
-    else this.#histories.set(history, left);
+  forgot(bytes: number): void {
     this.#remembered -= bytes;
     this.#used -= bytes;
   }
 
-  #makeRoom(limit: number): boolean {
-    for (const history of this.#histories.keys()) {
+  /** The history has ended: books out what is left of it, and asks it no more. */
+  leave(history: History, bytes: number): void {
+    this.#histories.delete(history);
+    this.forgot(bytes);
+  }
+
+  #makeRoom(): boolean {
+    this.changed();
+    const limit = this.#limit;
+    for (const history of this.#remembered > 0 ? this.#histories : []) {
       while (this.#used > limit && history.forgetOldest());
-      if (this.#used <= limit) return true;
+      if (this.#used <= limit) break;
     }
-    return false;
+    return this.#used <= limit;
   }
 }

@@ -15,6 +15,9 @@ Deno.test("the limit is what the option says now; null is none", () => {
   assertEquals(budget.take(2), false);
   limit = null;
   assertEquals([budget.take(1e12), budget.room], [true, Infinity]);
+  limit = 5;
+  budget.changed();
+  assertEquals([budget.take(0), budget.room], [false, 0]);
 });
 
 /** A history whose messages have these sizes. */
@@ -23,7 +26,7 @@ function historyOf(budget: MemoryBudget, ...sizes: number[]): History & { sizes:
     sizes,
     forgetOldest() {
       const size = sizes.shift();
-      if (size !== undefined) budget.forgot(history, size);
+      if (size !== undefined) budget.forgot(size);
       return size !== undefined;
     },
   };
@@ -48,4 +51,6 @@ Deno.test("a history that grows beyond the limit forgets", () => {
   history.sizes.push(7);
   budget.remember(history, 7);
   assertEquals([history.sizes, budget.used], [[7], 7]);
+  budget.leave(history, 7);
+  assertEquals([budget.used, budget.room], [0, 10]);
 });

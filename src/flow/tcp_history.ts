@@ -112,12 +112,12 @@ export class TcpHistory implements History {
     this.forgotten++;
     this.#sizes.delete(oldest);
     this.#bytes -= size;
-    this.#memory?.forgot(this, size);
+    this.#memory?.forgot(size);
   }
 
   /** The conversation has ended: what addons keep of it is theirs. */
   end(): void {
-    this.#memory?.forgot(this, this.#bytes);
+    this.#memory?.leave(this, this.#bytes);
     this.#memory = null;
   }
 }

@@ -141,7 +141,11 @@ export class ProxyServer {
     // Among several isolates the first says it for all.
     if (options.server && !this.#init.addresses) await this.#context.certificates.warn();
     await this.#addons.configure(new Set(this.#init.options.names()));
-    this.#unsubscribe = this.#init.options.subscribe((changed) => this.#addons.configure(changed));
+    this.#context.memory.changed();
+    this.#unsubscribe = this.#init.options.subscribe((changed) => {
+      this.#context.memory.changed();
+      return this.#addons.configure(changed);
+    });
     // Whoever stops it while an addon takes its time must not find it listening afterwards.
     if (this.#stopped) throw stoppingError();
     try {

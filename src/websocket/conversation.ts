@@ -361,7 +361,7 @@ class WebSocketState implements Budgeted {
     this.#control = null;
     this.#data.timestampEnd = Date.now();
     // What addons keep of it is theirs from here on.
-    this.memory?.forgot(this, this.#bytes);
+    this.memory?.leave(this, this.#bytes);
     this.memory = null;
   }
 
@@ -374,7 +374,7 @@ class WebSocketState implements Budgeted {
 
   #uncount(size: number): void {
     this.#bytes -= size;
-    this.memory?.forgot(this, size);
+    this.memory?.forgot(size);
   }
 
   #forget(message: WebSocketMessage): void {
