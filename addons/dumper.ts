@@ -69,6 +69,8 @@ export default class Dumper implements Addon {
 
   configure(options: AddonOptions, _changed: ReadonlySet<string>, ctx: Context) {
     this.#detail = options.flow_detail;
+    // Another form was asked for.
+    if ("export" in options && options.get<string | null>("export") !== null) this.#detail = 0;
     const filter = options.get<string | null>("dumper_filter");
     this.#filter = filter ? parseFilter(filter) : null;
     printTo(options.get<boolean>("flows_to_stderr") ? "stderr" : "stdout", ctx);

@@ -9,6 +9,7 @@
 import Block from "./block.ts";
 import ClientReplay from "./client_replay.ts";
 import Dumper from "./dumper.ts";
+import Export from "./export.ts";
 import Har from "./har.ts";
 import Onboarding from "./onboarding.ts";
 import Read from "./read.ts";
@@ -32,6 +33,7 @@ export const recorders = [
   { name: "server_replay", addon: ServerReplay, builtin: true },
   { name: "save", addon: Save, builtin: true },
   { name: "har", addon: Har, builtin: true },
+  { name: "export", addon: Export, builtin: true },
 ] as const;
 
 /** Prints flows, when all else is done with them. */

@@ -6,6 +6,7 @@
  * left out, and how much is said as soon as there is room.
  * @module
  */
+import { concat } from "@std/bytes";
 import { settlesWithin } from "./timing.ts";
 
 /** A stream that is written without holding up the event loop, as `Deno.stdout`. */
@@ -27,7 +28,7 @@ const encoder = new TextEncoder();
 /** What waits to be written to one stream. */
 export class OutputQueue {
   readonly #stream: AsyncWriter;
-  #waiting: string[] = [];
+  #waiting: (string | Uint8Array)[] = [];
   #size = 0;
   #left = 0;
   /** The writes that are under way, up to the last. */
@@ -41,10 +42,10 @@ export class OutputQueue {
   }
 
   /**
-   * Writes `text` as soon as it can be. Returns a promise when much is waiting already, for whoever has more to say and can
+   * Writes text, or bytes as they are, as soon as it can be. Returns a promise when much is waiting already, for whoever has more to say and can
    * wait: it resolves when there is room, or when nobody reads.
    */
-  print(text: string): Promise<void> | undefined {
+  print(text: string | Uint8Array): Promise<void> | undefined {
     if (this.#isGone) return undefined;
     if (this.#size > 0 && this.#size + text.length > MAX_WAITING) {
       this.#left++;
@@ -75,10 +76,11 @@ export class OutputQueue {
 
   async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const text = this.#waiting.join("");
+      const parts = this.#waiting;
       this.#waiting = [];
-      await this.#write(encoder.encode(text));
-      this.#size = this.#isGone ? 0 : this.#size - text.length;
+      await this.#write(joined(parts));
+      const written = parts.reduce((sum, { length }) => sum + length, 0);
+      this.#size = this.#isGone ? 0 : this.#size - written;
       if (this.#isGone) this.#waiting = [];
       else if (this.#left > 0) {
         const note = `(${this.#left} lines or more are missing here: nobody read them in time)\n`;
@@ -107,6 +109,13 @@ export class OutputQueue {
       }
     }
   }
+}
+
+function joined(parts: readonly (string | Uint8Array)[]): Uint8Array {
+  const isText = parts.every((part) => typeof part === "string");
+  return isText
+    ? encoder.encode(parts.join(""))
+    : concat(parts.map((part) => typeof part === "string" ? encoder.encode(part) : part));
 }
 
 /** The streams of the process. */

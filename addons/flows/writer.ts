@@ -10,8 +10,8 @@ import { type EncodedFlow, scanFlowFile } from "weir";
 
 /** Where whole flows go. */
 export interface FlowSink {
-  /** All of these bytes, or an error. */
-  writeSync(bytes: Uint8Array): void;
+  /** All of these bytes, or an error; only where it does not depend on who reads. */
+  writeSync?(bytes: Uint8Array): void;
   write(bytes: Uint8Array): Promise<void>;
   /** What was written before stays, what has come since goes. */
   rollBack(): void;
@@ -94,10 +94,6 @@ async function wholeEnd(file: Deno.FsFile): Promise<number> {
 
 /** Standard output. */
 export class StdoutSink implements FlowSink {
-  writeSync(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-  }
-
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
   }
@@ -136,7 +132,8 @@ export class FlowWriter {
   /** Takes a flow. A promise says that so much waits already that others should wait as well. */
   add(flow: EncodedFlow): Promise<void> | undefined {
     if (this.#hasFailed) return undefined;
-    if (this.#copying === null && !flow.isLong) {
+    const { writeSync } = this.#sink;
+    if (this.#copying === null && !flow.isLong && writeSync !== undefined) {
       this.#writeAtOnce(flow);
       return undefined;
     }
@@ -154,7 +151,7 @@ export class FlowWriter {
 
   #writeAtOnce(flow: EncodedFlow): void {
     try {
-      this.#sink.writeSync(flow.bytes());
+      this.#sink.writeSync!(flow.bytes());
       this.#sink.commit();
     } catch (error) {
       this.#fail(error);
@@ -165,11 +162,9 @@ export class FlowWriter {
     for (let next; (next = this.#waiting.shift()) !== undefined && !this.#hasFailed;) {
       using _hold = next.hold;
       const { flow } = next;
-      if (flow.isLong) await this.#copy(flow);
-      else {
-        this.#waitingBytes -= flow.size;
-        this.#writeAtOnce(flow);
-      }
+      if (!flow.isLong) this.#waitingBytes -= flow.size;
+      if (flow.isLong || this.#sink.writeSync === undefined) await this.#copy(flow);
+      else this.#writeAtOnce(flow);
     }
     this.#copying = null;
   }

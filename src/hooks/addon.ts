@@ -79,10 +79,10 @@ export interface Context {
   /** Where an addon may write. */
   readonly log: AddonLog;
   /**
-   * Prints text to stdout, which is flows' place, or to stderr, which is the log's. It never waits for whoever reads: what
+   * Prints text, or bytes as they are, to stdout, which is flows' place, or to stderr, which is the log's. It never waits for whoever reads: what
    * nobody reads is left out in the end. With very much to print, await what it returns: there is room again then.
    */
-  print(text: string, to?: "stdout" | "stderr"): Promise<void> | undefined;
+  print(text: string | Uint8Array, to?: "stdout" | "stderr"): Promise<void> | undefined;
   /** The proxy that the addon is part of. */
   readonly proxy: ProxyInfo;
 }
