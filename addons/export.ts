@@ -32,11 +32,16 @@ const FORMS: Readonly<Record<string, (flow: Flow) => string | Uint8Array>> = {
 };
 
 export default class Export implements Addon {
+  readonly keepsFlows = false;
   #form: ((flow: Flow) => string | Uint8Array) | null = null;
   /** The messages that the form is made of. */
   #parts: readonly ("request" | "response")[] = [];
   #filter: Filter | null = null;
   #isFirst = true;
+
+  get readsBodies(): boolean {
+    return this.#form !== null;
+  }
 
   load(loader: Loader) {
     loader.addOption("export", "str", null, "Print flows in this form, in place of the usual one.", {

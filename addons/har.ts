@@ -25,6 +25,7 @@ import {
 import { expandHome } from "./flows/paths.ts";
 
 export default class Har implements Addon {
+  readonly keepsFlows = false;
   #name: string | null = null;
   #filter: Filter | null = null;
   #writer: HarWriter = new PlainHarWriter();
@@ -32,6 +33,10 @@ export default class Har implements Addon {
   #file: Deno.FsFile | null = null;
   /** What standard output gets at the end lies there until then. */
   #temporary: string | null = null;
+
+  get readsBodies(): boolean {
+    return this.#file !== null;
+  }
 
   load(loader: Loader) {
     loader.addOption(

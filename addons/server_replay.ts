@@ -34,6 +34,9 @@ interface Recorded {
 }
 
 export default class ServerReplay implements Addon {
+  readonly keepsFlows = false;
+  /** It has the body of a request read where it needs it. */
+  readonly readsBodies = false;
   #isOn = false;
   #keys: KeyOptions = NO_KEYS;
   #pace: Pace = null;
