@@ -108,7 +108,9 @@ export default class ClientReplay implements Addon {
   }
 
   async *#flows(): AsyncGenerator<{ flow: Flow; path: string }> {
-    for (const path of this.#paths) for await (const flow of openFlows(path)) yield { flow, path };
+    for (const path of this.#paths) {
+      for await (const flow of openFlows(path, { keepsBodies: true })) yield { flow, path };
+    }
   }
 
   /** What sends it; null, and a warning, when it cannot be sent. */

@@ -197,7 +197,7 @@ export default class ServerReplay implements Addon {
     this.#recorded.clear();
     this.#left = 0;
     for (const path of paths) {
-      for await (const flow of openFlows(path)) {
+      for await (const flow of openFlows(path, { keepsBodies: true })) {
         if (flow.type !== "http" || flow.response === null || flow.websocket !== null) {
           ctx.log.debug(`server_replay: ${path}: a flow without an answer is passed over.`);
           continue;

@@ -2,20 +2,14 @@
  * Flows out of files: the one way in which all addons that read flows open them.
  * @module
  */
-import { type ByteSource, type Flow, FormatError, readFlows } from "weir";
+import { type ByteSource, type Flow, FormatError, readFlows, type ReadOptions } from "weir";
 import { expandHome } from "./paths.ts";
-
-/** What a reader tells besides flows. */
-export interface OpenOptions {
-  /** Told of each flow of a kind that weir has none of: "udp", "dns". */
-  readonly onSkipped?: (type: string) => void;
-}
 
 /**
  * The flows of a file (`-` is standard input), one by one.
  * @throws {Error} `path: at byte N: …` where the file is broken, after all flows before that place; `path: …` when it cannot be read.
  */
-export async function* openFlows(path: string, options: OpenOptions = {}): AsyncGenerator<Flow, void> {
+export async function* openFlows(path: string, options: ReadOptions = {}): AsyncGenerator<Flow, void> {
   const name = path === "-" ? "standard input" : path;
   try {
     yield* readFlows(await sourceOf(path), options);

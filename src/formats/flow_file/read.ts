@@ -3,6 +3,7 @@
  * @module
  */
 import type { Flow } from "../../flow/flow.ts";
+import { internals } from "../../internals.ts";
 import { type ByteSource, Input } from "../input.ts";
 import { type LongValue, TnetstringReader } from "../tnetstring/mod.ts";
 import { decodeFlow } from "./decode.ts";
@@ -11,6 +12,11 @@ import { decodeFlow } from "./decode.ts";
 export interface ReadOptions {
   /** Told of each flow of a kind that weir has none of: "udp", "dns". */
   readonly onSkipped?: (type: string) => void;
+  /**
+   * Long bodies stay as long as their flows are held. Without it they may go, oldest first, once the next flow was asked for and
+   * their files have 1 GiB together: a file of any size can be read through with little disk.
+   */
+  readonly keepsBodies?: boolean;
 }
 
 /** What the long values of a record are. */
@@ -38,7 +44,13 @@ export async function* readFlowFile(
     for (let record; (record = await reader.next()) !== null;) {
       const flow = decodeFlow(record, reader.start);
       if (typeof flow === "string") options.onSkipped?.(flow);
-      else yield flow;
+      else {
+        yield flow;
+        if (!options.keepsBodies && flow.type === "http") {
+          flow.request[internals].stored?.retire();
+          flow.response?.[internals].stored?.retire();
+        }
+      }
     }
   } finally {
     await input.close();

@@ -3,6 +3,10 @@ import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert
 import fc from "fast-check";
 import { FormatError } from "../../../src/formats/error.ts";
 import { encodeFlow, readFlowFile } from "../../../src/formats/mod.ts";
+import type { HttpFlow } from "../../../src/flow/flow.ts";
+import { makeHttpFlow } from "../../../src/flow/make.ts";
+import { internals } from "../../../src/internals.ts";
+import { StoredBody } from "../../../src/streams/mod.ts";
 import { cut, data, expected, facts, nameOf, readAll } from "../support.ts";
 
 for (const [name, { flows: count, names, error_at }] of expected()) {
@@ -185,4 +189,27 @@ Deno.test("a reader that stops early frees its source", async () => {
   }
   for await (const _ of readFlowFile(source())) break;
   assert(freed);
+});
+
+Deno.test("long bodies may go once the next flow was asked for, unless they are to be kept", async () => {
+  const body = new StoredBody();
+  await body.append(new Uint8Array(5 * 1024 * 1024));
+  body.end(null);
+  const record = encodeFlow(makeHttpFlow({ request: { url: "http://a/" }, response: { body } }));
+  const pieces: Uint8Array[] = [];
+  for (let i = 0; i < 2; i++) for await (const chunk of record.chunks()) pieces.push(chunk.slice());
+  body.dispose();
+  for (const keepsBodies of [false, true]) {
+    const events: string[] = [];
+    const flows = readFlowFile(new Blob(pieces as BlobPart[]).stream(), { keepsBodies });
+    const bodies: StoredBody[] = [];
+    for await (const flow of flows) {
+      const { stored } = (flow as HttpFlow).response![internals];
+      events.push("flow");
+      stored!.retire = () => void events.push("retired");
+      bodies.push(stored!);
+    }
+    assertEquals(events, keepsBodies ? ["flow", "flow"] : ["flow", "retired", "flow", "retired"]);
+    for (const one of bodies) one.dispose();
+  }
 });
