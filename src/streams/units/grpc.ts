@@ -51,6 +51,15 @@ export class GrpcCutter implements Cutter<GrpcFrame> {
         at = end;
         continue;
       }
+      if (this.#held.length === 0) {
+        // Most messages lie in one piece, and need not be held.
+        const whole = this.#wholeAt(piece, at);
+        if (whole !== null) {
+          yield { bytes: whole, unit: { flags: whole[0], payload: whole.subarray(PREFIX) } };
+          at += whole.length;
+          continue;
+        }
+      }
       if (this.#held.length < PREFIX) {
         const end = Math.min(piece.length, at + PREFIX - this.#held.length);
         this.#held.add(piece.subarray(at, end));
@@ -75,6 +84,14 @@ export class GrpcCutter implements Cutter<GrpcFrame> {
     }
   }
 
+  /** The message that begins at `at`, when it ends in the same piece. */
+  #wholeAt(piece: Uint8Array, at: number): Uint8Array | null {
+    if (piece.length < at + PREFIX || (piece[at] & END_FLAGS) !== 0) return null;
+    const length = lengthOf(piece.subarray(at, at + PREFIX));
+    const isWhole = length <= this.#hold && at + PREFIX + length <= piece.length;
+    return isWhole ? piece.subarray(at, at + PREFIX + length) : null;
+  }
+
   // deno-lint-ignore require-yield -- A frame that is whole is never held.
   *end(): Generator<Segment<GrpcFrame>, void> {
     if (this.#held.length === 0 && this.#passing === 0) return;
@@ -83,7 +100,7 @@ export class GrpcCutter implements Cutter<GrpcFrame> {
 }
 
 function lengthOf(prefix: Uint8Array): number {
-  return new DataView(prefix.buffer, prefix.byteOffset).getUint32(1);
+  return prefix[1] * 0x1000000 + (prefix[2] << 16 | prefix[3] << 8 | prefix[4]);
 }
 
 /** A frame, written. */

@@ -59,7 +59,7 @@ export function modelStream(
   const type = (message.headers.get("content-type") ?? "").toLowerCase();
   const rules = /^text\/event-stream\b/.test(type)
     ? modelEvents
-    : /ndjson|jsonl|json-lines|json-seq/.test(type)
+    : /ndjson|jsonl|json-lines/.test(type)
     ? modelLines
     : /[/+]json\b/.test(type)
     ? modelJson

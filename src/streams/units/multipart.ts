@@ -136,7 +136,9 @@ export class MultipartCutter implements Cutter<MultipartMark> {
       line !== -1;
       line = this.#lineAfter(text, line)
     ) {
-      if (!startsWith(text.subarray(line), needle)) continue;
+      if (text[line] !== DASH || text[line + 1] !== DASH || !startsWith(text.subarray(line), needle)) {
+        continue;
+      }
       const start = line === 0 ? 0 : line > 1 && text[line - 2] === CR ? line - 2 : line - 1;
       let end = line + needle.length;
       if (text[end] === DASH && text[end + 1] === DASH) return { kind: "close", start, line, end: end + 2 };

@@ -5,7 +5,6 @@
  * a LF behind it belongs to it.
  * @module
  */
-import { concat } from "@std/bytes";
 import { nameOf } from "../bytes.ts";
 import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
@@ -104,7 +103,11 @@ function readEvent(block: Uint8Array): SseEvent | null {
   if (block.length < 5) return null;
   let event: string | null = null, id: string | null = null, retry: number | null = null;
   let data: string | null = null;
-  for (const line of decoder.decode(block).split(/\r\n|\n|\r/)) {
+  const text = decoder.decode(block);
+  const isPlain = !text.includes("\r");
+  const lines = isPlain ? text.split("\n") : text.split(/\r\n|\n|\r/);
+  for (const line of lines) {
+    if (line === "") continue;
     const [field, value] = fieldOf(line);
     if (field === "data") data = data === null ? value : `${data}\n${value}`;
     else if (field === "event") event = value;
@@ -173,37 +176,51 @@ export function lineEndOf(block: Uint8Array): string {
   return lf === cr + 1 ? "\r\n" : "\r";
 }
 
+/** A line with its end. */
+const LINE = /[^\r\n]*(?:\r\n|\n|\r)/g;
+
 /** The block of an event that was `before` and is `after`: lines of what did not change stay as they came. */
 export function rewriteEvent(block: Uint8Array, before: SseEvent, after: SseEvent): Uint8Array {
   const left = new Set<string>(FIELDS.filter((field) => before[field] !== after[field]));
   if (left.size === 0) return block;
   const changed = new Set(left);
   const lineEnd = lineEndOf(block);
-  const parts: Uint8Array[] = [];
+  const text = textOf(block);
+  let out = "";
   /** Writes a changed field in the place of the first of its lines, or in front of the data. */
   const write = (field: typeof FIELDS[number]) => {
-    if (left.delete(field) && after[field] !== null) {
-      parts.push(encoder.encode(linesOf(after, field, lineEnd)));
-    }
+    if (left.delete(field)) out += text.write(linesOf(after, field, lineEnd));
   };
-  for (let start = 0, end = 0; start < block.length; start = end) {
-    end = endOfLine(block, start);
-    const [field, value] = fieldOf(decoder.decode(block.subarray(start, end)).replace(/[\r\n]+$/, ""));
+  for (const line of text.value.match(LINE) ?? []) {
+    const [field, value] = fieldOf(line.replace(/[\r\n]+$/, ""));
     if (field === "data") FIELDS.forEach((name) => before[name] === null && write(name));
     const isIgnored = field === "id" && !isId(value) || field === "retry" && !isRetry(value);
     if (changed.has(field) && !isIgnored) write(field as typeof FIELDS[number]);
-    else {
-      // The LF of an empty line must not become a part of the line before it.
-      if (block[start] === LF && parts.at(-1)?.at(-1) === CR) parts.push(Uint8Array.of(LF));
-      parts.push(block.subarray(start, end));
-    }
+    // The LF of an empty line must not become a part of the line before it.
+    else out += line[0] === "\n" && out.endsWith("\r") ? `\n${line}` : line;
   }
-  return concat(parts);
+  return text.bytes(out);
 }
 
-/** Behind the end of the line that begins at `start`. */
-function endOfLine(block: Uint8Array, start: number): number {
-  let at = start;
-  while (at < block.length && block[at] !== LF && block[at] !== CR) at++;
-  return block[at] === CR && block[at + 1] === LF ? at + 2 : at + 1;
+/** A block as text from which the same bytes are made again; `write` puts text into it. */
+interface BlockText {
+  readonly value: string;
+  write(text: string): string;
+  bytes(text: string): Uint8Array;
+}
+
+const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+
+function textOf(block: Uint8Array): BlockText {
+  try {
+    return { value: strict.decode(block), write: (text) => text, bytes: (text) => encoder.encode(text) };
+  } catch {
+    // No UTF-8: a character stands for a byte.
+    const chars = (bytes: Uint8Array) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+    return {
+      value: chars(block),
+      write: (text) => chars(encoder.encode(text)),
+      bytes: (text) => Uint8Array.from(text, (char) => char.charCodeAt(0)),
+    };
+  }
 }

@@ -153,6 +153,13 @@ Deno.test("an event with bytes that are no UTF-8 passes as it is", async () => {
   assertEquals(seen, ["\ufffd\ufffd"]);
 });
 
+Deno.test("bytes that are no UTF-8 stay in the lines that did not change", async () => {
+  const block = (event: string) =>
+    Uint8Array.of(...utf8(": "), 0xff, 10, ...utf8(`event: ${event}\ndata: `), 0xc3, 10, 10);
+  const stage = sseStream((event) => void (event.event = "ü"));
+  assertEquals(await through(stage, [block("x")]), block("ü"));
+});
+
 Deno.test("an event goes out with the byte that ends it, before more is asked for and in the same turn", async () => {
   const fed = new Fed(sseStream((event) => void (event.data += "!")));
   assertEquals(await fed.push("data: 1\n"), "");
