@@ -20,6 +20,7 @@ import {
   TokenBucket,
   Valve,
 } from "../streams/mod.ts";
+import { declarationOf, encodeText, withCharset } from "./charset.ts";
 import { DecodedContent } from "./decoded_content.ts";
 import type { MessageOwner } from "./message_owner.ts";
 import { Headers, type HeadersInit, type HttpVersion } from "../http/mod.ts";
@@ -301,25 +302,32 @@ export abstract class Message {
     }
   }
 
-  /** `content` as text in the charset of `content-type` (UTF-8 when none is named), or null. */
+  /**
+   * `content` as text, or null, in the charset that a byte order mark, `content-type`, or the document itself (`<meta charset>`,
+   * XML's and CSS's declarations) names, else in UTF-8. A byte that is no text in it is a lone surrogate, U+DC80 to U+DCFF, and
+   * becomes that byte again where the text is assigned: an edit leaves all else as it was. The mark is no part of the text.
+   */
   get text(): string | null {
     const content = this.content;
     if (content === null) return null;
-    try {
-      return new TextDecoder(charsetOf(this.headers) ?? "utf-8").decode(content);
-    } catch {
-      return new TextDecoder().decode(content);
-    }
+    const { charset, mark } = declarationOf(content, this.headers.get("content-type"));
+    return charset.decode(content.subarray(mark.length));
   }
 
-  /** Always written as UTF-8; a `content-type` that names another charset is corrected. */
+  /**
+   * Written in the charset that the content has, its byte order mark kept; in UTF-8 where that charset has not all of its
+   * characters, and `content-type` then says so.
+   */
   set text(value: string | null) {
-    const charset = charsetOf(this.headers);
-    if (this[internals].mode === "buffered" && charset !== null && !/^utf-?8$/i.test(charset)) {
-      const type = this.headers.get("content-type")!;
-      this.headers.set("content-type", type.replace(CHARSET, "charset=utf-8"));
+    const { mode, isRecorded } = this[internals];
+    if (typeof value !== "string" || mode !== "buffered" && !isRecorded) {
+      this.content = value;
+      return;
     }
-    this.content = value;
+    const type = this.headers.get("content-type");
+    const { bytes, charset } = encodeText(value, this.content ?? new Uint8Array(), type);
+    if (charset !== null) this.headers.set("content-type", withCharset(type ?? "text/html", charset));
+    this.content = bytes;
   }
 }
 
@@ -338,10 +346,4 @@ function bytesOf(value: BytesLike | null): Uint8Array {
     );
   }
   return bytes;
-}
-
-const CHARSET = /charset\s*=\s*"?([^";\s]+)"?/i;
-
-function charsetOf(headers: Headers): string | null {
-  return CHARSET.exec(headers.get("content-type") ?? "")?.[1] ?? null;
 }

@@ -100,7 +100,7 @@ const CHARSETS: [contentType: string | null, bytes: number[], string][] = [
   ['text/html; x=y; Charset = "windows-1252"; z', [0x80], "€"],
   ["text/plain; charset=shift_jis", [0x83, 0x65], "テ"],
   ["text/plain; charset=no-such", [0xc3, 0xbc], "ü"],
-  ["text/plain", [0xff], "\ufffd"],
+  ["text/plain", [0xff], "\udcff"],
 ];
 for (const [type, bytes, text] of CHARSETS) {
   Deno.test(`text of ${type ?? "no type"} is ${text}`, () => {
@@ -108,18 +108,6 @@ for (const [type, bytes, text] of CHARSETS) {
     assertEquals(message.text, text);
   });
 }
-
-Deno.test("text is written as UTF-8; a content-type that says otherwise is corrected", () => {
-  const { message } = buffered("", { "Content-Type": 'text/html; charset="latin1"; x=y' });
-  message.text = "ü";
-  assertEquals([message.rawContent, message.headers.get("content-type")], [
-    utf8("ü"),
-    "text/html; charset=utf-8; x=y",
-  ]);
-  const right = buffered("", { "Content-Type": "text/html; charset=UTF-8" }).message;
-  right.text = "ü";
-  assertEquals(right.headers.get("content-type"), "text/html; charset=UTF-8");
-});
 
 const IGNORED: ["pending" | "streamed", RegExp][] = [
   ["pending", /not been read yet.*request or response/],
