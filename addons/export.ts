@@ -39,7 +39,7 @@ export default class Export implements Addon {
   #filter: Filter | null = null;
   #isFirst = true;
 
-  get readsBodies(): boolean {
+  readsBodies(): boolean {
     return this.#form !== null;
   }
 
@@ -58,7 +58,7 @@ export default class Export implements Addon {
       : name === "raw_response"
       ? ["response"]
       : ["request"];
-    const filter = options.get<string | null>("dumper_filter");
+    const filter = "dumper_filter" in options ? options.get<string | null>("dumper_filter") : null;
     this.#filter = filter ? parseFilter(filter) : null;
   }
 

@@ -34,7 +34,7 @@ export default class Har implements Addon {
   /** What standard output gets at the end lies there until then. */
   #temporary: string | null = null;
 
-  get readsBodies(): boolean {
+  readsBodies(): boolean {
     return this.#file !== null;
   }
 
@@ -49,7 +49,7 @@ export default class Har implements Addon {
   }
 
   async configure(options: AddonOptions, changed: ReadonlySet<string>) {
-    const filter = options.get<string | null>("save_stream_filter");
+    const filter = "save_stream_filter" in options ? options.get<string | null>("save_stream_filter") : null;
     this.#filter = filter ? parseFilter(filter) : null;
     if (!changed.has("hardump")) return;
     await this.#close();
