@@ -51,6 +51,7 @@ export type {
   Context,
   EventHandlers,
   EventHooks,
+  LifeHookName,
   LifeHooks,
   Loader,
   OptionExtras,
@@ -60,6 +61,7 @@ export type {
   ServerConnectionData,
 } from "./hooks/mod.ts";
 
+export type { CoreValues, Options } from "./options/mod.ts";
 export type { ErrorCode, Side, WeirError } from "./errors.ts";
 export { type Address, type AddressKind, addressKind, hostPort, type TlsInfo } from "./net/mod.ts";
 export type { ClientConnection, ServerConnection } from "./flow/connection.ts";
@@ -89,6 +91,7 @@ export type {
   ChunkHook,
   ChunkOutput,
   CodedMessage,
+  ContentStart,
   Digest,
   FoundSecret,
   GeneratorHook,
@@ -101,6 +104,7 @@ export type {
   Replacements,
   SecretList,
   SecretReplacement,
+  Stage,
   StagePair,
   StreamHook,
   StreamPair,
@@ -153,7 +157,7 @@ export {
   type UnitReader,
   unitReader,
 } from "./streams/units/mod.ts";
-export { type Filter, FilterError, parseFilter } from "./filter/mod.ts";
+export { type Filter, FilterError, type Need, parseFilter } from "./filter/mod.ts";
 export { escapeControl } from "./escape.ts";
 export {
   type ByteSource,
@@ -165,9 +169,18 @@ export {
   type EncodeOptions,
   type FlowFormat,
   FormatError,
+  type GrowingHar,
   type Har,
+  type HarContent,
+  type HarCookie,
   type HarEntry,
   harEntry,
+  type HarEventSourceMessage,
+  type HarPair,
+  type HarRequest,
+  type HarResponse,
+  type HarTimings,
+  type HarWebSocketMessage,
   type HarWrite,
   type HarWriter,
   PlainHarWriter,

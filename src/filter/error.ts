@@ -5,6 +5,7 @@
 
 /** A filter that cannot be read. */
 export class FilterError extends Error {
+  /** Always "FilterError". */
   override readonly name = "FilterError";
   /** The filter, as given. */
   readonly filter: string;
@@ -13,6 +14,7 @@ export class FilterError extends Error {
   /** What is wrong, without the filter and the place. */
   readonly reason: string;
 
+  /** `reason` is a clause, `place` counts from 1. */
   constructor(filter: string, reason: string, place: number) {
     super(`filter ${JSON.stringify(shortened(filter))}: ${reason} at ${place}`);
     this.filter = filter;

@@ -42,8 +42,11 @@ export interface RequestInit extends MessageInit {
   readonly method?: string;
   /** An absolute http or https URL. Parts that are given besides it count more. */
   readonly url?: string;
+  /** "http" or "https". */
   readonly scheme?: string;
+  /** Without port or brackets. */
   readonly host?: string;
+  /** The scheme's own by default. */
   readonly port?: number;
   /** With the query. */
   readonly path?: string;
@@ -59,9 +62,13 @@ export interface ResponseInit extends MessageInit {
 
 /** A WebSocket conversation of a made flow. */
 export interface WebSocketInit {
+  /** In their order; none by default. */
   readonly messages?: readonly RecordedWebSocketMessage[];
+  /** Who began to close; null (the default) where nobody knows. */
   readonly closedByClient?: boolean | null;
+  /** RFC 6455 §7.4; null (the default) where there was none. */
   readonly closeCode?: number | null;
+  /** What came with the code; null by default. */
   readonly closeReason?: string | null;
   /** In milliseconds since the epoch. */
   readonly timestampEnd?: number | null;
@@ -77,9 +84,13 @@ export interface FlowInit {
   readonly serverConn?: ServerConnection | null;
   /** How it ended badly; a text will do. */
   readonly error?: FlowError | string | null;
+  /** See `flow.marked`; not marked by default. */
   readonly marked?: string;
+  /** See `flow.comment`; empty by default. */
   readonly comment?: string;
+  /** See `flow.isReplay`; null by default. */
   readonly isReplay?: "request" | "response" | null;
+  /** See `flow.metadata`; empty by default. */
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** In milliseconds since the epoch; that of the request, or the present, by default. */
   readonly timestampStart?: number;
@@ -87,13 +98,17 @@ export interface FlowInit {
 
 /** What {@linkcode makeHttpFlow} is given. */
 export interface HttpFlowInit extends FlowInit {
+  /** What was asked. */
   readonly request: RequestInit;
+  /** What was answered; null (the default) where nothing was. */
   readonly response?: ResponseInit | null;
+  /** What was said on a WebSocket; null (the default) where it became none. */
   readonly websocket?: WebSocketInit | null;
 }
 
 /** What {@linkcode makeTcpFlow} is given. */
 export interface TcpFlowInit extends FlowInit {
+  /** In their order; none by default. */
   readonly messages?: readonly TcpMessage[];
 }
 

@@ -18,6 +18,7 @@ export {
 } from "./flow_file/mod.ts";
 export { DETECT_BYTES, detectFormat, type FlowFormat, readFlows } from "./detect.ts";
 export {
+  type GrowingHar,
   type Har,
   type HarContent,
   type HarCookie,

@@ -82,7 +82,8 @@ export interface EventHooks {
 }
 
 export type EventHookName = keyof EventHooks;
-export type LifeHookName = keyof typeof LIFE_HOOKS;
+/** Names of the hooks of an addon's own life. */
+export type LifeHookName = "load" | "configure" | "running" | "done";
 export type HookName = EventHookName | LifeHookName;
 
 /** A record, so that the compiler sees to it that no name is missing. */
@@ -112,7 +113,7 @@ const EVENT_HOOKS: Record<EventHookName, true> = {
 };
 
 /** What `LifeHooks` has (`./addon.ts`). */
-const LIFE_HOOKS = { load: true, configure: true, running: true, done: true } as const;
+const LIFE_HOOKS: Record<LifeHookName, true> = { load: true, configure: true, running: true, done: true };
 
 export const EVENT_HOOK_NAMES = Object.keys(EVENT_HOOKS) as EventHookName[];
 const LIFE_HOOK_NAMES = Object.keys(LIFE_HOOKS) as LifeHookName[];

@@ -17,5 +17,5 @@ export {
   type Options,
 } from "./registry.ts";
 export { parseSize } from "./size.ts";
-export { LOG_LEVELS, type OptionDefinition, type OptionName, OPTIONS } from "./table.ts";
+export { type CoreValues, LOG_LEVELS, type OptionDefinition, type OptionName, OPTIONS } from "./table.ts";
 export { expandHome, type OptionType, type OptionValue } from "./values.ts";

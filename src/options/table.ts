@@ -109,7 +109,10 @@ export const OPTIONS = {
 /** Names of weir's own options. */
 export type OptionName = keyof typeof OPTIONS;
 
-/** Values of weir's own options, by name. */
+/**
+ * Values of weir's own options, by name.
+ * @internal
+ */
 export type CoreValues = {
   readonly [N in OptionName]: (typeof OPTIONS)[N] extends OptionDefinition<infer T> ? T : never;
 };

@@ -19,6 +19,7 @@ const OTHER_HEADER = /header check|unknown frame/i;
 
 /** The first bytes of a content. */
 export interface ContentStart {
+  /** As many as were asked for, or all that there are. */
   readonly bytes: Uint8Array;
   /** Nothing comes behind them. */
   readonly isWhole: boolean;

@@ -52,6 +52,7 @@ export function countStream(fn: (bytes: number | null) => void): TransformStream
 
 /** A digest, in both forms that people ask for. */
 export interface Digest {
+  /** As many as the algorithm makes: 32 of SHA-256. */
   readonly bytes: Uint8Array;
   /** Lower case. */
   readonly hex: string;

@@ -35,6 +35,7 @@ export class Stage implements TransformStream<Uint8Array, Uint8Array> {
   /** It was put behind a body. */
   #isUsed = false;
 
+  /** `through` makes what it does of a body. */
   constructor(through: Through) {
     this.#through = through;
   }
@@ -54,7 +55,10 @@ export class Stage implements TransformStream<Uint8Array, Uint8Array> {
     return this.#isUsed || this.#streams !== null;
   }
 
-  /** Puts it behind a body. @throws {TypeError} when it is in use. */
+  /**
+   * Puts it behind a body. @throws {TypeError} when it is in use.
+   * @ignore
+   */
   through(source: Body, onFault: (error: WeirError) => void = () => {}, warn = toConsole): Body {
     if (this.locked) throw used();
     this.#isUsed = true;

@@ -53,6 +53,7 @@ export class StoredBody implements Disposable {
   /** What `bytesSync` gave last, as long as somebody has it: hooks that ask again get the same. */
   #whole: WeakRef<Uint8Array<ArrayBuffer>> | null = null;
 
+  /** An empty copy. */
   constructor(options: StoredBodyOptions = {}) {
     this.#options = options;
   }
@@ -272,6 +273,7 @@ export class StoredBody implements Disposable {
     this.#memory = null;
   }
 
+  /** As `dispose`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

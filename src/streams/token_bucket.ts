@@ -30,7 +30,10 @@ export class TokenBucket {
   #tokens: number;
   #filledAt = performance.now();
 
-  /** @throws {TypeError} when the rate is no number above 0, or the burst none of at least 1 byte. */
+  /**
+   * `burst` is the most that may go at once: by default 64 KiB, or what comes in 100 ms, whichever is more.
+   * @throws {TypeError} when the rate is no number above 0, or the burst none of at least 1 byte.
+   */
   constructor(bytesPerSecond: number, burst = Math.max(BURST_BYTES, bytesPerSecond * BURST_MS / 1000)) {
     if (typeof bytesPerSecond !== "number" || !(bytesPerSecond > 0) || bytesPerSecond === Infinity) {
       throw new TypeError(`A rate is a number of bytes per second above 0, not ${nameOf(bytesPerSecond)}.`);

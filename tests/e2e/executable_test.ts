@@ -225,12 +225,14 @@ async function test(t: Deno.TestContext, uid: number | null): Promise<void> {
     assertEquals(await several.exit(), 0, several.stderr.join("\n"));
   });
   await t.step(`${kind}: it writes the types of the module weir`, async () => {
-    await using writing = place.spawn("--types", "../addon");
+    const cwd = `${place.home}/typed`;
+    await using writing = place.spawn("--types", cwd);
     assertEquals(await writing.exit(), 0, writing.stderr.join("\n"));
-    const check = new Deno.Command(Deno.execPath(), {
-      args: ["check", "main.ts"],
-      cwd: `${place.dir}/addon`,
-    });
+    await Deno.writeTextFile(
+      `${cwd}/a.ts`,
+      `import { replaceStream } from "weir"; replaceStream("a", "b");\n`,
+    );
+    const check = new Deno.Command(Deno.execPath(), { args: ["check", "a.ts"], cwd });
     const { code, stderr } = await check.output();
     assertEquals(code, 0, new TextDecoder().decode(stderr));
   });

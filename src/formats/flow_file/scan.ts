@@ -29,7 +29,10 @@ const WINDOW = 64 * 1024;
 const STEP = MAX_DIGITS + 2;
 const DICT = 0x7d;
 
-/** @throws {FormatError} where there is anything else than records, one of which may be cut off at the end. */
+/**
+ * Finds where the records of a flow file begin and end, without reading what is in them.
+ * @throws {FormatError} where there is anything else than records, one of which may be cut off at the end.
+ */
 export async function scanFlowFile(source: RandomSource): Promise<WholeFlows> {
   const { size } = source;
   let window = new Uint8Array(), from = 0, count = 0, end = 0;

@@ -16,4 +16,11 @@ export type {
   HarTimings,
   HarWebSocketMessage,
 } from "./types.ts";
-export { type HarWrite, type HarWriter, PlainHarWriter, toHar, ZlibHarWriter } from "./write.ts";
+export {
+  type GrowingHar,
+  type HarWrite,
+  type HarWriter,
+  PlainHarWriter,
+  toHar,
+  ZlibHarWriter,
+} from "./write.ts";

@@ -51,17 +51,19 @@ export interface HarWriter {
 }
 
 /** Counts, and puts a comma before every entry but the first. */
-abstract class Growing implements HarWriter {
+export abstract class GrowingHar implements HarWriter {
   /** Where the closing brackets are. */
   #at = 0;
   #isEmpty = true;
 
+  /** A new file: what it holds without any entry. */
   begin(): HarWrite {
     this.#at = 0;
     this.#isEmpty = true;
     return this.#write(opening());
   }
 
+  /** One more entry. */
   add(flow: HttpFlow): HarWrite {
     const before = this.#isEmpty ? "\n" : ",\n";
     this.#isEmpty = false;
@@ -85,11 +87,13 @@ abstract class Growing implements HarWriter {
 }
 
 /** A writer of `.har`. */
-export class PlainHarWriter extends Growing {
+export class PlainHarWriter extends GrowingHar {
+  /** @ignore */
   protected override pack(text: Uint8Array): Uint8Array {
     return text;
   }
 
+  /** @ignore */
   protected override close(): Uint8Array {
     return CLOSING;
   }
@@ -104,15 +108,17 @@ const STORED_BLOCK = Uint8Array.of(1, CLOSING.length, 0, 255 - CLOSING.length, 2
  * A writer of `.zhar` (mitmproxy's name): zlib. Every entry is flushed to a byte's end, and what ends the file is a stored block,
  * so that this, too, is whole after every flow.
  */
-export class ZlibHarWriter extends Growing {
+export class ZlibHarWriter extends GrowingHar {
   #sum = new Adler32();
 
+  /** A new file: what it holds without any entry. */
   override begin(): HarWrite {
     this.#sum = new Adler32();
     const { at, bytes } = super.begin();
     return { at, bytes };
   }
 
+  /** @ignore */
   protected override pack(text: Uint8Array): Uint8Array {
     const isFirst = this.#sum.isFresh;
     this.#sum.add(text);
@@ -124,6 +130,7 @@ export class ZlibHarWriter extends Growing {
     return first;
   }
 
+  /** @ignore */
   protected override close(): Uint8Array {
     const sum = this.#sum.copy();
     sum.add(CLOSING);

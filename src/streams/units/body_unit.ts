@@ -11,8 +11,9 @@ export interface BodyUnit {
   readonly name: string;
   /** What else its head says: an id, a file's name, a coding. */
   readonly about: string;
-  /** Where it begins in the body, and how many bytes it has there. */
+  /** Where it begins in the body. */
   readonly at: number;
+  /** How many bytes it has there. */
   readonly size: number;
   /** What it says: the data of an event, a message decompressed, the content of a part. */
   readonly content: Uint8Array;
