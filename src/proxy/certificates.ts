@@ -16,7 +16,7 @@ import {
   loadAuthority,
   warningOfKey,
 } from "../tls/mod.ts";
-import type { Destination, Target } from "./route.ts";
+import type { Destination, Origin } from "./route.ts";
 import type { UpstreamTls } from "./upstream_pool.ts";
 
 /** An origin that answers slower than this is not waited for: the name that the client asked for must do. */
@@ -73,22 +73,22 @@ export class Certificates {
   }
 
   /**
-   * What to show to a client that asked for `sni`, and can use a certificate with such a key, on its way to `target` (null:
+   * What to show to a client that asked for `sni`, and can use a certificate with such a key, on its way to `origin` (null:
    * to weir itself).
    */
   async offerFor(
-    target: Target | null,
+    origin: Origin | null,
     sni: string | null,
     clientConn: ClientConnection,
     keyType: KeyType = "ecdsa",
     shown: UpstreamTls | null = null,
   ): Promise<TlsOffer> {
     const { leaves } = await this.#load();
-    const host = target?.host ?? clientConn.localAddress.hostname;
+    const host = origin?.host ?? clientConn.localAddress.hostname;
     const upstream = shown !== null
       ? shown
-      : target?.scheme === "https" && this.#options.upstream_cert
-      ? await this.#look({ ...target, sni }, clientConn)
+      : origin?.scheme === "https" && this.#options.upstream_cert
+      ? await this.#look({ ...origin, sni }, clientConn)
       : null;
     const leaf = await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificate, keyType });
     return { leaf, upstreamAlpn: upstream?.alpn ?? null };

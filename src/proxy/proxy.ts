@@ -16,6 +16,7 @@ import { serveClient } from "./client_connection.ts";
 import type { Log, ProxyContext } from "./context.ts";
 import { leadsTo } from "./loop.ts";
 import { FiniteWork } from "./finite_work.ts";
+import { type Mode, modeOf } from "./modes/mod.ts";
 import { MemoryBudget } from "../memory_budget.ts";
 import { loadFlow } from "./recorded.ts";
 import { Replays, whyNot } from "./replay.ts";
@@ -156,14 +157,11 @@ export class ProxyServer {
       throw error;
     }
     for (const { listener, listening } of this.#listeners) {
-      this.#accepting.push(this.#accept(listener, listening.mode));
+      const mode = modeOf(listening.mode, options);
+      this.#accepting.push(this.#accept(listener, mode));
       if (this.#init.addresses) continue;
-      const { mode, spec } = listening.mode;
       // The words at its end are the same in every mode: scripts wait for them.
-      const what = mode.kind === "regular"
-        ? ""
-        : `Reverse to ${spec.slice("reverse:".length).split("@")[0]}: `;
-      log.info(`${what}HTTP proxy listening at ${hostPort(listening.address)}`);
+      log.info(`${mode.title}HTTP proxy listening at ${hostPort(listening.address)}`);
     }
     await this.#addons.running();
     this.#work.begin();
@@ -185,7 +183,7 @@ export class ProxyServer {
     this.#listeners.push({ listener, listening: { mode, address: listener.addr } });
   }
 
-  async #accept(listener: TcpListener, mode: ModeSpec): Promise<void> {
+  async #accept(listener: TcpListener, mode: Mode): Promise<void> {
     for await (const conn of listener) {
       const served = serveClient(this.#context, conn, mode);
       this.#clients.set(conn, served);

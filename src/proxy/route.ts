@@ -5,62 +5,66 @@
 import type { ClientConnection } from "../flow/connection.ts";
 import { authorityOf, defaultPort, type RequestHead } from "../http/mod.ts";
 
-/** An origin to connect to. */
-export interface Destination {
+/** An origin (RFC 6454 §4): that of a reverse proxy, or the one that a CONNECT named. */
+export interface Origin {
   readonly scheme: "http" | "https";
   readonly host: string;
   readonly port: number;
+}
+
+/** An origin to connect to. */
+export interface Destination extends Origin {
   /** Name for SNI and for verifying the certificate; null when that is `host`. */
   readonly sni: string | null;
 }
 
-/** A fixed origin: that of a reverse proxy, or the one that a CONNECT named. */
-export interface Target {
-  readonly scheme: "http" | "https";
-  readonly host: string;
-  readonly port: number;
+/** What else is known of the way. */
+export interface RouteOptions {
+  /** The Host field is made the origin's. */
+  readonly rewriteHost?: boolean;
+  /** SNI of the client inside a tunnel, used upstream as well. */
+  readonly sni?: string | null;
 }
 
 /** What the requests of one connection have in common. */
 export class Route {
   readonly clientConn: ClientConnection;
-  readonly #target: Target | null;
+  readonly #origin: Origin | null;
   readonly #rewriteHost: boolean;
-  /** SNI of the client inside a tunnel, used upstream as well. */
   readonly #sni: string | null;
 
   constructor(
     clientConn: ClientConnection,
-    target: Target | null,
-    options: { rewriteHost?: boolean; sni?: string | null } = {},
+    origin: Origin | null,
+    options: RouteOptions = {},
   ) {
     this.clientConn = clientConn;
-    this.#target = target;
+    this.#origin = origin;
     this.#rewriteHost = options.rewriteHost ?? false;
     this.#sni = options.sni ?? null;
   }
 
   /** True when a request in origin-form has somewhere to go. */
-  get hasTarget(): boolean {
-    return this.#target !== null;
+  get hasOrigin(): boolean {
+    return this.#origin !== null;
   }
 
   /** The head with scheme, host and port filled in. */
   resolve(head: RequestHead): RequestHead {
-    const target = this.#target;
-    if (target === null) {
+    const origin = this.#origin;
+    if (origin === null) {
       const scheme = head.scheme || "http";
       return { ...head, scheme, port: head.port || defaultPort(scheme) };
     }
     // The connection decides where the request goes, whatever the request says of it.
-    if (this.#rewriteHost) head.headers.set("Host", authorityOf(target.host, target.port, target.scheme));
-    return { ...head, scheme: target.scheme, host: target.host, port: target.port };
+    if (this.#rewriteHost) head.headers.set("Host", authorityOf(origin.host, origin.port, origin.scheme));
+    return { ...head, scheme: origin.scheme, host: origin.host, port: origin.port };
   }
 
   /** Where to connect for a request that the addons have seen. */
   destination(scheme: string, host: string, port: number): Destination {
-    const target = this.#target;
-    const same = target !== null && target.host === host && target.port === port;
+    const origin = this.#origin;
+    const same = origin !== null && origin.host === host && origin.port === port;
     return { scheme: scheme === "https" ? "https" : "http", host, port, sni: same ? this.#sni : null };
   }
 }

@@ -12,7 +12,7 @@ import { type Conn, relay } from "../net/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import { isUnknown } from "./protocol.ts";
 import type { Cuttable } from "./running.ts";
-import type { Destination, Target } from "./route.ts";
+import type { Destination, Origin } from "./route.ts";
 import type { Watched } from "./stall_watch.ts";
 import type { Dialled } from "./upstream_dialer.ts";
 import type { UpstreamTls } from "./upstream_pool.ts";
@@ -35,12 +35,12 @@ export interface RawTls {
 /** Connects to the origin. @throws {WeirError} when it cannot be reached; the log has it, as the client may never know. */
 export async function dialRaw(
   { pool, log }: ProxyContext,
-  target: Target,
+  origin: Origin,
   clientConn: ClientConnection,
   { sni, alpn }: RawTls = { sni: null, alpn: [] },
 ): Promise<Dialled> {
   try {
-    return await pool.connect({ ...target, sni }, clientConn, alpn);
+    return await pool.connect({ ...origin, sni }, clientConn, alpn);
   } catch (error) {
     log.warn(messageOf(error));
     throw error;

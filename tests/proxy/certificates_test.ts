@@ -3,11 +3,11 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
 import { OptionRegistry } from "../../src/options/mod.ts";
 import { Certificates, type Look } from "../../src/proxy/certificates.ts";
-import type { Target } from "../../src/proxy/route.ts";
+import type { Origin } from "../../src/proxy/route.ts";
 import { Leaves, loadAuthority } from "../../src/tls/mod.ts";
 import { addonHost, clientConn } from "../support/addon_host.ts";
 
-const TARGET: Target = { scheme: "https", host: "a.example", port: 443 };
+const TARGET: Origin = { scheme: "https", host: "a.example", port: 443 };
 
 /** Certificates in a directory of their own, which is removed afterwards. */
 async function withCertificates(

@@ -3,7 +3,9 @@ import { WeirError } from "../../src/errors.ts";
 import type { Addon } from "../../src/hooks/mod.ts";
 import type { OptionChanges } from "../../src/options/registry.ts";
 import { parseMode } from "../../src/options/mod.ts";
-import { type ClientTimeouts, serveClient } from "../../src/proxy/client_connection.ts";
+import type { ClientTimeouts } from "../../src/proxy/client.ts";
+import { serveClient } from "../../src/proxy/client_connection.ts";
+import { modeOf } from "../../src/proxy/modes/mod.ts";
 import type { Dialled } from "../../src/proxy/upstream_dialer.ts";
 import { bytesBody } from "../../src/streams/bytes_body.ts";
 import { serverConn } from "../support/addon_host.ts";
@@ -67,7 +69,8 @@ class Served implements AsyncDisposable {
     );
     this.lines = lines;
     if (given.stopped) this.stopping.abort();
-    this.done = serveClient(context, this.conn, parseMode(given.mode ?? "regular"), given.timeouts);
+    const mode = modeOf(parseMode(given.mode ?? "regular"), context.options);
+    this.done = serveClient(context, this.conn, mode, given.timeouts);
   }
 
   #dial(): Dialled {

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { Headers } from "../../src/http/headers.ts";
 import type { RequestHead } from "../../src/http/wire.ts";
-import { Route, type Target } from "../../src/proxy/route.ts";
+import { type Origin, Route } from "../../src/proxy/route.ts";
 import { clientConn } from "../support/addon_host.ts";
 
-const ORIGIN: Target = { scheme: "https", host: "origin.example", port: 8443 };
+const ORIGIN: Origin = { scheme: "https", host: "origin.example", port: 8443 };
 
 function head(given: Partial<RequestHead> = {}): RequestHead {
   return {
@@ -33,13 +33,13 @@ const REGULAR: [string, Partial<RequestHead>, [string, string, number]][] = [
 for (const [what, given, expected] of REGULAR) {
   Deno.test(`without a target a request goes where its own says: ${what}`, () => {
     const route = new Route(clientConn, null);
-    assertEquals([route.hasTarget, where(route.resolve(head(given)))], [false, expected]);
+    assertEquals([route.hasOrigin, where(route.resolve(head(given)))], [false, expected]);
   });
 }
 
 Deno.test("with a target every request goes there, whatever it says of itself", () => {
   const route = new Route(clientConn, ORIGIN);
-  assertEquals(route.hasTarget, true);
+  assertEquals(route.hasOrigin, true);
   for (const given of [{}, { scheme: "http", host: "elsewhere.example", port: 80 }]) {
     const resolved = route.resolve(head(given));
     assertEquals(where(resolved), ["https", "origin.example", 8443]);

@@ -1,0 +1,98 @@
+/**
+ * One client of the proxy: what is known of its connection, and what all layers of that connection need.
+ * @module
+ */
+import type { ClientConnection } from "../flow/connection.ts";
+import { newId } from "../flow/connection.ts";
+import { IDLE_TIMEOUT } from "../http/mod.ts";
+import type { Address, Conn, TlsInfo } from "../net/mod.ts";
+import { certificateFromPem, type Leaf } from "../tls/mod.ts";
+import type { ProxyContext } from "./context.ts";
+import type { Origin } from "./route.ts";
+import { dialRaw, type RawTls, runTunnel } from "./tunnel.ts";
+import type { Dialled } from "./upstream_dialer.ts";
+
+/** How long clients may be silent. */
+export interface ClientTimeouts {
+  /** Milliseconds for the first bytes of what they speak (default {@linkcode IDLE_TIMEOUT}). */
+  firstBytesTimeoutMs?: number;
+  /** Milliseconds from the first byte of a ClientHello to its last (default `HEAD_TIMEOUT`). */
+  helloTimeoutMs?: number;
+}
+
+/** What is known of a client's connection; `tls` is set once it is decrypted. */
+export class ClientFacts implements ClientConnection {
+  readonly id: string = newId();
+  readonly address: Address;
+  readonly localAddress: Address;
+  tls: TlsInfo | null = null;
+  alpnOffers: readonly string[] = [];
+  error: string | null = null;
+  leaf: Leaf | null = null;
+  readonly mode: string;
+  readonly timestampStart: number = Date.now();
+  timestampTlsSetup: number | null = null;
+  timestampEnd: number | null = null;
+  #shownCertificate: Uint8Array | null = null;
+
+  /** `mode`: as written in the option. */
+  constructor(conn: Conn, mode: string) {
+    this.address = conn.remoteAddr;
+    this.localAddress = conn.localAddr;
+    this.mode = mode;
+  }
+
+  /** Decoded when somebody asks: most connections are looked at by nobody. */
+  get shownCertificate(): Uint8Array | null {
+    if (this.leaf === null) return null;
+    return this.#shownCertificate ??= certificateFromPem(this.leaf.cert);
+  }
+}
+
+/** A client that is being served. */
+export class Client {
+  readonly context: ProxyContext;
+  readonly facts: ClientFacts;
+  readonly timeouts: ClientTimeouts;
+
+  constructor(context: ProxyContext, facts: ClientFacts, timeouts: ClientTimeouts) {
+    this.context = context;
+    this.facts = facts;
+    this.timeouts = timeouts;
+  }
+
+  /** Tells the log, naming the client. */
+  warn(text: string): void {
+    const { hostname, port } = this.facts.address;
+    this.context.log.warn(`${hostname}:${port}: ${text}`);
+  }
+
+  /** Waits for something on an idle connection; closes it when weir stops meanwhile, or it takes longer than `ms`. */
+  async untilStopped<T>(
+    conn: Conn,
+    pending: Promise<T>,
+    ms: number = this.timeouts.firstBytesTimeoutMs ?? IDLE_TIMEOUT,
+  ): Promise<T> {
+    const { stopping } = this.context;
+    const close = () => conn.close();
+    if (stopping.aborted) close();
+    const timer = setTimeout(close, ms);
+    stopping.addEventListener("abort", close);
+    try {
+      return await pending;
+    } finally {
+      clearTimeout(timer);
+      stopping.removeEventListener("abort", close);
+    }
+  }
+
+  /** Connects to the origin and relays bytes. @throws {WeirError} when it cannot be reached; the log has it. */
+  async passThrough(origin: Origin, conn: Conn, tls?: RawTls): Promise<void> {
+    await this.relay(conn, await dialRaw(this.context, origin, this.facts, tls));
+  }
+
+  /** Relays bytes until both directions have ended. */
+  async relay(client: Conn, { conn, server }: Dialled): Promise<void> {
+    await runTunnel(this.context, { clientConn: this.facts, client, serverConn: server, server: conn });
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * CONNECT (RFC 9110 §9.3.6): a client asks for a tunnel. What comes through it is looked at elsewhere.
+ * @module
+ */
+import { WeirError } from "../errors.ts";
+import { HttpFlow } from "../flow/flow.ts";
+import { Request } from "../flow/request.ts";
+import { errorPage, Headers, type IncomingExchange } from "../http/mod.ts";
+import { internals } from "../internals.ts";
+import type { Conn } from "../net/mod.ts";
+import type { Client } from "./client.ts";
+import { isIgnored } from "./host_rules.ts";
+import type { Origin } from "./route.ts";
+import { dialRaw, hangUp } from "./tunnel.ts";
+import type { Dialled } from "./upstream_dialer.ts";
+import { webBody } from "./web_body.ts";
+
+/**
+ * Answers a CONNECT, and has what comes through the tunnel served. A host that is to be left alone is connected to first, and
+ * its bytes pass.
+ */
+export async function runConnect(
+  client: Client,
+  incoming: IncomingExchange,
+  serve: (tunnel: Conn, origin: Origin) => Promise<void>,
+): Promise<void> {
+  const { context: { hooks, log, options } } = client;
+  const flow = new HttpFlow(new Request(incoming.head), client.facts);
+  flow[internals].log = log;
+  flow[internals].kill = () => incoming.abort(new WeirError("weir", "killed", "The flow was killed."));
+  await hooks.trigger("http_connect", flow);
+  if (flow[internals].killed) return;
+  if (flow.response !== null) return await refuse(client, incoming, flow);
+
+  const { host, port } = flow.request;
+  const origin: Origin = { scheme: "http", host, port };
+  if (isIgnored(options, [origin])) return await passThrough(client, origin, incoming, flow);
+  await accept(incoming);
+  const tunnel = killable(flow, incoming.takeOver());
+  await hooks.trigger("http_connected", flow);
+  await serve(tunnel, origin);
+}
+
+/** An addon has answered: there is no tunnel. */
+async function refuse({ context }: Client, incoming: IncomingExchange, flow: HttpFlow): Promise<void> {
+  const { hooks, log } = context;
+  await hooks.trigger("http_connect_error", flow);
+  const state = flow[internals];
+  if (state.killed) return;
+  state.kill = null;
+  state.ended = true;
+  await incoming.respond(flow.response!, await webBody(flow.response!, log));
+}
+
+/** The client is answered when the origin is there, or cannot be reached. */
+async function passThrough(
+  client: Client,
+  origin: Origin,
+  incoming: IncomingExchange,
+  flow: HttpFlow,
+): Promise<void> {
+  const { context, facts } = client;
+  let upstream: Dialled;
+  try {
+    upstream = await dialRaw(context, origin, facts);
+  } catch (error) {
+    const { head, body } = errorPage(WeirError.from(error, "weir", "internal", "weir failed"));
+    return await incoming.respond(head, body);
+  }
+  try {
+    await accept(incoming);
+  } catch (error) {
+    await hangUp(context, upstream, facts);
+    throw error;
+  }
+  const tunnel = killable(flow, incoming.takeOver());
+  await context.hooks.trigger("http_connected", flow);
+  await client.relay(tunnel, upstream);
+}
+
+/** What went through a CONNECT ends when its flow is killed; whoever runs it then ends the other side. */
+function killable(flow: HttpFlow, tunnel: Conn): Conn {
+  flow[internals].kill = () => tunnel.reset();
+  return tunnel;
+}
+
+function accept(incoming: IncomingExchange): Promise<void> {
+  return incoming.respond(
+    { statusCode: 200, reason: "Connection established", httpVersion: "HTTP/1.1", headers: new Headers() },
+    null,
+  );
+}

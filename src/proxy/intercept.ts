@@ -1,0 +1,169 @@
+/**
+ * Ending a client's TLS: its ClientHello, the decision whether to look into the session, a certificate for the name that it
+ * asked for, and what it says when it does not like that one.
+ * @module
+ */
+import { messageOf } from "../errors.ts";
+import type { ClientHelloData } from "../hooks/mod.ts";
+import { HEAD_TIMEOUT } from "../http/mod.ts";
+import { type Conn, FirstBytes, PassingConn } from "../net/mod.ts";
+import { type ClientHello, distrust, keyTypeFor, parseClientHello, serverHandshake } from "../tls/mod.ts";
+import type { Client } from "./client.ts";
+import { isAllowed, isIgnored } from "./host_rules.ts";
+import { alpnFor } from "./protocol.ts";
+import type { Origin } from "./route.ts";
+import { dialUnknown, hangUp, shownBy } from "./tunnel.ts";
+
+/** A client that leaves later than this behind a handshake had opened a connection in reserve, as browsers do. */
+const DISTRUST_MS = 5_000;
+
+const NO_HELLO = Symbol("not a ClientHello");
+
+/**
+ * Ends TLS with a certificate for the name that the client asked for, and has what is in it served. Where the connection is to
+ * be left alone, it is passed through untouched instead. `origin` is null where the TLS is with weir itself.
+ */
+export async function intercept(
+  client: Client,
+  first: FirstBytes,
+  origin: Origin | null,
+  serve: (inner: FirstBytes) => Promise<void>,
+): Promise<void> {
+  const hello = await readHello(client, first);
+  if (hello === null) return;
+  if (hello === NO_HELLO) {
+    const reason = "it began a TLS record in which there is no ClientHello";
+    return warnOfTls(client, origin, null, reason);
+  }
+  if (await isLeftAlone(client, hello, origin)) {
+    return await client.passThrough({ ...origin!, scheme: "http" }, first.release());
+  }
+  await decrypt(client, first, hello, origin, serve);
+}
+
+/** Null when the client has left, or took too long. */
+async function readHello(client: Client, first: FirstBytes): Promise<ClientHello | typeof NO_HELLO | null> {
+  const reading = first.until((bytes) => {
+    const result = parseClientHello(bytes);
+    return result.kind === "more" ? undefined : result.kind === "no" ? NO_HELLO : result.hello;
+  });
+  return await client.untilStopped(first.conn, reading, client.timeouts.helloTimeoutMs ?? HEAD_TIMEOUT);
+}
+
+/** An addon, or the options, want the connection passed through; what leads to weir itself cannot be. */
+async function isLeftAlone(
+  { context: { hooks, options }, facts }: Client,
+  hello: ClientHello,
+  origin: Origin | null,
+): Promise<boolean> {
+  const data: ClientHelloData = {
+    sni: hello.sni,
+    alpn: hello.alpn,
+    clientConn: facts,
+    serverAddress: origin && { hostname: origin.host, port: origin.port },
+    ignore: false,
+  };
+  await hooks.trigger("tls_clienthello", data);
+  if (origin === null) return false;
+  const names = [origin, { ...origin, host: hello.sni ?? origin.host }];
+  return data.ignore || isIgnored(options, names) || !isAllowed(options, names);
+}
+
+async function decrypt(
+  client: Client,
+  first: FirstBytes,
+  hello: ClientHello,
+  origin: Origin | null,
+  serve: (inner: FirstBytes) => Promise<void>,
+): Promise<void> {
+  const { context, facts } = client;
+  const { certificates, options } = context;
+  facts.alpnOffers = hello.alpn;
+  const upstream = origin?.scheme === "https"
+    ? await dialUnknown(context, { ...origin, sni: hello.sni }, hello.alpn, facts)
+    : null;
+  let carrier: Carrier | null = null;
+  let tls: Conn;
+  try {
+    const { leaf, upstreamAlpn } = await certificates.offerFor(
+      origin,
+      hello.sni,
+      facts,
+      keyTypeFor(hello),
+      upstream === null ? null : shownBy(upstream),
+    );
+    const preferred = origin !== null && (options.http2_upstream === "any" || upstreamAlpn === "h2");
+    facts.leaf = leaf;
+    carrier = new Carrier(first.release());
+    tls = await serverHandshake(carrier, {
+      secureContext: leaf.context,
+      pem: leaf,
+      alpn: upstream === null ? alpnFor(hello.alpn, { enabled: options.http2, preferred }) : [upstreamAlpn!],
+    });
+  } catch (error) {
+    if (upstream !== null) await hangUp(context, upstream, facts);
+    warnOfTls(client, origin, hello.sni, messageOf(error));
+    return await carrier?.closed;
+  }
+  facts.tls = tls.tls;
+  facts.timestampTlsSetup = Date.now();
+  try {
+    // A protocol that weir does not speak; its server may speak first.
+    if (upstream !== null) return await client.relay(tls, upstream);
+    const inner = new FirstBytes(tls);
+    if (await hasSpoken(client, inner, origin, hello.sni)) await serve(inner);
+  } finally {
+    tls.close();
+    // Whoever gave the connection closes it next, and what the session has yet to send would be lost.
+    await carrier.closed;
+  }
+}
+
+/** Waits for the first byte within TLS; one that does not come may be the client's way to refuse the certificate. */
+async function hasSpoken(
+  client: Client,
+  inner: FirstBytes,
+  origin: Origin | null,
+  sni: string | null,
+): Promise<boolean> {
+  const since = performance.now();
+  let thrown: unknown = null;
+  try {
+    const something = inner.until((bytes) => bytes.length > 0 ? true : undefined);
+    if (await client.untilStopped(inner.conn, something)) return true;
+  } catch (error) {
+    thrown = error;
+  }
+  if (!client.context.stopping.aborted && performance.now() - since < DISTRUST_MS) {
+    warnOfTls(client, origin, sni, distrust(thrown));
+  }
+  return false;
+}
+
+function warnOfTls(client: Client, origin: Origin | null, sni: string | null, reason: string): void {
+  // A CONNECT, or a reverse proxy, has an origin. Without one it is weir itself that the client speaks TLS to.
+  const advice = origin === null
+    ? "; it spoke TLS to weir itself: set it to an HTTP proxy (or let it trust weir's CA, for an HTTPS proxy)"
+    : "";
+  client.warn(`TLS with the client failed (${sni ?? origin?.host ?? "no name"}): ${reason}${advice}`);
+}
+
+/** The connection below a TLS session, which closes it once all that it had to say is said. */
+class Carrier extends PassingConn {
+  readonly #closed = Promise.withResolvers<void>();
+
+  /** Resolves when the session has closed it; a session that was closed does so soon. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  override close(): void {
+    super.close();
+    this.#closed.resolve();
+  }
+
+  override reset(): void {
+    super.reset();
+    this.#closed.resolve();
+  }
+}
