@@ -3,20 +3,9 @@
  * @module
  */
 import { editorStage } from "./piece_stage.ts";
-import { drop } from "./drop.ts";
 import { holdOf, type HoldOptions } from "./hold.ts";
 import { checkFunction } from "./arguments.ts";
-import { LineEditor } from "./lines/line_editor.ts";
-
-/** What the function of `linesStream` may give for a line; nothing leaves it as it is. */
-export type LineOutput =
-  | string
-  | null
-  | typeof drop
-  | undefined
-  | void
-  | Iterable<string>
-  | AsyncIterable<string>;
+import { LineEditor, type LineOutput } from "./lines/line_editor.ts";
 
 /**
  * A stage that calls `fn` for each line of text, without its end, and with its number from 0. A line ends with `\n`, `\r\n` or `\r`, or

@@ -3,7 +3,7 @@
  * @module
  */
 import { perPiece } from "./chunk_hook.ts";
-import type { Stage } from "./stage.ts";
+import { Stage } from "./stage.ts";
 
 /** Edits one body. What it gives is valid until the next call. */
 export interface PieceEditor {
@@ -15,17 +15,28 @@ export interface PieceEditor {
   decided(): Uint8Array;
 }
 
-/** A stage for an editor. `what` is at fault when it throws something else than a `WeirError`. */
-export function editorStage(editor: PieceEditor, what?: string): Stage {
-  return perPiece((piece) => {
-    try {
-      return piece.length === 0 ? editor.end() : editor.push(piece);
-    } catch (thrown) {
-      const decided = editor.decided();
-      if (decided.length === 0) throw thrown;
-      return failing(decided, thrown);
-    }
-  }, what);
+/**
+ * A stage for an editor, or for the one that a function makes, which is given where to warn. `what` is at fault when it throws
+ * something else than a `WeirError`.
+ */
+export function editorStage(
+  editor: PieceEditor | ((warn: (text: string) => void) => PieceEditor),
+  what?: string,
+): Stage {
+  return new Stage((source, onFault, warn) => {
+    const mine = typeof editor === "function" ? editor(warn) : editor;
+    return perPiece((piece) => edited(mine, piece), what).through(source, onFault, warn);
+  });
+}
+
+function edited(editor: PieceEditor, piece: Uint8Array): unknown {
+  try {
+    return piece.length === 0 ? editor.end() : editor.push(piece);
+  } catch (thrown) {
+    const decided = editor.decided();
+    if (decided.length === 0) throw thrown;
+    return failing(decided, thrown);
+  }
 }
 
 /** What was decided goes out before the failure is told. */

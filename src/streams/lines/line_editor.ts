@@ -19,6 +19,16 @@ const NEWLINE = Uint8Array.of(LF);
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
+/** What the function of `linesStream` may give for a line; nothing leaves it as it is. */
+export type LineOutput =
+  | string
+  | null
+  | typeof drop
+  | undefined
+  | void
+  | Iterable<string>
+  | AsyncIterable<string>;
+
 /** A line that ended with the last byte that came, a CR: an LF behind it is part of its end. */
 interface OpenLine {
   /** Nothing was sent for it. */
