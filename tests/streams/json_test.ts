@@ -6,7 +6,7 @@ import { drop } from "../../src/streams/drop.ts";
 import { jsonStream } from "../../src/streams/json.ts";
 import { JsonEditor } from "../../src/streams/json/editor.ts";
 import { Edits, type JsonPlace } from "../../src/streams/json/edits.ts";
-import { readPath, type Step } from "../../src/streams/json/path.ts";
+import { readPath } from "../../src/streams/json/path.ts";
 import { Stage } from "../../src/streams/stage.ts";
 import { bodyOfPieces, next, TestBody, text, throughHook, turn, utf8, whole, wholeText } from "./support.ts";
 
@@ -45,12 +45,13 @@ function cut(bytes: Uint8Array, lengths: number[]): Uint8Array[] {
 
 /** The plain operation on a value that was read, written apart from the code under test. */
 function expected(edits: Given, json: Json): Json | typeof drop {
-  const all = Object.entries(edits).map(([path, by]) => ({ steps: readPath(path), by }));
+  const all = Object.entries(edits).map(([path, by], order) => ({ steps: readPath(path), by, order }));
   const visit = (
     value: Json,
-    ways: { steps: Step[]; by: unknown }[],
+    ways: typeof all,
     place: JsonPlace,
   ): Json | typeof drop => {
+    if (ways.some(({ steps, by }) => steps.length === 0 && by === drop)) return drop;
     const here = ways.filter(({ steps }) => steps.length === 0).map(({ by }) => by);
     const from = here.findLastIndex((by) => typeof by !== "function");
     let result: Json | typeof drop = value;
@@ -60,10 +61,9 @@ function expected(edits: Given, json: Json): Json | typeof drop {
           const [step, ...rest] = way.steps;
           if (step === undefined) return [];
           const matches = step.child === null || step.child === name;
-          return [...step.isDeep ? [way] : [], ...matches ? [{ steps: rest, by: way.by }] : []];
+          return [...step.isDeep ? [way] : [], ...matches ? [{ ...way, steps: rest }] : []];
         });
-        const order = (by: unknown) => all.findIndex((each) => each.by === by);
-        return visit(inner, on.sort((a, b) => order(a.by) - order(b.by)), [...place, name]);
+        return visit(inner, on.sort((a, b) => a.order - b.order), [...place, name]);
       };
       if (Array.isArray(value)) {
         result = value.map((each, i) => child(i, each)).filter((each) => each !== drop) as Json;

@@ -11,14 +11,18 @@ import type { PieceEditor } from "../piece_stage.ts";
 import { type Edit, type Edits, jsonOf, type JsonPlace, type Spot } from "./edits.ts";
 import { Found, JsonScanner } from "./scanner.ts";
 
-const COMMA = 0x2c, BACKSLASH = 0x5c, OBJECT = 0x7b, ARRAY = 0x5b;
+const COMMA = 0x2c, OBJECT = 0x7b, ARRAY = 0x5b;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+const NO_PARTS: readonly Uint8Array[] = [];
 
 /** A container that is read member by member, or the place of the whole. */
 class Frame {
   readonly isObject: boolean;
   readonly spot: Spot;
+  /** True when a member of this object may be dropped. */
+  readonly mayDrop: boolean;
   /** The element or member that is read, and its value. */
   index = 0;
   name = "";
@@ -29,10 +33,11 @@ class Frame {
   sent = 0;
   isFirstDropped = false;
   /**
-   * While it is open whether it is sent: its comma, its name and what is between them, as far as they came with earlier pieces (the
-   * rest is where the piece's bytes without a place begin). Null when it is decided.
+   * While it is open whether it is sent: its comma, its name and what is between them, as far as they were taken out of pieces; and where
+   * what is still in the piece begins (-1: nothing is). Null when it is decided.
    */
-  pending: Uint8Array[] | null = null;
+  pending: readonly Uint8Array[] | null = null;
+  pendingFrom = -1;
   /** Its value, as far as it came, for a function. */
   held: Uint8Array[] | null = null;
 
@@ -40,11 +45,7 @@ class Frame {
     this.isObject = isObject;
     this.spot = spot;
     this.child = child;
-  }
-
-  /** True when a member of this object may be dropped. */
-  get mayDrop(): boolean {
-    return this.spot.droppable === null || this.spot.droppable.length > 0;
+    this.mayDrop = spot.droppable === null || spot.droppable.length > 0;
   }
 }
 
@@ -55,6 +56,8 @@ export class JsonEditor implements PieceEditor {
   readonly #warn: (text: string) => void;
   readonly #scanner = new JsonScanner();
   readonly #frames: Frame[];
+  /** The innermost one. */
+  #frame: Frame;
   #out: Uint8Array[] = [];
   #piece = EMPTY;
   /** The first byte of the piece that has no place yet. */
@@ -74,12 +77,14 @@ export class JsonEditor implements PieceEditor {
     this.#edits = edits;
     this.#hold = hold;
     this.#warn = warn;
-    this.#frames = [new Frame(false, edits.root, edits.root)];
+    this.#frame = new Frame(false, edits.root, edits.root);
+    this.#frames = [this.#frame];
   }
 
   push(piece: Uint8Array): Uint8Array | AsyncGenerator<Uint8Array, void> {
     this.#piece = piece;
     this.#done = this.#scanner.next = 0;
+    if (!this.#isOver && this.#frame.pendingFrom !== -1) this.#frame.pendingFrom = 0;
     return this.#edit(false);
   }
 
@@ -147,10 +152,6 @@ export class JsonEditor implements PieceEditor {
     return null;
   }
 
-  get #frame(): Frame {
-    return this.#frames[this.#frames.length - 1];
-  }
-
   #startName(at: number): void {
     const frame = this.#frame;
     // A first member: the comma of others is where the waiting began.
@@ -161,15 +162,16 @@ export class JsonEditor implements PieceEditor {
   }
 
   #endName(at: number): void {
-    const frame = this.#frame, part = this.#piece.subarray(this.#nameFrom, at);
-    const name = this.#nameHead.length === 0 ? part : concat([this.#nameHead, part]);
+    const frame = this.#frame, from = this.#nameFrom, head = this.#nameHead, length = head.length + at - from;
+    this.#check(length);
     this.#nameFrom = -1;
     this.#nameHead = EMPTY;
-    this.#check(name.length);
     const { hasCalls, nameLengths } = this.#edits;
     // Most names need not be decoded to see that no path has them.
-    const isPossible = hasCalls || nameLengths.has(name.length - 2) || name.includes(BACKSLASH);
-    frame.name = isPossible ? JSON.parse(decoder.decode(name)) : "";
+    if (hasCalls || this.#scanner.hasEscape || nameLengths.has(length - 2)) {
+      const part = this.#piece.subarray(from, at);
+      frame.name = JSON.parse(decoder.decode(head.length === 0 ? part : concat([head, part])));
+    } else frame.name = "";
     frame.child = frame.spot.child(frame.name);
     if (!frame.child.mayGo) this.#keep(frame, at);
   }
@@ -188,11 +190,12 @@ export class JsonEditor implements PieceEditor {
   }
 
   #startValue(at: number): void {
-    const frame = this.#frame, { child } = frame, [edit] = child.edits, first = this.#piece[at];
+    const frame = this.#frame, { child } = frame, edit = child.first, first = this.#piece[at];
     if (edit === undefined || edit.type === "call") {
       if (edit === undefined) this.#keep(frame, at);
       else {
         this.#flush(at);
+        frame.pendingFrom = -1;
         frame.held = [];
       }
       if (!child.isLeaf && (first === OBJECT || first === ARRAY)) {
@@ -202,6 +205,7 @@ export class JsonEditor implements PieceEditor {
     }
     if (!child.mayGo) this.#keep(frame, at);
     this.#flush(at);
+    frame.pendingFrom = -1;
     this.#isSkipping = true;
     if (edit.type === "drop") this.#drop(frame);
     else if (!child.mayGo) this.#send(encoder.encode(edit.json));
@@ -209,7 +213,7 @@ export class JsonEditor implements PieceEditor {
 
   #enter(isObject: boolean, spot: Spot, at: number): void {
     const frame = new Frame(isObject, spot, isObject ? spot : spot.child(0));
-    this.#frames.push(frame);
+    this.#frames.push(this.#frame = frame);
     this.#scanner.quiet = this.#frames.length - 1;
     if (!isObject && frame.child.mayGo) this.#openPending(frame, at);
   }
@@ -220,15 +224,16 @@ export class JsonEditor implements PieceEditor {
       // An empty array has no first element.
       this.#release(this.#frame);
       this.#frames.pop();
+      this.#frame = this.#frames[this.#frames.length - 1];
       this.#scanner.quiet = this.#frames.length - 1;
     }
-    const frame = this.#frame, { edits } = frame.child, [edit] = edits;
+    const frame = this.#frame, edit = frame.child.first;
     if (edit === undefined) return null;
     this.#flush(at);
     this.#isSkipping = false;
     if (edit.type === "drop") return null;
     if (edit.type === "put") {
-      return edits.length === 1 ? null : this.#apply(frame, JSON.parse(edit.json), null);
+      return frame.child.edits.length === 1 ? null : this.#apply(frame, JSON.parse(edit.json), null);
     }
     const raw = concat(frame.held!);
     frame.held = null;
@@ -277,8 +282,8 @@ export class JsonEditor implements PieceEditor {
 
   /** From here on it is open whether the next member or element is sent. */
   #openPending(frame: Frame, at: number): void {
-    this.#flush(at);
-    frame.pending = [];
+    frame.pending = NO_PARTS;
+    frame.pendingFrom = at;
   }
 
   /** A member or element is sent. Behind dropped ones only, it has no comma. */
@@ -291,6 +296,7 @@ export class JsonEditor implements PieceEditor {
     this.#flush(at);
     const bytes = concat(frame.pending);
     frame.pending = null;
+    frame.pendingFrom = -1;
     // The comma went with those that were dropped, and so did the white space behind it.
     let from = 0;
     while (from < bytes.length && (bytes[from] === COMMA || bytes[from] <= 0x20)) from++;
@@ -302,23 +308,27 @@ export class JsonEditor implements PieceEditor {
     const pending = frame.pending;
     if (pending === null) return;
     frame.pending = null;
+    frame.pendingFrom = -1;
     for (const bytes of pending) this.#send(bytes);
   }
 
   #drop(frame: Frame): void {
     if (frame.sent === 0) frame.isFirstDropped = true;
     frame.pending = null;
+    frame.pendingFrom = -1;
   }
 
   /** Gives the bytes of the piece up to `at` their place. */
   #flush(at: number): void {
-    const bytes = this.#piece.subarray(this.#done, at);
-    if (bytes.length === 0) return;
+    const from = this.#done, frame = this.#frame;
+    if (at <= from) return;
     this.#done = at;
     if (this.#isSkipping) return;
-    const frame = this.#frame;
-    if (frame.pending === null || frame.held !== null) return this.#send(bytes);
-    frame.pending.push(bytes.slice());
+    const start = frame.pendingFrom === -1 ? at : frame.pendingFrom;
+    if (start > from) this.#send(this.#piece.subarray(from, start));
+    if (frame.pendingFrom === -1) return;
+    frame.pending = [...frame.pending!, this.#piece.slice(start, at)];
+    frame.pendingFrom = at;
     this.#check(frame.pending.reduce((sum, each) => sum + each.length, 0));
   }
 
@@ -349,7 +359,7 @@ export class JsonEditor implements PieceEditor {
       // A name that is none of those that may be dropped need not wait for its end.
       const name = this.#nameHead.subarray(1);
       if (
-        droppable !== null && !name.includes(BACKSLASH) && !droppable.some((each) => startsWith(each, name))
+        droppable !== null && !this.#scanner.hasEscape && !droppable.some((each) => startsWith(each, name))
       ) {
         this.#keep(frame, this.#piece.length);
       }

@@ -19,8 +19,9 @@ const encoder = new TextEncoder();
 
 /** A value that the paths lead to or past: what is done to it, and to what is in it. Made while it is used. */
 export class Spot {
-  /** The edits that apply to the value itself, in order; what comes before a constant or `drop` makes no difference and is left out. */
+  /** The edits that apply to the value itself, in order: `drop` alone, or what there is from the last constant on. */
   readonly edits: readonly Edit[];
+  readonly first: Edit | undefined;
   /** True when nothing in the value can be edited. */
   readonly isLeaf: boolean;
   /** Names of members that may be dropped, in UTF-8; null when any may be. */
@@ -36,8 +37,10 @@ export class Spot {
     const edits = arrived.filter(({ edit, step }) => step === all.paths[edit].length).map(({ edit }) =>
       all.edits[edit]
     );
-    const from = edits.findLastIndex((edit) => edit.type !== "call");
-    this.edits = from > 0 ? edits.slice(from) : edits;
+    const gone = edits.find((edit) => edit.type === "drop"),
+      from = edits.findLastIndex((edit) => edit.type === "put");
+    this.edits = gone !== undefined ? [gone] : from > 0 ? edits.slice(from) : edits;
+    this.first = this.edits.at(0);
     this.mayGo = this.edits.some((edit) => edit.type !== "put");
     this.#ways = arrived.filter(({ edit, step }) => step < all.paths[edit].length);
     this.isLeaf = this.#ways.length === 0;

@@ -70,6 +70,8 @@ export class JsonScanner {
   depth = 0;
   /** What is inside more containers than this is not told. */
   quiet = 0;
+  /** True when the name that was read last has escapes. */
+  hasEscape = false;
   #expect: number = Expect.value;
   #types = new Uint8Array(64);
   #isName = false;
@@ -100,8 +102,10 @@ export class JsonScanner {
           }
           i = at;
           if (i === piece.length) break;
-          if (piece[i] === BACKSLASH) this.#expect = Expect.escape;
-          else if (piece[i] !== QUOTE) return this.#tell(Found.wrong, i, i);
+          if (piece[i] === BACKSLASH) {
+            this.#expect = Expect.escape;
+            this.hasEscape = true;
+          } else if (piece[i] !== QUOTE) return this.#tell(Found.wrong, i, i);
           i++;
           if (piece[i - 1] === BACKSLASH) break;
           if (!this.#isName) {
@@ -197,6 +201,7 @@ export class JsonScanner {
         if (byte !== QUOTE) return Found.wrong;
         this.#expect = Expect.text;
         this.#isName = true;
+        this.hasEscape = false;
         return this.depth <= this.quiet ? Found.nameStart : Found.more;
       case Expect.colon:
         if (byte !== COLON) return Found.wrong;
