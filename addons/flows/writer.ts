@@ -118,6 +118,7 @@ export interface WriterEvents {
 export class FlowWriter {
   readonly #sink: FlowSink;
   readonly #events: WriterEvents;
+  readonly #buffer = new Uint8Array(64 * 1024);
   #hasFailed = false;
   /** The copying that goes on, and what waits for it. */
   #copying: Promise<void> | null = null;
@@ -151,11 +152,18 @@ export class FlowWriter {
 
   #writeAtOnce(flow: EncodedFlow): void {
     try {
-      this.#sink.writeSync!(flow.bytes());
+      this.#sink.writeSync!(this.#inMemory(flow));
       this.#sink.commit();
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** One buffer serves all but the large ones. */
+  #inMemory(flow: EncodedFlow): Uint8Array {
+    if (flow.size > this.#buffer.length) return flow.bytes();
+    flow.copyInto(this.#buffer, 0);
+    return this.#buffer.subarray(0, flow.size);
   }
 
   async #copyAll(): Promise<void> {

@@ -178,9 +178,22 @@ function common(connection: ClientConnection | ServerConnection): string {
     "5:error;" + optional(extra?.error, text);
 }
 
+/** The digits of a second's thousandths. */
+const THOUSANDTHS = Array.from({ length: 1000 }, (_, i) => `.${String(i).padStart(3, "0")}^`);
+/** The second that was written last: most times of a flow are in the same. */
+let second = NaN, secondText = "";
+
 /** A time in milliseconds, in seconds. */
 export function time(ms: number | null): string {
-  return ms === null ? NULL : float(ms / 1000);
+  if (ms === null) return NULL;
+  if (!Number.isInteger(ms) || ms < 0) return float(ms / 1000);
+  const whole = Math.floor(ms / 1000);
+  if (whole !== second) {
+    second = whole;
+    const digits = String(whole);
+    secondText = `${digits.length + 4}:${digits}`;
+  }
+  return secondText + THOUSANDTHS[ms - whole * 1000];
 }
 
 function optional(value: string | null | undefined, write: (value: string) => string): string {

@@ -167,9 +167,11 @@ function opening(flow: Flow): string {
 /** What addons noted, and what weir knows and mitmproxy has no place for. */
 function metadata(flow: Flow): string {
   const known = weirFacts(flow);
-  if (known === null && isEmpty(flow.metadata)) return "0:}";
+  if (known === null && isEmpty(flow.metadata)) return EMPTY;
   return json({ ...flow.metadata, ...known }) ?? "0:}";
 }
+
+const EMPTY = "0:}";
 
 function isEmpty(record: Record<string, unknown>): boolean {
   for (const _ in record) return false;
@@ -242,7 +244,11 @@ function bodyOf(message: Message): Uint8Array | StoredBody | null {
 
 function headerList(raw: readonly string[]): string {
   let items = "";
-  for (let i = 0; i < raw.length; i += 2) items += list(bytes(raw[i]) + bytes(raw[i + 1]));
+  // Fields have no other characters than those of Latin-1.
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i], value = raw[i + 1];
+    items += list(`${name.length}:${name},${value.length}:${value},`);
+  }
   return list(items);
 }
 
