@@ -7,6 +7,7 @@
  */
 import { createHash, X509Certificate } from "node:crypto";
 import { WeirError } from "../errors.ts";
+import { TemporaryDirectory } from "../temporary.ts";
 import { settlesWithin } from "../timing.ts";
 import { sendSignal } from "./signals.ts";
 
@@ -32,10 +33,10 @@ const WINDOWS_PROGRAMS = [
   "BraveSoftware\\Brave-Browser\\Application\\brave.exe",
 ];
 
-/** How long a browser may take to close its windows before it is killed. */
-const CLOSE_MS = 3000;
-/** Its helpers may still write to the profile for a moment: how often, and how long (ms) between, to try to remove it. */
-const REMOVE_TRIES = 20, REMOVE_PAUSE = 100;
+/** How long a browser may take to close its windows before it is killed, and what is given up after that. */
+const KILL_SECONDS = 3, CLOSE_MS = 5000;
+/** How long (ms) it is tried to remove the profile. */
+const REMOVE_MS = 2000;
 
 /** What a machine has; tests have their own. */
 export interface Machine {
@@ -129,35 +130,51 @@ export async function launchBrowser(
   { proxyUrl, confdir }: { proxyUrl: string; confdir: string },
 ): Promise<Browser> {
   const spki = spkiHash(await Deno.readTextFile(`${confdir}/weir-ca-cert.pem`));
-  const profile = await Deno.makeTempDir({ prefix: "weir-browser-" });
-  const isRoot = Deno.build.os !== "windows" && Deno.uid() === 0;
+  const directory = new TemporaryDirectory("browser");
+  const profile = directory.path;
+  const isWindows = Deno.build.os === "windows";
+  const args = browserArgs({ profile, proxyUrl, spki, isRoot: !isWindows && Deno.uid() === 0 });
   let child: Deno.ChildProcess;
   try {
-    const args = browserArgs({ profile, proxyUrl, spki, isRoot });
-    child = new Deno.Command(path, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+    await Deno.stat(path);
+    const quiet = { stdout: "null", stderr: "null" } as const;
+    child = isWindows
+      ? new Deno.Command(path, { args, stdin: "null", ...quiet }).spawn()
+      : new Deno.Command("/bin/sh", { args: ["-c", GUARD, profile, path, ...args], stdin: "piped", ...quiet })
+        .spawn();
   } catch (thrown) {
-    await Deno.remove(profile, { recursive: true });
+    directory.remove();
     throw WeirError.from(thrown, "weir", "internal", `--browser cannot start ${path}`);
   }
-  const ended = child.status.then(() => removeProfile(profile));
+  // Its helpers may still write to the profile for a moment.
+  const closeStdin = () => isWindows ? Promise.resolve() : child.stdin.close().catch(() => {});
+  const ended = child.status.then(async () => {
+    await closeStdin();
+    await directory.removeWithin(REMOVE_MS);
+  });
   return {
     ended,
     async close() {
-      sendSignal(child, "SIGTERM");
+      if (isWindows) sendSignal(child, "SIGTERM");
+      else await closeStdin();
       if (!await settlesWithin(CLOSE_MS, child.status)) sendSignal(child, "SIGKILL");
       await ended;
     },
   };
 }
 
-/** What cannot be removed after a while stays among the temporary files, where the system cleans up. */
-async function removeProfile(profile: string): Promise<void> {
-  for (let tries = 0; tries < REMOVE_TRIES; tries++) {
-    try {
-      return await Deno.remove(profile, { recursive: true });
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return;
-      await new Promise((resolve) => setTimeout(resolve, REMOVE_PAUSE));
-    }
-  }
-}
+/**
+ * Runs the browser and, when stdin ends, ends it: weir closes stdin, and so does the system when weir is killed. The profile
+ * ($0) goes with it.
+ */
+const GUARD = `
+trap : INT TERM HUP
+exec 3<&0 </dev/null
+"$@" 3<&- &
+browser=$!
+{ cat <&3 >/dev/null; kill "$browser"; sleep ${KILL_SECONDS}; kill -9 "$browser"; } 2>/dev/null &
+guard=$!
+while kill -0 "$browser" 2>/dev/null; do wait "$browser"; done
+kill "$guard" 2>/dev/null
+for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$0" && break; sleep 0.1; done
+`;

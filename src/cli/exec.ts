@@ -6,6 +6,7 @@
  * @module
  */
 import { messageOf } from "../errors.ts";
+import { TemporaryDirectory } from "../temporary.ts";
 import { commandEnv, homeOf, readText } from "./exec_env.ts";
 import { overruled } from "./exec_overruled.ts";
 import { listenFor, sendSignal, type SignalHandler, type SignalSource } from "./signals.ts";
@@ -32,7 +33,8 @@ const KEYS: readonly Deno.Signal[] = ["SIGINT", "SIGQUIT"];
 
 /** Runs the command to its end, passes signals on to it, and resolves to the status to exit with. */
 export async function runCommand(init: ExecInit): Promise<number> {
-  const directory = await Deno.makeTempDir({ prefix: "weir-exec-" });
+  const temporary = new TemporaryDirectory("exec");
+  const directory = temporary.path;
   try {
     const given = Deno.env.toObject();
     const env = await commandEnv({ ...init, directory }, given);
@@ -58,7 +60,7 @@ export async function runCommand(init: ExecInit): Promise<number> {
       removeSignals();
     }
   } finally {
-    await Deno.remove(directory, { recursive: true });
+    temporary.remove();
   }
 }
 

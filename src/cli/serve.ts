@@ -9,6 +9,7 @@ import { type Browser, launchBrowser } from "./browser.ts";
 import type { ScriptedProxy } from "./environment.ts";
 import { runCommand } from "./exec.ts";
 import { hasAuthority, proxyUrlOf, welcome } from "./first_run.ts";
+import { removeAbandoned } from "../temporary.ts";
 import { UsageError } from "./flags.ts";
 import type { TermLog } from "./log.ts";
 import { onStopSignal, type SignalSource } from "./signals.ts";
@@ -48,6 +49,7 @@ export async function serve(init: ServeInit): Promise<number> {
     if (listening !== undefined) {
       const proxyUrl = proxyUrlOf(listening);
       if (!isKnown && await hasAuthority(confdir)) log.info(welcome(confdir, proxyUrl));
+      void removeAbandoned();
       if (command) {
         status = await runCommand({ ...init, command, confdir, proxyUrl: needed(proxyUrl, "exec") });
       } else if (browser !== null) {

@@ -12,7 +12,7 @@ import { writeAll } from "./store.ts";
 
 /**
  * Writes a copy of the body to a file (made new, or overwritten), or to a stream. A slow disk slows the body; one that fails is
- * warned of, and the body goes on without it. The copy of a body that was cut is aborted and not closed: a stream is told by its
+ * warned of, and the body goes on without it, its file removed. The copy of a body that was cut is aborted and not closed: a stream is told by its
  * `abort`, a file keeps what came.
  *
  * ```ts
@@ -85,6 +85,7 @@ class Copy {
       const where = this.#to instanceof WritableStream ? "its stream" : String(this.#to);
       this.#warn(`A body is not saved to ${where} any further: ${messageOf(thrown)}`);
       await this.#sink?.abort(thrown).catch(ignore);
+      if (this.#sink !== null && !(this.#to instanceof WritableStream)) await removeFile(this.#to);
     }
   }
 }
@@ -98,6 +99,15 @@ function streamSink(stream: WritableStream<Uint8Array>): Sink {
     close: () => writer.close(),
     abort: (reason) => writer.abort(reason),
   };
+}
+
+/** Half a copy on a full disk is of no use to anybody. What is no file, as a pipe or `/dev/full`, is not the stage's to remove. */
+async function removeFile(path: string | URL): Promise<void> {
+  try {
+    if ((await Deno.lstat(path)).isFile) await Deno.remove(path);
+  } catch {
+    // It stays.
+  }
 }
 
 /** Not `FsFile.writable`, which gathers what is written until it is closed. */

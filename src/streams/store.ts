@@ -153,10 +153,16 @@ export class StoredBody implements Disposable {
 
   #broken(thrown: unknown): void {
     if (this.#state !== "recording") return;
-    const message = `A streamed body is not recorded any further after ${this.size} bytes: ${
-      messageOf(thrown)
-    }`;
+    const message =
+      `A streamed body is not recorded any further after ${this.size} bytes, and what was is thrown away: ${
+        messageOf(thrown)
+      }`;
     this.#state = "stopped";
+    // Half a copy is of no use to anybody, and the disk may be full.
+    this.#inFile = this.#tailLength = 0;
+    this.#writer?.close();
+    this.#writer = null;
+    this.#removeFile();
     this.#error = new WeirError("weir", "internal", message, { cause: thrown });
     this.#options.onFailure?.(this.#error);
   }

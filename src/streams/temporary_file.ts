@@ -1,15 +1,14 @@
 /**
  * Files that must not outlive what they were made for.
  *
- * They lie in one directory per process that only the user can enter (mode 0700), are readable by the user alone (0600), and are
- * removed with their owner: when it says so, when it is collected as garbage, or when the process ends in order.
+ * They lie in one directory per process, are readable by the user alone (0600), and are removed with their owner: when it says
+ * so, when it is collected as garbage, or when the process ends in order; else by the next process (see `../temporary.ts`).
  * @module
  */
-
-const PREFIX = "weir-";
+import { TemporaryDirectory } from "../temporary.ts";
 
 /** The directory of this process, by the place in which it was made, and the paths in it. */
-const directories = new Map<string, { path: string; files: Set<string> }>();
+const directories = new Map<string, { directory: TemporaryDirectory; files: Set<string> }>();
 
 const forgotten = new FinalizationRegistry<() => void>((remove) => remove());
 
@@ -20,16 +19,14 @@ export class TemporaryFile {
 
   /** @throws when the file cannot be made. */
   constructor(parent = "") {
-    let directory = directories.get(parent);
-    if (directory === undefined) {
-      const path = Deno.makeTempDirSync({ prefix: PREFIX, ...(parent === "" ? {} : { dir: parent }) });
+    let place = directories.get(parent);
+    if (place === undefined) {
+      place = { directory: new TemporaryDirectory("", parent), files: new Set() };
       if (directories.size === 0) globalThis.addEventListener("unload", removeTemporaryFiles);
-      directory = { path, files: new Set() };
-      directories.set(parent, directory);
+      directories.set(parent, place);
     }
-    this.path = `${directory.path}/${crypto.randomUUID()}`;
-    const { path } = this;
-    directory.files.add(path);
+    const path = this.path = `${place.directory.path}/${crypto.randomUUID()}`;
+    place.files.add(path);
     this.#remove = () => removeFile(parent, path);
     try {
       Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
@@ -48,25 +45,21 @@ export class TemporaryFile {
 }
 
 function removeFile(parent: string, path: string): void {
-  const directory = directories.get(parent);
-  if (directory === undefined || !directory.files.delete(path)) return;
-  tryRemove(path, false);
-  if (directory.files.size > 0) return;
+  const place = directories.get(parent);
+  if (place === undefined || !place.files.delete(path)) return;
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Gone already, or somebody holds it: there is nothing more to do about it.
+  }
+  if (place.files.size > 0) return;
   directories.delete(parent);
-  tryRemove(directory.path, true);
+  place.directory.remove();
   if (directories.size === 0) globalThis.removeEventListener("unload", removeTemporaryFiles);
 }
 
 /** Removes all that are left: for a worker, which is ended without an `unload` event. */
 export function removeTemporaryFiles(): void {
-  for (const { path } of directories.values()) tryRemove(path, true);
+  for (const { directory } of directories.values()) directory.remove();
   directories.clear();
-}
-
-function tryRemove(path: string, recursive: boolean): void {
-  try {
-    Deno.removeSync(path, { recursive });
-  } catch {
-    // Gone already, or somebody holds it: there is nothing more to do about it.
-  }
 }

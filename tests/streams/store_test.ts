@@ -116,7 +116,7 @@ Deno.test("a disk that takes no more stops the recording with one failure, not t
   assertEquals(await whole(teed(bodyOfPieces(parts), stored)), concat(parts));
   assertEquals(failures.length, 1);
   assertEquals([stored.complete, stored.error?.code], [false, "internal"]);
-  assertEquals(stored.bytesSync().length, stored.size);
+  assertEquals([stored.bytesSync().length, stored.size], [0, 0]);
   await assertRejects(() => Array.fromAsync(stored.readable()), WeirError, "not recorded any further");
   stored.dispose();
 });
