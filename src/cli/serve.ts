@@ -42,8 +42,9 @@ export async function serve(init: ServeInit): Promise<number> {
   // A command gets the signals.
   const removeSignals = command ? () => {} : onStopSignal(stopping.resolve, signals);
   try {
-    // An addon may never come to the end of its `configure` or `running`.
-    const listening = await Promise.race([started(init), stopping.promise]);
+    // An addon may never come to the end of its `configure` or `running`. With a command signals are not weir's matter.
+    const starting = started(init);
+    const listening = await (command ? starting : Promise.race([starting, stopping.promise]));
     let status = 0;
     let browsed: Browser | null = null;
     if (listening !== undefined) {
