@@ -1,6 +1,7 @@
 /** Every example in addons/examples/ runs through the real proxy; one without a test here fails. @module */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { absolute, Client, exchange } from "./support/client.ts";
+import { BodyReader } from "./support/http.ts";
 import { echo, type Origin, origin, untilClose, withChunks, withLength } from "./support/origin.ts";
 import { closeFrame } from "../websocket/support.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
@@ -82,6 +83,37 @@ const EXAMPLES: Record<string, (weir: Weir) => Promise<void>> = {
   "replace_generator.ts": replaces,
   "replace_chunks.ts": replaces,
   "replace_transform.ts": replaces,
+  "scrub_model_stream.ts": async (weir) => {
+    const event = (text: string) => `data: {"choices":[{"index":0,"delta":{"content":"${text}"}}]}\n\n`;
+    const parts = ["It is sk-live", "-01234", "56789.", ""].map(event);
+    await using server = await origin(withChunks(parts, "Content-Type: text/event-stream\r\n"));
+    const { text, end } = await exchange(weir, server.url());
+    assertEquals([text, end], [["It is ", "", "[redacted].", ""].map(event).join(""), "complete"]);
+  },
+  "watermark_uploads.ts": async (weir) => {
+    await using server = await origin(echo);
+    const part = (type: string, text: string) =>
+      `--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\nContent-Type: ${type}\r\n\r\n${text}\r\n`;
+    const send = async (type: string, body: string) =>
+      (await exchange(weir, server.url(), { method: "POST", fields: `Content-Type: ${type}\r\n`, body }))
+        .text;
+    const form = `${part("text/plain", "hello")}${part("image/png", "hello")}--b--\r\n`;
+    const marked = form.replace("hello", "hello\n-- uploaded through weir\n");
+    assertEquals(await send("multipart/form-data; boundary=b", form), marked);
+    assertEquals(await send("text/plain", form), form);
+  },
+  "rewrite_grpc.ts": async (weir) => {
+    const type = "Content-Type: application/grpc\r\n";
+    const frame = (text: string) => `\0\0\0\0${String.fromCharCode(text.length)}${text}`;
+    await using server = await origin(async (wire, request) => {
+      assertEquals(await BodyReader.ofRequest(wire, request).text(), frame("to testing"));
+      const answer = frame("from staging");
+      await withChunks([answer.slice(0, 12), answer.slice(12)], type)(wire, request);
+    });
+    const init = { method: "POST", fields: type, body: frame("to staging") };
+    const { text } = await exchange(weir, server.url(), init);
+    assertEquals(text, frame("from testing"));
+  },
   "answer_stream.ts": async (weir) => {
     await using client = await Client.connect(weir);
     await client.send(absolute("http://clock.example/?events=3"));
