@@ -19,6 +19,7 @@ import {
   timedStream,
 } from "weir";
 import { openFlows } from "./flows/open.ts";
+import { playConversation } from "./flows/conversation.ts";
 import { type Pace, parsePace } from "./flows/pace.ts";
 import { refresh } from "./flows/refresh.ts";
 import { BodyKey, formKey, headKey, type KeyOptions, needsForm } from "./flows/replay_key.ts";
@@ -42,6 +43,7 @@ export default class ServerReplay implements Addon {
   #pace: Pace = null;
   #extra: typeof EXTRA[number] = "forward";
   #isReused = false;
+  #withWebSockets = false;
   #isRefreshed = true;
   readonly #recorded = new Map<string, Recorded[]>();
   #left = 0;
@@ -68,6 +70,11 @@ export default class ServerReplay implements Addon {
     );
     bool("server_replay_reuse", false, "Answer with the same recorded response again and again.");
     bool("server_replay_refresh", true, "Move the dates in recorded responses into the present.");
+    bool(
+      "server_replay_websockets",
+      false,
+      "Answer WebSocket handshakes, too, and say what the server said.",
+    );
     bool("server_replay_ignore_content", false, "Compare requests without their bodies.");
     bool("server_replay_ignore_host", false, "Compare requests without their hosts.");
     bool("server_replay_ignore_port", false, "Compare requests without their ports.");
@@ -86,6 +93,7 @@ export default class ServerReplay implements Addon {
   async configure(options: AddonOptions, changed: ReadonlySet<string>, ctx: Context) {
     this.#extra = options.get<typeof EXTRA[number]>("server_replay_extra");
     this.#isReused = options.get<boolean>("server_replay_reuse");
+    this.#withWebSockets = options.get<boolean>("server_replay_websockets");
     this.#isRefreshed = options.get<boolean>("server_replay_refresh");
     this.#pace = parsePace("server_replay_timing", options.get<string>("server_replay_timing"));
     this.#keys = {
@@ -110,7 +118,8 @@ export default class ServerReplay implements Addon {
   requestheaders(flow: HttpFlow) {
     if (!this.#isOn || !flow.live || flow.response !== null) return;
     const alike = this.#alike(flow);
-    if (this.#keys.ignoreContent && alike.length > 0) return this.#answer(flow, alike[0]);
+    const isWebSocket = alike[0]?.flow.websocket !== null;
+    if (this.#keys.ignoreContent && alike.length > 0 && !isWebSocket) return this.#answer(flow, alike[0]);
     // A form must be there to be taken apart.
     if (alike.length > 0 && needsForm(flow.request, this.#keys)) flow.request.stream = false;
   }
@@ -163,7 +172,15 @@ export default class ServerReplay implements Addon {
       this.#left--;
     }
     flow.isReplay = "response";
-    flow.response = this.#responseOf(recorded.flow);
+    const { response, websocket } = recorded.flow;
+    if (websocket === null) flow.response = this.#responseOf(recorded.flow);
+    else {
+      const subprotocol = response!.headers.get("sec-websocket-protocol");
+      flow.answerWebSocket(
+        (socket) => playConversation(recorded.flow, socket, this.#pace),
+        subprotocol === null ? [] : [["Sec-WebSocket-Protocol", subprotocol]],
+      );
+    }
     this.#checkLeft();
   }
 
@@ -198,7 +215,9 @@ export default class ServerReplay implements Addon {
     this.#left = 0;
     for (const path of paths) {
       for await (const flow of openFlows(path, { keepsBodies: true })) {
-        if (flow.type !== "http" || flow.response === null || flow.websocket !== null) {
+        const isPlayed = flow.type === "http" && flow.response !== null &&
+          (flow.websocket === null || this.#withWebSockets);
+        if (!isPlayed) {
           ctx.log.debug(`server_replay: ${path}: a flow without an answer is passed over.`);
           continue;
         }

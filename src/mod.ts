@@ -83,7 +83,13 @@ export { Headers, type HeadersInit, type HttpVersion, reasonFor } from "./http/m
 export type { Message, StreamedBy } from "./flow/message.ts";
 export type { Request } from "./flow/request.ts";
 export type { Response } from "./flow/response.ts";
-export type { RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./websocket/mod.ts";
+export type {
+  PeerMessage,
+  RecordedWebSocketMessage,
+  WebSocketData,
+  WebSocketMessage,
+  WebSocketPeer,
+} from "./websocket/mod.ts";
 
 export type {
   BytesLike,

@@ -4,6 +4,7 @@
  */
 import type { WeirError } from "../errors.ts";
 import type { MemoryBudget } from "../memory_budget.ts";
+import { Headers, type HeadersInit } from "../http/mod.ts";
 import { shortened } from "../shown.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
 import { internals } from "../internals.ts";
@@ -11,7 +12,7 @@ import type { MessageOwner } from "./message_owner.ts";
 import type { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import { TCP_HISTORY, TcpHistory, type TcpMessage } from "./tcp_history.ts";
-import type { WebSocketData } from "../websocket/mod.ts";
+import type { WebSocketData, WebSocketPeer } from "../websocket/mod.ts";
 
 export { TCP_HISTORY, type TcpMessage };
 
@@ -32,6 +33,8 @@ export class FlowState implements MessageOwner {
   /** Stops the exchange; set by whoever runs it. */
   kill: (() => void) | null = null;
   killed = false;
+  /** An addon plays the WebSocket server. */
+  server: { readonly play: (socket: WebSocketPeer) => unknown; readonly headers: Headers } | null = null;
   /** All is known that will ever be: it was delivered or cut, or it was never on the wire. */
   ended = false;
   /** Where warnings go: not a closure over whoever runs the flow, which an addon that keeps the flow would keep, too. */
@@ -139,6 +142,24 @@ export class HttpFlow extends BaseFlow {
     this.request = request;
     this[internals].request = request;
     request[internals].flow = this[internals];
+  }
+
+  /**
+   * Answers a WebSocket handshake in the hook `request`, in place of an origin: `play` is given the server's end once the client is
+   * told that it is accepted, and may be async; when it throws, the connection is lost. Hooks and history are those of any
+   * WebSocket. `headers` are further fields of the 101, `Sec-WebSocket-Protocol` for one.
+   *
+   * ```ts
+   * export function request(flow: HttpFlow) {
+   *   if (flow.request.path !== "/echo") return;
+   *   flow.answerWebSocket(async (socket) => {
+   *     for await (const { content } of socket) await socket.send(content);
+   *   });
+   * }
+   * ```
+   */
+  answerWebSocket(play: (socket: WebSocketPeer) => unknown, headers: HeadersInit = []): void {
+    this[internals].server = { play, headers: new Headers(headers) };
   }
 
   /**

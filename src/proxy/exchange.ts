@@ -33,7 +33,7 @@ import type { Route } from "./route.ts";
 import type { Watched } from "./stall_watch.ts";
 import type { Acquired, Avoid } from "./upstream_pool.ts";
 import { webBody } from "./web_body.ts";
-import { prepareHandshake, runWebSocket } from "./websocket.ts";
+import { playServer, prepareHandshake, runWebSocket } from "./websocket.ts";
 
 /** Methods that may be sent again when a pooled connection turns out to be closed (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
@@ -144,7 +144,7 @@ class Exchange implements Watched, Cuttable {
       await this.#hook("request");
       flow.request[internals].consume = null;
       flow.response ??= countForward(flow.request);
-      const upstream = flow.response === null ? await this.#fetch() : null;
+      const upstream = flow.response !== null ? null : this.#playedServer() ?? await this.#fetch();
       if (upstream?.upgraded) {
         const server = upstream.upgraded;
         // Whatever goes wrong before it has found its peer, and afterwards: it is nobody else's any more.
@@ -202,6 +202,22 @@ class Exchange implements Watched, Cuttable {
       settled.then(resolve, reject);
     });
     this.#onStalledUpload = null;
+  }
+
+  /** The answer of an addon that plays a WebSocket server; null for none. */
+  #playedServer(): UpstreamResponse | null {
+    const { server } = this.#flow[internals];
+    if (server === null) return null;
+    const head = this.#requestHead();
+    this.#isWebSocket = prepareHandshake(head);
+    if (!this.#isWebSocket) {
+      throw new WeirError(
+        "weir",
+        "addon",
+        "answerWebSocket was called for a request that asks for no WebSocket.",
+      );
+    }
+    return playServer(head, server, this.#context);
   }
 
   /** An addon wants to see the body of the request before it decides what becomes of it. */

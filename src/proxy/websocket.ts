@@ -5,16 +5,20 @@
 import type { HttpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
 import {
+  acceptValue,
   type Agreement,
   checkRequest,
   CloseCode,
   filterOffer,
   isWebSocketUpgrade,
   relayWebSocket,
+  ServerPeer,
   WebSocketData,
   type WebSocketMessage,
+  type WebSocketPeer,
 } from "../websocket/mod.ts";
-import type { RequestHead } from "../http/mod.ts";
+import { messageOf, WeirError } from "../errors.ts";
+import { Headers, type RequestHead, type UpstreamResponse } from "../http/mod.ts";
 import type { Conn } from "../net/mod.ts";
 import { parseHistory } from "../options/mod.ts";
 import type { ProxyContext } from "./context.ts";
@@ -38,6 +42,37 @@ export function prepareHandshake(head: RequestHead): boolean {
     else headers.set("sec-websocket-extensions", known);
   }
   return true;
+}
+
+/** The 101 of an addon that plays the server, and the connection to it. */
+export function playServer(
+  request: RequestHead,
+  server: { readonly play: (socket: WebSocketPeer) => unknown; readonly headers: Headers },
+  { options, log }: ProxyContext,
+): UpstreamResponse {
+  const conn = new ServerPeer(options.websocket_message_limit ?? NO_LIMIT);
+  const play = async () => {
+    try {
+      await server.play(conn.peer);
+    } catch (error) {
+      // The client has left in the middle of it.
+      if (error instanceof WeirError && error.code === "closed") return conn.reset();
+      log.error(`answerWebSocket: ${messageOf(error)}; the connection is cut`);
+      conn.reset();
+    }
+  };
+  const headers = new Headers([
+    ["Upgrade", "websocket"],
+    ["Connection", "Upgrade"],
+    ["Sec-WebSocket-Accept", acceptValue(request.headers.get("sec-websocket-key")!)],
+    ...server.headers,
+  ]);
+  void play();
+  return {
+    head: { statusCode: 101, reason: "Switching Protocols", httpVersion: "HTTP/1.1", headers },
+    body: null,
+    upgraded: conn,
+  };
 }
 
 /** Runs the connection to its end. @throws {WeirError} when it did not end by a closing handshake. */

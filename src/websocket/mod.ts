@@ -13,3 +13,4 @@ export { type DeflateParams, filterOffer, parseAgreed } from "./extensions.ts";
 export { type RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./conversation.ts";
 export { type RelayOptions, relayWebSocket, type WebSocketRelay } from "./relay.ts";
 export { CloseCode, WebSocketError } from "./close.ts";
+export { type PeerMessage, ServerPeer, type WebSocketPeer } from "./server_peer.ts";
