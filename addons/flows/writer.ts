@@ -82,9 +82,8 @@ async function wholeEnd(file: Deno.FsFile): Promise<number> {
       await file.seek(offset, Deno.SeekMode.Start);
       const bytes = new Uint8Array(Math.min(count, size - offset));
       let filled = 0;
-      for (let read; filled < bytes.length; filled += read) {
+      for (let read = -1; read !== 0 && filled < bytes.length; filled += read) {
         read = await file.read(bytes.subarray(filled)) ?? 0;
-        if (read === 0) break;
       }
       return bytes.subarray(0, filled);
     },
