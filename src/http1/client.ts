@@ -1,5 +1,5 @@
 /**
- * The server's leg: one connection to an origin, used for one exchange after another (RFC 9112 §9.3).
+ * Upstream, the server's leg: one connection to an origin, used for one exchange after another (RFC 9112 §9.3).
  *
  * While it is idle one read stays under way, so that the server's end, or bytes nobody asked for, make it unusable at
  * once and not at the next request.

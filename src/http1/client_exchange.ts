@@ -1,5 +1,5 @@
 /**
- * One request to an origin and its response. The request body goes out while the response is awaited and while it comes
+ * Upstream: one request to an origin and its response. The request body goes out while the response is awaited and while it comes
  * in, so an early answer, and a conversation in both directions, need nothing special.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The client's leg: a connection's life from the first request to its end (RFC 9112 §9): keep-alive, pipelining (one
+ * Downstream, the client's leg: a connection's life from the first request to its end (RFC 9112 §9): keep-alive, pipelining (one
  * request after another), time limits, refusals of what is not HTTP, graceful shutdown.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * One request on a client's connection: its head and body, and the response that is written to it.
+ * Downstream: one request on a client's connection, its head and body, and the response that is written to it.
  *
  * While it runs, the connection is watched for the client's end without reading more than one buffer ahead. A client that
  * ends its half after a whole request may still be reading (half-close); unless the system knows better, it counts as gone

@@ -1,5 +1,5 @@
 /**
- * The origin's leg (RFC 9113 §8, §9.1): one connection that carries many requests at a time.
+ * Upstream, the origin's leg (RFC 9113 §8, §9.1): one connection that carries many requests at a time.
  * @module
  */
 import { WeirError } from "../errors.ts";

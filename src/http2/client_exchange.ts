@@ -1,5 +1,5 @@
 /**
- * One request over a connection to an origin (RFC 9113 §8.1): sends it, and makes the response out of what comes back.
+ * Upstream: one request over a connection to an origin (RFC 9113 §8.1): sends it, and makes the response out of what comes back.
  * @module
  */
 import { isClosedByServer, WeirError } from "../errors.ts";

@@ -15,7 +15,7 @@ import type { HpackEncoder } from "./hpack/encoder.ts";
 import { HpackError } from "./hpack/error.ts";
 import { latin1Decode } from "./hpack/huffman.ts";
 import type { Output } from "./output.ts";
-import type { Patience } from "./patience.ts";
+import type { RateLimits } from "./rate_limits.ts";
 import type { Scheduler } from "./scheduler.ts";
 import {
   MAX_CONCURRENT_STREAMS,
@@ -39,7 +39,7 @@ export interface Receiver {
   readonly output: Output;
   readonly encoder: HpackEncoder;
   readonly scheduler: Scheduler;
-  readonly patience: Patience;
+  readonly rateLimits: RateLimits;
   readonly streams: ReadonlyMap<number, Stream>;
   readonly closedStreams: ClosedStreams;
   readonly earlyEnds: { answered(payload: Uint8Array): void };
@@ -154,7 +154,7 @@ export class Inbound {
     }
     if (stream.remoteEnded) throw new StreamError(Code.STREAM_CLOSED, "DATA after END_STREAM.");
     const endStream = (flags & Flag.END_STREAM) !== 0;
-    if (payload.length === 0 && !endStream) session.patience.spend("empty data");
+    if (payload.length === 0 && !endStream) session.rateLimits.count("empty data");
     stream.receiveData(payload, padded.length, endStream);
   }
 
@@ -244,7 +244,7 @@ export class Inbound {
 
   /** §5.3.2: deprecated; nothing is done with it but what RFC 7540 §5.3.1 forbids. */
   #priority(streamId: number, payload: Uint8Array): void {
-    this.#session.patience.spend("priority");
+    this.#session.rateLimits.count("priority");
     if (!dependsOnItself(Flag.PRIORITY, streamId, payload)) return;
     // No RST_STREAM may name an idle stream.
     this.#find(streamId, "PRIORITY with a dependency on itself");
@@ -258,7 +258,7 @@ export class Inbound {
     // A server's NO_ERROR takes one of weir's own streams each time. It says that all is well, but it ends no body: what has
     // no END_STREAM is cut (§8.1).
     const isDone = session.role === "client" && code === Code.NO_ERROR && stream !== null;
-    if (!isDone) session.patience.spend("reset");
+    if (!isDone) session.rateLimits.count("reset");
     if (stream === null) return;
     const unprocessed = session.role === "client" && code === Code.REFUSED_STREAM;
     if (session.role === "client" && code === Code.HTTP_1_1_REQUIRED) session.requiresHttp1 = true;
@@ -277,7 +277,7 @@ export class Inbound {
   #settings(flags: number, payload: Uint8Array): void {
     if ((flags & Flag.ACK) !== 0) return;
     const session = this.#session, before = session.peerSettings.initialWindow;
-    session.patience.spend("settings");
+    session.rateLimits.count("settings");
     session.settled = true;
     readSettings(payload, session.peerSettings, session.role === "server" ? "client" : "server");
     session.encoder.setMaxTableSize(session.peerSettings.headerTableSize);
@@ -289,7 +289,7 @@ export class Inbound {
   /** §6.7. */
   #ping(flags: number, payload: Uint8Array): void {
     if ((flags & Flag.ACK) !== 0) return this.#session.earlyEnds.answered(payload);
-    this.#session.patience.spend("ping");
+    this.#session.rateLimits.count("ping");
     this.#session.output.frame(FrameType.PING, Flag.ACK, 0, payload);
   }
 
@@ -331,7 +331,7 @@ export class Inbound {
 
   #streamFault(streamId: number, fault: StreamError): void {
     const session = this.#session;
-    session.patience.spend("reset");
+    session.rateLimits.count("reset");
     const stream = session.streams.get(streamId);
     session.output.numberFrame(FrameType.RST_STREAM, streamId, fault.code);
     if (stream === undefined) return session.closedStreams.add(streamId, "reset here");

@@ -1,5 +1,5 @@
 /**
- * The client's leg (RFC 9113 §8): every stream that a client opens is one {@linkcode IncomingExchange}, and its handlers
+ * Downstream, the client's leg (RFC 9113 §8): every stream that a client opens is one {@linkcode IncomingExchange}, and its handlers
  * run side by side.
  * @module
  */

@@ -13,7 +13,7 @@ import { FrameType, PREFACE, writeUint32 } from "./frames.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
 import { Inbound } from "./inbound.ts";
 import { Output, OUTPUT_LIMIT } from "./output.ts";
-import { Patience } from "./patience.ts";
+import { RateLimits } from "./rate_limits.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 import { Scheduler } from "./scheduler.ts";
 import {
@@ -49,7 +49,7 @@ export class Session implements StreamOwner {
   readonly peer: Side;
   readonly reader: FrameReader;
   readonly output: Output;
-  readonly patience: Patience;
+  readonly rateLimits: RateLimits;
   readonly scheduler: Scheduler;
   readonly encoder = new HpackEncoder();
   readonly streams = new Map<number, Stream>();
@@ -82,7 +82,7 @@ export class Session implements StreamOwner {
     this.role = role;
     this.peer = role === "server" ? "client" : "server";
     this.events = events;
-    this.patience = new Patience(now);
+    this.rateLimits = new RateLimits(now);
     this.reader = new FrameReader(role === "server");
     this.output = new Output(() => events.onPending());
     this.scheduler = new Scheduler(

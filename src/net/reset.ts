@@ -8,7 +8,7 @@
  * - Of an accepted connection Deno tells the descriptor, under a symbol without a public name. The last `close(2)` of
  *   a socket with SO_LINGER 0 sends the RST, so `dup2` puts an idle socket in its place, which closes it; Deno then
  *   closes the idle one.
- * - Of a dialled connection it does not. node's TCPWrap gives a duplicate, and on Linux a `connect` to AF_UNSPEC
+ * - Of a dialed connection it does not. node's TCPWrap gives a duplicate, and on Linux a `connect` to AF_UNSPEC
  *   resets the socket whatever descriptor it comes by.
  *
  * Everything is guarded: without the symbols, the `ffi` permission or a known libc the caller just closes.

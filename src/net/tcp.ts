@@ -1,5 +1,5 @@
 /**
- * TCP: connections as {@linkcode Conn}, and dialling with a time limit.
+ * TCP: connections as {@linkcode Conn}, and dialing with a time limit.
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
@@ -91,7 +91,7 @@ export class TcpConn implements Conn {
 export const DIAL_TIMEOUT = 10_000;
 
 export interface DialOptions {
-  /** Who is dialled; errors carry it. */
+  /** Who is dialed; errors carry it. */
   side: Side;
   /** Milliseconds (default {@linkcode DIAL_TIMEOUT}). */
   timeout?: number;

@@ -1,5 +1,5 @@
 /**
- * One client of the proxy: what is known of its connection, and what all layers of that connection need.
+ * Downstream: one client of the proxy, what is known of its connection, and what all layers of that connection need.
  * @module
  */
 import type { ClientConnection } from "../flow/connection.ts";
@@ -10,7 +10,7 @@ import { certificateFromPem, type Leaf } from "../tls/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Origin } from "./route.ts";
 import { dialRaw, type RawTls, runTunnel } from "./tunnel.ts";
-import type { Dialled } from "./upstream_dialer.ts";
+import type { Dialed } from "./upstream_dialer.ts";
 
 /** How long clients may be silent. */
 export interface ClientTimeouts {
@@ -92,7 +92,7 @@ export class Client {
   }
 
   /** Relays bytes until both directions have ended. */
-  async relay(client: Conn, { conn, server }: Dialled): Promise<void> {
-    await runTunnel(this.context, { clientConn: this.facts, client, serverConn: server, server: conn });
+  async relay(client: Conn, { conn, serverConn }: Dialed): Promise<void> {
+    await runTunnel(this.context, { clientConn: this.facts, client, serverConn, server: conn });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * One client's connection: its first bytes say what it speaks, layer by layer, until requests or raw bytes come out.
+ * Downstream: one client's connection. Its first bytes say what it speaks, layer by layer, until requests or raw bytes come out.
  *
  * A listener's connection may be HTTP or TLS; one inside a tunnel may be anything. Where it leads is another question: the
  * listener's mode (`modes/`) or a CONNECT (`connect.ts`) has the answer. How TLS is ended is in `intercept.ts`.

@@ -1,5 +1,5 @@
 /**
- * CONNECT (RFC 9110 §9.3.6): a client asks for a tunnel. What comes through it is looked at elsewhere.
+ * Downstream: CONNECT (RFC 9110 §9.3.6). A client asks for a tunnel. What comes through it is looked at elsewhere.
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -12,7 +12,7 @@ import type { Client } from "./client.ts";
 import { isIgnored } from "./host_rules.ts";
 import type { Origin } from "./route.ts";
 import { dialRaw, hangUp } from "./tunnel.ts";
-import type { Dialled } from "./upstream_dialer.ts";
+import type { Dialed } from "./upstream_dialer.ts";
 import { webBody } from "./web_body.ts";
 
 /**
@@ -60,7 +60,7 @@ async function passThrough(
   flow: HttpFlow,
 ): Promise<void> {
   const { context, facts } = client;
-  let upstream: Dialled;
+  let upstream: Dialed;
   try {
     upstream = await dialRaw(context, origin, facts);
   } catch (error) {

@@ -31,7 +31,7 @@ import { countForward } from "./max_forwards.ts";
 import type { Cuttable } from "./running.ts";
 import type { Route } from "./route.ts";
 import type { Watched } from "./stall_watch.ts";
-import type { Acquired, Avoid } from "./upstream_pool.ts";
+import type { Avoid, Lease } from "./upstream_pool.ts";
 import { webBody } from "./web_body.ts";
 import { playServer, prepareHandshake, runWebSocket } from "./websocket.ts";
 
@@ -60,7 +60,7 @@ class Exchange implements Watched, Cuttable {
   readonly #flow: HttpFlow;
   readonly #requestPlan: BodyPlan;
   #responsePlan: BodyPlan | null = null;
-  #acquired: Acquired | null = null;
+  #lease: Lease | null = null;
   /** A streamed request's body, while it may have to be sent again. */
   #resendable: ResendableBody | null = null;
   /** Why the exchange was stopped from outside: killed, client gone. */
@@ -69,7 +69,7 @@ class Exchange implements Watched, Cuttable {
   #isConnecting = false;
   /** Ends the wait for the request's body, when nothing of it comes. */
   #onStalledUpload: ((error: WeirError) => void) | null = null;
-  /** Stops what is waited for or runs beside `incoming` and `#acquired`. */
+  /** Stops what is waited for or runs beside `incoming` and `#lease`. */
   #onStop: ((error: WeirError) => void) | null = null;
   /** True once anything of the final response may have been written. */
   #answered = false;
@@ -101,7 +101,7 @@ class Exchange implements Watched, Cuttable {
 
   /** Bytes that have moved, on either side. */
   get moved(): number {
-    return (this.#incoming.moved ?? 0) + (this.#acquired?.exchange.moved ?? 0);
+    return (this.#incoming.moved ?? 0) + (this.#lease?.exchange.moved ?? 0);
   }
 
   /** A hook may take its time, and a body may be paused for as long as an addon likes. */
@@ -124,7 +124,7 @@ class Exchange implements Watched, Cuttable {
     const error = this.#named(
       new WeirError("server", "timeout", `The server has not answered, and nothing has moved, ${forSeconds}`),
     );
-    this.#acquired?.exchange.abort(error);
+    this.#lease?.exchange.abort(error);
     this.#responsePlan?.discard(error);
   }
 
@@ -150,7 +150,7 @@ class Exchange implements Watched, Cuttable {
         // Whatever goes wrong before it has found its peer, and afterwards: it is nobody else's any more.
         await this.#switchProtocols(upstream, server).finally(() => {
           server.close();
-          this.#acquired?.release();
+          this.#lease?.release();
         });
       } else {
         await this.#respond(upstream);
@@ -237,11 +237,11 @@ class Exchange implements Watched, Cuttable {
     this.#isWebSocket = prepareHandshake(this.#requestHead());
     let http1 = asksForUpgrade(request);
     for (let avoid: Avoid = null;;) {
-      const acquired: Acquired = await this.#acquire(avoid, http1);
+      const lease: Lease = await this.#acquire(avoid, http1);
       if (this.#stopped) throw this.#stopped;
       const body = this.#requestBody();
       try {
-        const response = await acquired.exchange.send(
+        const response = await lease.exchange.send(
           this.#requestHead(),
           body,
           (head) => this.#informational(head),
@@ -251,7 +251,7 @@ class Exchange implements Watched, Cuttable {
         return response;
       } catch (error) {
         if (this.#stopped) throw this.#stopped;
-        const repeatable = acquired.exchange.repeatable(error);
+        const repeatable = lease.exchange.repeatable(error);
         const mayRepeat = repeatable === "over HTTP/1.1" ||
           avoid === null &&
             (repeatable === "any" || repeatable === "idempotent" && IDEMPOTENT.has(request.method));
@@ -259,9 +259,9 @@ class Exchange implements Watched, Cuttable {
         if (!isWhole || !mayRepeat) throw error;
         http1 ||= repeatable === "over HTTP/1.1";
         // Where one connection was closed unnoticed, the others that are there may be as well.
-        avoid = repeatable === "idempotent" ? "pooled" : acquired.server;
-        this.#acquired = null;
-        acquired.release();
+        avoid = repeatable === "idempotent" ? "pooled" : lease.serverConn;
+        this.#lease = null;
+        lease.release();
       }
     }
   }
@@ -275,29 +275,29 @@ class Exchange implements Watched, Cuttable {
     return this.#resendable.attempt();
   }
 
-  async #acquire(avoid: Avoid, http1: boolean): Promise<Acquired> {
+  async #acquire(avoid: Avoid, http1: boolean): Promise<Lease> {
     const { scheme, host, port } = this.#flow.request;
     const place = this.#context.pool.acquire(this.#route.destination(scheme, host, port), this.#flow, {
       avoid,
       http1,
     });
     this.#isConnecting = place instanceof Promise;
-    const acquired = this.#acquired = place instanceof Promise ? await this.#unlessStopped(place) : place;
+    const lease = this.#lease = place instanceof Promise ? await this.#unlessStopped(place) : place;
     this.#isConnecting = false;
-    this.#flow.serverConn = acquired.server;
-    return acquired;
+    this.#flow.serverConn = lease.serverConn;
+    return lease;
   }
 
   /** Does not wait any longer once the exchange is stopped; what comes too late is freed. */
-  #unlessStopped(pending: Promise<Acquired>): Promise<Acquired> {
+  #unlessStopped(pending: Promise<Lease>): Promise<Lease> {
     return new Promise((resolve, reject) => {
       this.#onStop = reject;
-      pending.then((acquired) => {
+      pending.then((lease) => {
         this.#onStop = null;
         // Known from here on, so that whoever stops the exchange before it goes on finds it.
-        this.#acquired = acquired;
+        this.#lease = lease;
         if (this.#stopped) this.#free(this.#stopped);
-        resolve(acquired);
+        resolve(lease);
       }, reject);
     });
   }
@@ -387,15 +387,15 @@ class Exchange implements Watched, Cuttable {
 
   /** The response is out; the upload may still be on its way, and goes on. */
   async #finishUpload(): Promise<void> {
-    if (this.#acquired === null) return;
+    if (this.#lease === null) return;
     const isUnasked = !this.#continued && this.#flow.request.size === 0;
     if (this.#isReplaced || isUnasked) {
       // Nobody waits for the rest: the origin's answer was dropped, or it came instead of the 100 that the client awaits.
       this.#requestPlan.discard(replacedError());
-      this.#acquired.exchange.abort(replacedError());
+      this.#lease.exchange.abort(replacedError());
       return;
     }
-    await this.#acquired.exchange.sent;
+    await this.#lease.exchange.sent;
     if (this.#stopped) throw this.#stopped;
   }
 
@@ -430,8 +430,8 @@ class Exchange implements Watched, Cuttable {
   }
 
   #free(error: WeirError): void {
-    this.#acquired?.exchange.abort(error);
-    this.#acquired?.discard();
+    this.#lease?.exchange.abort(error);
+    this.#lease?.discard();
   }
 
   /** The error with the name of the origin in it, if that is to blame. */
@@ -444,7 +444,7 @@ class Exchange implements Watched, Cuttable {
 
   /** Cuts both sides so that it shows, or says what went wrong where the client has heard nothing yet. */
   async #fail(error: WeirError): Promise<void> {
-    this.#acquired?.exchange.abort(error);
+    this.#lease?.exchange.abort(error);
     this.#requestPlan.discard(error);
     this.#responsePlan?.discard(error);
     if (this.#answered || this.#stopped || error.code === "addon") {
@@ -473,7 +473,7 @@ class Exchange implements Watched, Cuttable {
     flow[internals].release();
     // An answer that did not get as far as being sent.
     flow.response?.takeWebBody()?.cancel().catch(() => {});
-    this.#acquired?.release();
+    this.#lease?.release();
   }
 
   async #end(hook: "complete" | "error"): Promise<void> {

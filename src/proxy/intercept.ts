@@ -1,5 +1,5 @@
 /**
- * Ending a client's TLS: its ClientHello, the decision whether to look into the session, a certificate for the name that it
+ * Downstream: ending a client's TLS. Its ClientHello, the decision whether to look into the session, a certificate for the name that it
  * asked for, and what it says when it does not like that one.
  * @module
  */

@@ -14,7 +14,7 @@ import { isUnknown } from "./protocol.ts";
 import type { Cuttable } from "./running.ts";
 import type { Destination, Origin } from "./route.ts";
 import type { Watched } from "./stall_watch.ts";
-import type { Dialled } from "./upstream_dialer.ts";
+import type { Dialed } from "./upstream_dialer.ts";
 import type { UpstreamTls } from "./upstream_pool.ts";
 
 /** Both ends of a tunnel. */
@@ -38,7 +38,7 @@ export async function dialRaw(
   origin: Origin,
   clientConn: ClientConnection,
   { sni, alpn }: RawTls = { sni: null, alpn: [] },
-): Promise<Dialled> {
+): Promise<Dialed> {
   try {
     return await pool.connect({ ...origin, sni }, clientConn, alpn);
   } catch (error) {
@@ -56,36 +56,36 @@ export async function dialUnknown(
   destination: Destination,
   offered: readonly string[],
   clientConn: ClientConnection,
-): Promise<Dialled | null> {
+): Promise<Dialed | null> {
   if (!offered.some(isUnknown)) return null;
-  let dialled: Dialled;
+  let dialed: Dialed;
   try {
-    dialled = await context.pool.connect(destination, clientConn, offered);
+    dialed = await context.pool.connect(destination, clientConn, offered);
   } catch (error) {
     // Without the offer it may go better, and else is told of then.
     context.log.debug(`${destination.host} was offered ${offered.join(", ")}: ${messageOf(error)}`);
     return null;
   }
-  const chosen = dialled.conn.tls?.alpn ?? null;
-  if (chosen !== null && isUnknown(chosen)) return dialled;
-  await hangUp(context, dialled, clientConn);
+  const chosen = dialed.conn.tls?.alpn ?? null;
+  if (chosen !== null && isUnknown(chosen)) return dialed;
+  await hangUp(context, dialed, clientConn);
   return null;
 }
 
 /** What the origin at the other end has shown. */
-export function shownBy({ conn: { tls } }: Dialled): UpstreamTls {
+export function shownBy({ conn: { tls } }: Dialed): UpstreamTls {
   return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
 }
 
 /** Closes a connection that found no use. */
 export async function hangUp(
   { hooks }: ProxyContext,
-  { conn, server }: Dialled,
+  { conn, serverConn }: Dialed,
   clientConn: ClientConnection,
 ): Promise<void> {
   conn.close();
-  markClosed(server);
-  await hooks.trigger("server_disconnected", { server, clientConn, error: null });
+  markClosed(serverConn);
+  await hooks.trigger("server_disconnected", { server: serverConn, clientConn, error: null });
 }
 
 /** Relays until both directions have ended. Never rejects; both connections are closed afterwards. */

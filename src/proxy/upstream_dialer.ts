@@ -1,5 +1,5 @@
 /**
- * Making a connection to an origin: hooks, TCP, the check for loops, TLS.
+ * Upstream: making a connection to an origin. Hooks, TCP, the check for loops, TLS.
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
@@ -11,7 +11,7 @@ import type { Options } from "../options/mod.ts";
 import { clientHandshake } from "../tls/mod.ts";
 import type { Destination } from "./route.ts";
 
-/** What dialling needs of the proxy. */
+/** What dialing needs of the proxy. */
 export interface DialerInit {
   readonly options: Options;
   readonly hooks: Dispatcher;
@@ -22,9 +22,9 @@ export interface DialerInit {
 }
 
 /** A connection with what addons see of it. */
-export interface Dialled {
+export interface Dialed {
   readonly conn: Conn;
-  readonly server: ServerConnection;
+  readonly serverConn: ServerConnection;
 }
 
 export class UpstreamDialer {
@@ -43,13 +43,13 @@ export class UpstreamDialer {
     destination: Destination,
     clientConn: ClientConnection,
     alpn: readonly string[],
-  ): Promise<Dialled> {
+  ): Promise<Dialed> {
     const { hooks, options, trusted } = this.#init;
     const { signal } = this.#closed;
-    const server = new ServerConn(destination);
+    const serverConn = new ServerFacts(destination);
     const ca = destination.scheme === "http" ? [] : await trusted();
-    const conn = await this.#connect(destination, server, clientConn);
-    if (destination.scheme === "http") return { conn, server };
+    const conn = await this.#connect(destination, serverConn, clientConn);
+    if (destination.scheme === "http") return { conn, serverConn };
     const close = () => conn.close();
     signal.addEventListener("abort", close);
     try {
@@ -62,13 +62,13 @@ export class UpstreamDialer {
         timeout: options.connect_timeout * 1000,
         again: () => this.#dial(destination),
       });
-      server.tls = secure.tls;
-      server.alpnOffers = alpn;
-      server.timestampTlsSetup = Date.now();
-      return { conn: secure, server };
+      serverConn.tls = secure.tls;
+      serverConn.alpnOffers = alpn;
+      serverConn.timestampTlsSetup = Date.now();
+      return { conn: secure, serverConn };
     } catch (error) {
-      markClosed(server);
-      await hooks.trigger("server_disconnected", { server, clientConn, error: messageOf(error) });
+      markClosed(serverConn);
+      await hooks.trigger("server_disconnected", { server: serverConn, clientConn, error: messageOf(error) });
       throw signal.aborted ? stoppingError() : error;
     } finally {
       signal.removeEventListener("abort", close);
@@ -80,9 +80,13 @@ export class UpstreamDialer {
     this.#closed.abort(stoppingError());
   }
 
-  async #connect(destination: Destination, server: ServerConn, clientConn: ClientConnection): Promise<Conn> {
+  async #connect(
+    destination: Destination,
+    serverConn: ServerFacts,
+    clientConn: ClientConnection,
+  ): Promise<Conn> {
     const { hooks, isLoop } = this.#init;
-    const data: ServerConnectionData = { server, clientConn, error: null };
+    const data: ServerConnectionData = { server: serverConn, clientConn, error: null };
     await hooks.trigger("server_connect", data);
     if (data.error !== null) {
       throw new WeirError(
@@ -102,9 +106,9 @@ export class UpstreamDialer {
         } is weir itself; the request would come back again and again.`,
       );
     }
-    server.peerAddress = conn.remoteAddr;
-    server.localAddress = conn.localAddr;
-    server.timestampTcpSetup = Date.now();
+    serverConn.peerAddress = conn.remoteAddr;
+    serverConn.localAddress = conn.localAddr;
+    serverConn.timestampTcpSetup = Date.now();
     await hooks.trigger("server_connected", data);
     return conn;
   }
@@ -123,7 +127,8 @@ export function stoppingError(): WeirError {
   return new WeirError("weir", "shutdown", "weir is stopping.");
 }
 
-class ServerConn implements ServerConnection {
+/** What is known of a connection to a server. */
+class ServerFacts implements ServerConnection {
   readonly id: string = newId();
   readonly address: Address;
   peerAddress: Address | null = null;

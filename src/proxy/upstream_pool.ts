@@ -1,5 +1,5 @@
 /**
- * Connections to origins, kept for the next request: exclusive ones one after another (RFC 9112 §9.3), shared ones for
+ * Upstream: connections to origins, kept for the next request: exclusive ones one after another (RFC 9112 §9.3), shared ones for
  * many at a time (RFC 9113 §9.1).
  * @module
  */
@@ -10,7 +10,7 @@ import type { OutgoingExchange, UpstreamConnection } from "../http/mod.ts";
 import { Http1Connection } from "../http1/mod.ts";
 import { Http2Connection } from "../http2/mod.ts";
 import { LoginPins } from "./login_pins.ts";
-import { type DialerInit, type Dialled, stoppingError, UpstreamDialer } from "./upstream_dialer.ts";
+import { type Dialed, type DialerInit, stoppingError, UpstreamDialer } from "./upstream_dialer.ts";
 import type { Destination } from "./route.ts";
 
 /** Idle connections kept for one origin: enough for a busy browser or a load test, few enough for the origin. */
@@ -25,9 +25,9 @@ const MAX_KNOWN = 1024;
 const HTTP1_ONLY_MS = 300_000;
 
 /** A connection, or a place on one, that was acquired for one request. */
-export interface Acquired {
+export interface Lease {
   readonly exchange: OutgoingExchange;
-  readonly server: ServerConnection;
+  readonly serverConn: ServerConnection;
   /** Gives the connection back, or closes it when it cannot serve another request. Idempotent. */
   release(): void;
   /** Closes the connection, unless other requests share it. Idempotent, also with `release`. */
@@ -49,7 +49,7 @@ export type Dialer = Pick<UpstreamDialer, "dial" | "close">;
 interface Pooled {
   readonly key: string;
   readonly http: UpstreamConnection;
-  readonly server: ServerConnection;
+  readonly serverConn: ServerConnection;
   readonly clientConn: ClientConnection;
   /** {@linkcode originOf} its destination. */
   readonly origin: string;
@@ -100,7 +100,7 @@ export class UpstreamPool {
     destination: Destination,
     flow: HttpFlow,
     { avoid, http1 }: { avoid: Avoid; http1: boolean },
-  ): Acquired | Promise<Acquired> {
+  ): Lease | Promise<Lease> {
     const { clientConn } = flow;
     const alpn = http1 ? HTTP1 : this.#alpn(destination);
     const isLoggedIn = this.#pins.isBound(flow, () => originOf(destination));
@@ -132,7 +132,7 @@ export class UpstreamPool {
     destination: Destination,
     clientConn: ClientConnection,
     alpn: readonly string[],
-  ): Promise<Dialled> {
+  ): Promise<Dialed> {
     return this.#dialer.dial(destination, clientConn, alpn);
   }
 
@@ -171,7 +171,7 @@ export class UpstreamPool {
   }
 
   /** @throws {WeirError} when it was closed as soon as it was there. */
-  #lend(pooled: Pooled): Acquired {
+  #lend(pooled: Pooled): Lease {
     if (pooled.http.capacity === 0) {
       this.#learn(pooled);
       throw new WeirError("server", "closed", "The server closed the connection before a request was sent.");
@@ -191,13 +191,13 @@ export class UpstreamPool {
     };
     return {
       exchange: pooled.http.exchange(),
-      server: pooled.server,
+      serverConn: pooled.serverConn,
       release: () => giveBack(true),
       discard: () => giveBack(false),
     };
   }
 
-  async #open(want: Want, avoid: Avoid): Promise<Acquired> {
+  async #open(want: Want, avoid: Avoid): Promise<Lease> {
     // A connection that another request is having made may have room for this one, too.
     for (let opening; (opening = this.#opening.get(want.key)) !== undefined && await opening;) {
       const pooled = this.#take(want.key, avoid);
@@ -246,14 +246,14 @@ export class UpstreamPool {
 
   async #connectHttp({ key, destination, clientConn, alpn, boundTo }: Want): Promise<Pooled> {
     const priorKnowledge = this.#hasPriorKnowledge(key, alpn);
-    const { conn, server } = await this.#dialer.dial(destination, clientConn, alpn);
+    const { conn, serverConn } = await this.#dialer.dial(destination, clientConn, alpn);
     const isHttp2 = priorKnowledge || conn.tls?.alpn === "h2";
     const { lenient } = this.#init.options;
     const http = isHttp2 ? new Http2Connection(conn, { lenient }) : new Http1Connection(conn, { lenient });
     const pooled: Pooled = {
       key,
       http,
-      server,
+      serverConn,
       clientConn,
       origin: originOf(destination),
       boundTo,
@@ -274,7 +274,7 @@ export class UpstreamPool {
     // The newest first: it is the least likely to have been closed by the origin.
     for (let i = list.length - 1; i >= 0; i--) {
       const pooled = list[i];
-      if (pooled.http.capacity === 0 || pooled.http.requiresHttp1 || pooled.server === avoid) continue;
+      if (pooled.http.capacity === 0 || pooled.http.requiresHttp1 || pooled.serverConn === avoid) continue;
       if (!pooled.http.isShared) this.#remove(list, i, key);
       return pooled;
     }
@@ -298,13 +298,13 @@ export class UpstreamPool {
   }
 
   /** What a connection without TLS has shown is how the next one begins. */
-  #learn({ key, http, server, origin }: Pooled): void {
+  #learn({ key, http, serverConn, origin }: Pooled): void {
     if (http.requiresHttp1) {
       if (this.#http1Only.size >= MAX_KNOWN) this.#http1Only.clear();
       if (!this.#http1Only.has(origin)) this.#http1Only.set(origin, performance.now() + HTTP1_ONLY_MS);
       return void this.#cleartextHttp2.delete(key);
     }
-    if (server.tls !== null) return;
+    if (serverConn.tls !== null) return;
     if (!http.speaksHttp2) return void this.#cleartextHttp2.delete(key);
     if (this.#cleartextHttp2.size >= MAX_KNOWN) this.#cleartextHttp2.clear();
     this.#cleartextHttp2.add(key);
@@ -318,9 +318,9 @@ export class UpstreamPool {
   }
 
   #disconnected(pooled: Pooled): void {
-    const { server, clientConn } = pooled;
-    markClosed(server);
-    void this.#init.hooks.trigger("server_disconnected", { server, clientConn, error: null });
+    const { serverConn, clientConn } = pooled;
+    markClosed(serverConn);
+    void this.#init.hooks.trigger("server_disconnected", { server: serverConn, clientConn, error: null });
   }
 
   #drop(pooled: Pooled): void {
@@ -366,7 +366,7 @@ export class UpstreamPool {
   }
 }
 
-function shown({ server: { tls } }: Pooled): UpstreamTls {
+function shown({ serverConn: { tls } }: Pooled): UpstreamTls {
   return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
 }
 

@@ -111,24 +111,24 @@ function alpnOf({ alpn }: KeyLogOptions): { alpnProtocols?: string[] } {
   return alpn.length > 0 ? { alpnProtocols: [...alpn] } : {};
 }
 
-/** Both ends of a connection to ourselves: the one that dialled, and the one that `listener`, closed then, accepted. */
+/** Both ends of a connection to ourselves: the one that dialed, and the one that `listener`, closed then, accepted. */
 async function loop<T extends Deno.TcpConn | Deno.TlsConn>(
   listener: { addr: Deno.Addr; accept(): Promise<T>; close(): void },
 ): Promise<[Deno.TcpConn, T]> {
   try {
     const { port } = listener.addr as Deno.NetAddr;
-    const dialled = await Deno.connect({ hostname: LOOPBACK.hostname, port });
+    const dialed = await Deno.connect({ hostname: LOOPBACK.hostname, port });
     try {
       // As in TcpConn. What a TLS listener accepted has no such method.
-      dialled.setNoDelay(true);
+      dialed.setNoDelay(true);
       for (;;) {
         const accepted = await listener.accept();
-        if ((accepted.remoteAddr as Deno.NetAddr).port === dialled.localAddr.port) return [dialled, accepted];
+        if ((accepted.remoteAddr as Deno.NetAddr).port === dialed.localAddr.port) return [dialed, accepted];
         // Some other process of this machine came to the port first: not ours.
         accepted.close();
       }
     } catch (thrown) {
-      dialled.close();
+      dialed.close();
       throw thrown;
     }
   } finally {

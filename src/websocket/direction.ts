@@ -16,7 +16,7 @@ import { type FrameHead, FrameParser, isControl, MAX_CONTROL, Opcode } from "./f
 import { Intake } from "./intake.ts";
 import { MessageReader, type ReadMessage } from "./messages.ts";
 import { type DirectionDeflate, MessageSender } from "./sender.ts";
-import { Turns } from "./turns.ts";
+import { Mutex } from "./mutex.ts";
 import type { FrameWriter } from "./writer.ts";
 
 /** Injected messages that may wait; beyond, whoever injects is faster than the peer reads. */
@@ -53,9 +53,9 @@ export class Direction {
   readonly #reader: MessageReader;
   readonly #sender: MessageSender;
   /** Hooks, and in message mode sending, one message at a time. */
-  readonly #turns = new Turns();
+  readonly #turns = new Mutex();
   /** The frames of one message on the wire; in message mode only an injected one can be in the way. */
-  readonly #wire = new Turns();
+  readonly #wire = new Mutex();
   #holdsWire = false;
   /** Message mode: a message in fragments has begun, and holds the turn, so that what is injected waits for its end. */
   #midMessage = false;
@@ -107,8 +107,8 @@ export class Direction {
       }
     } finally {
       this.#over = true;
-      if (this.#holdsWire) this.#wire.give();
-      if (this.#midMessage) this.#turns.give();
+      if (this.#holdsWire) this.#wire.unlock();
+      if (this.#midMessage) this.#turns.unlock();
     }
   }
 
@@ -125,12 +125,12 @@ export class Direction {
   /** Waits for the hooks that are under way or due, and frees what is left. Call after `run` has ended. */
   async finish(): Promise<void> {
     this.#over = true;
-    await this.#turns.take();
+    await this.#turns.lock();
     await this.#intake.close();
     this.#reader.release();
     this.#inflater?.close();
     this.#sender.close();
-    this.#turns.give();
+    this.#turns.unlock();
   }
 
   /** See {@linkcode WebSocketData.inject}. */
@@ -153,22 +153,22 @@ export class Direction {
   async #injectInTurn(message: WebSocketMessage, size: number): Promise<void> {
     this.#injects++;
     this.#injectBytes += size;
-    await this.#turns.take();
+    await this.#turns.lock();
     try {
       this.#checkOpen();
       await this.#hook(message);
       if (message.dropped) return;
-      await this.#wire.take();
+      await this.#wire.lock();
       try {
         this.#checkOpen();
         await this.#sender.inject(message);
         await this.#options.out.flush();
       } finally {
-        this.#wire.give();
+        this.#wire.unlock();
       }
     } finally {
       this.#options.data[internals].settle(message);
-      this.#turns.give();
+      this.#turns.unlock();
       this.#injects--;
       this.#injectBytes -= size;
     }
@@ -212,10 +212,10 @@ export class Direction {
     if (!this.#streaming) {
       if (head.fin || head.opcode === Opcode.continuation) return;
       this.#midMessage = true;
-      return this.#turns.take();
+      return this.#turns.lock();
     }
     if (head.opcode !== Opcode.continuation) {
-      const turn = this.#wire.take();
+      const turn = this.#wire.lock();
       if (turn !== undefined) return turn.then(() => this.#forward(head));
     }
     return this.#forward(head);
@@ -251,26 +251,26 @@ export class Direction {
       out.close(this.#close);
       return;
     }
-    if (!this.#holdsWire && !this.#wire.idle) return this.#controlInTurn(opcode, payload);
+    if (!this.#holdsWire && !this.#wire.isFree) return this.#controlInTurn(opcode, payload);
     const sent = out.frame(true, false, opcode, payload);
     if (sent === undefined || this.#holdsWire) return sent;
-    this.#wire.take();
-    return sent.finally(() => this.#wire.give());
+    this.#wire.lock();
+    return sent.finally(() => this.#wire.unlock());
   }
 
   async #controlInTurn(opcode: number, payload: Uint8Array): Promise<void> {
-    await this.#wire.take();
+    await this.#wire.lock();
     try {
       await this.#options.out.frame(true, false, opcode, payload);
     } finally {
-      this.#wire.give();
+      this.#wire.unlock();
     }
   }
 
   /** Message mode: hooks, then sending. */
   #deliver(read: ReadMessage): Promise<void> | undefined {
     const message = this.#messageOf(read);
-    const turn = this.#midMessage ? undefined : this.#turns.take();
+    const turn = this.#midMessage ? undefined : this.#turns.lock();
     this.#midMessage = false;
     if (this.#options.onMessage !== undefined || turn !== undefined) {
       return this.#deliverInTurn(message, read, turn);
@@ -281,7 +281,7 @@ export class Direction {
     const sentOff = () => {
       this.#reader.release();
       state.settle(message);
-      this.#turns.give();
+      this.#turns.unlock();
     };
     if (sent !== undefined) return sent.finally(sentOff);
     sentOff();
@@ -300,17 +300,17 @@ export class Direction {
     } finally {
       this.#reader.release();
       this.#options.data[internals].settle(message);
-      this.#turns.give();
+      this.#turns.unlock();
     }
   }
 
   /** Stream mode: the message has gone; hooks look at it, a little behind if they are slow. */
   #observe(read: ReadMessage): Promise<void> | undefined {
     this.#holdsWire = false;
-    this.#wire.give();
+    this.#wire.unlock();
     const message = this.#messageOf(read);
     message[internals].sealed = this.#options.onSealed;
-    if (this.#options.onMessage === undefined && this.#turns.idle) {
+    if (this.#options.onMessage === undefined && this.#turns.isFree) {
       const state = this.#options.data[internals];
       state.record(message);
       state.settle(message);
@@ -323,10 +323,10 @@ export class Direction {
   async #observeInTurn(message: WebSocketMessage, size: number): Promise<void> {
     this.#behind++;
     this.#behindBytes += size;
-    await this.#turns.take();
+    await this.#turns.lock();
     await this.#hook(message);
     this.#options.data[internals].settle(message);
-    this.#turns.give();
+    this.#turns.unlock();
     this.#behind--;
     this.#behindBytes -= size;
   }

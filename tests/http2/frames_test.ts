@@ -4,7 +4,7 @@ import { Code, ConnectionError } from "../../src/http2/errors.ts";
 import { FrameReader } from "../../src/http2/frame_reader.ts";
 import { checkFrame, Flag, FrameType, PREFACE, unpad } from "../../src/http2/frames.ts";
 import { Output } from "../../src/http2/output.ts";
-import { Patience } from "../../src/http2/patience.ts";
+import { RateLimits } from "../../src/http2/rate_limits.ts";
 import { defaultPeerSettings, readSettings, settingsPayload } from "../../src/http2/settings.ts";
 import { type Frame, frameBytes } from "./support.ts";
 
@@ -126,14 +126,14 @@ Deno.test("settings out of range are refused, unknown ones ignored", () => {
   read(2, 0, "server")();
 });
 
-Deno.test("patience lets bursts through and runs out on floods, and comes back with time", () => {
+Deno.test("rate limits: bursts pass, floods do not, and time heals", () => {
   let now = 0;
-  const patience = new Patience(() => now);
-  for (let i = 0; i < 1000; i++) patience.spend("reset");
-  assertEquals(codeOf(() => patience.spend("reset")), Code.ENHANCE_YOUR_CALM);
+  const limits = new RateLimits(() => now);
+  for (let i = 0; i < 1000; i++) limits.count("reset");
+  assertEquals(codeOf(() => limits.count("reset")), Code.ENHANCE_YOUR_CALM);
   now += 60_000;
-  for (let i = 0; i < 900; i++) patience.spend("reset");
+  for (let i = 0; i < 900; i++) limits.count("reset");
   // A steady rate below the limit goes on for ever.
-  const steady = new Patience(() => now);
-  for (let i = 0; i < 20_000; i++, now += 1000 / 30) steady.spend("reset");
+  const steady = new RateLimits(() => now);
+  for (let i = 0; i < 20_000; i++, now += 1000 / 30) steady.count("reset");
 });

@@ -1,4 +1,4 @@
-/** Uses up all descriptors of its process, then resets an accepted and a dialled connection; prints what their peers see. */
+/** Uses up all descriptors of its process, then resets an accepted and a dialed connection; prints what their peers see. */
 import { dial, listen } from "../../src/net/mod.ts";
 
 const listener = listen({ hostname: "127.0.0.1", port: 0 });

@@ -51,16 +51,16 @@ Deno.test("a large write arrives whole", async () => {
   server.close();
 });
 
-Deno.test("reset is seen by the peer as a reset: accepted or dialled, with and without a read under way", async () => {
-  for (const [reading, dialled] of [[false, false], [true, false], [false, true], [true, true]]) {
+Deno.test("reset is seen by the peer as a reset: accepted or dialed, with and without a read under way", async () => {
+  for (const [reading, dialed] of [[false, false], [true, false], [false, true], [true, true]]) {
     const [a, b] = await pair();
-    const [client, server] = dialled ? [b, a] : [a, b];
+    const [client, server] = dialed ? [b, a] : [a, b];
     await server.write(new Uint8Array(10));
     assertEquals(await client.read(new Uint8Array(10)), 10);
     const read = reading ? assertRejects(() => server.read(new Uint8Array(1)), WeirError) : null;
     server.reset();
     const error = await assertRejects(() => drain(client), WeirError);
-    assertEquals([error.side, error.code], [dialled ? "client" : "server", "closed"]);
+    assertEquals([error.side, error.code], [dialed ? "client" : "server", "closed"]);
     assertStringIncludes(error.message, "reset");
     await read;
     server.reset();
@@ -93,7 +93,7 @@ Deno.test("resets leave no descriptors behind", async () => {
 
 Deno.test({
   name: "a reset is a reset when the process has no descriptor left",
-  // Elsewhere dialled connections cannot be reset at all.
+  // Elsewhere dialed connections cannot be reset at all.
   ignore: Deno.build.os !== "linux",
   async fn() {
     const main = new URL("./no_descriptors_main.ts", import.meta.url).pathname;
@@ -149,17 +149,17 @@ Deno.test("a server that does not answer is a timeout, and nothing is left open"
   assertEquals([error.code, error.statusCode], ["timeout", 504]);
   assertStringIncludes(error.message, `127.0.0.1:${port}`);
   const stop = new AbortController();
-  const dialling = assertRejects(
+  const dialing = assertRejects(
     () => dial("127.0.0.1", port, { side: "server", signal: stop.signal }),
     WeirError,
   );
   stop.abort();
-  assertEquals((await dialling).code, "closed");
+  assertEquals((await dialing).code, "closed");
   for (const conn of conns) conn.close();
   listener.close();
 });
 
-Deno.test("IPv6 literals are written in brackets and dialled without", async () => {
+Deno.test("IPv6 literals are written in brackets and dialed without", async () => {
   assertEquals(hostPort({ hostname: "::1", port: 8080 }), "[::1]:8080");
   const error = await assertRejects(() => dial("[::1]", 1, { side: "server" }), WeirError);
   assertEquals(error.code, "unreachable");

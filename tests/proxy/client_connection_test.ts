@@ -6,36 +6,36 @@ import { parseMode } from "../../src/options/mod.ts";
 import type { ClientTimeouts } from "../../src/proxy/client.ts";
 import { serveClient } from "../../src/proxy/client_connection.ts";
 import { modeOf } from "../../src/proxy/modes/mod.ts";
-import type { Dialled } from "../../src/proxy/upstream_dialer.ts";
+import type { Dialed } from "../../src/proxy/upstream_dialer.ts";
 import { bytesBody } from "../../src/streams/bytes_body.ts";
 import { serverConn } from "../support/addon_host.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { type MemoryConn, memoryConnPair } from "../support/memory_conn.ts";
 import { utf8 } from "../streams/support.ts";
-import { acquired, proxyContext, responseHead } from "./support.ts";
+import { lease, proxyContext, responseHead } from "./support.ts";
 
 interface Given {
   mode?: string;
   addon?: Addon;
   options?: OptionChanges;
-  /** What dialling for raw bytes does; by default it gives the test the other end. */
-  connect?: () => Promise<Dialled>;
+  /** What dialing for raw bytes does; by default it gives the test the other end. */
+  connect?: () => Promise<Dialed>;
   /** weir is stopping already. */
   stopped?: boolean;
   timeouts?: ClientTimeouts;
 }
 
-/** A client's connection that is served, the origins that were dialled for it, and what happened. */
+/** A client's connection that is served, the origins that were dialed for it, and what happened. */
 class Served implements AsyncDisposable {
   readonly client: MemoryConn;
   readonly conn: MemoryConn;
   readonly log: string[] = [];
   readonly lines: string[];
-  /** The other ends of connections that were dialled for raw bytes, as they come. */
-  readonly dialled: MemoryConn[] = [];
+  /** The other ends of connections that were dialed for raw bytes, as they come. */
+  readonly dialed: MemoryConn[] = [];
   readonly done: Promise<void>;
   readonly stopping = new AbortController();
-  #onDialled: (() => void) | null = null;
+  #onDialed: (() => void) | null = null;
 
   constructor(given: Given = {}) {
     [this.client, this.conn] = memoryConnPair();
@@ -54,7 +54,7 @@ class Served implements AsyncDisposable {
         pool: {
           acquire: (to) => {
             this.log.push(`acquire ${to.scheme}://${to.host}:${to.port}`);
-            return acquired(
+            return lease(
               [],
               () => ({ head: responseHead(200), body: bytesBody(utf8("hi")), upgraded: null }),
             );
@@ -73,11 +73,11 @@ class Served implements AsyncDisposable {
     this.done = serveClient(context, this.conn, mode, given.timeouts);
   }
 
-  #dial(): Dialled {
+  #dial(): Dialed {
     const [conn, peer] = memoryConnPair();
-    this.dialled.push(peer);
-    this.#onDialled?.();
-    return { conn, server: serverConn };
+    this.dialed.push(peer);
+    this.#onDialed?.();
+    return { conn, serverConn };
   }
 
   async connect(target: string): Promise<void> {
@@ -85,10 +85,10 @@ class Served implements AsyncDisposable {
     assertMatch(await this.client.readUntil("\r\n\r\n"), /^HTTP\/1\.1 200 /);
   }
 
-  /** The other end of the connection that is dialled next, or was. */
+  /** The other end of the connection that is dialed next, or was. */
   async origin(): Promise<MemoryConn> {
-    if (this.dialled.length === 0) await new Promise<void>((resolve) => this.#onDialled = resolve);
-    return this.dialled[0];
+    if (this.dialed.length === 0) await new Promise<void>((resolve) => this.#onDialed = resolve);
+    return this.dialed[0];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,7 +96,7 @@ class Served implements AsyncDisposable {
     this.conn.reset();
     await this.done;
     assertEquals([this.log[0], this.log.at(-1)], ["connected", "disconnected"]);
-    for (const peer of this.dialled) peer.close();
+    for (const peer of this.dialed) peer.close();
   }
 }
 
@@ -241,12 +241,12 @@ Deno.test("ignore_hosts: CONNECT is answered when the origin is there, else with
 });
 
 Deno.test("ignore_hosts: a client that is gone when the origin is there leaves no connection behind", async () => {
-  const connecting = Promise.withResolvers<Dialled>();
+  const connecting = Promise.withResolvers<Dialed>();
   await using served = new Served({ options: { ignore_hosts: ["."] }, connect: () => connecting.promise });
   await served.client.writeText("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n");
   served.client.reset();
   const [conn, peer] = memoryConnPair();
-  connecting.resolve({ conn, server: serverConn });
+  connecting.resolve({ conn, serverConn });
   assertEquals(await peer.readToEnd(), "");
   await served.done;
   assertEquals(served.log.slice(-2), ["server_disconnected", "disconnected"]);

@@ -29,7 +29,7 @@ async function transcript(
           await given.dial?.();
           // The origin ends at once.
           peer.close();
-          return { conn, server: serverConn };
+          return { conn, serverConn };
         },
         release: () => {},
       },

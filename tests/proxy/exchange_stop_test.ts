@@ -3,9 +3,9 @@ import { assertEquals } from "@std/assert";
 import type { HttpFlow } from "../../src/flow/flow.ts";
 import type { Addon } from "../../src/hooks/mod.ts";
 import { runExchange } from "../../src/proxy/exchange.ts";
-import type { Acquired } from "../../src/proxy/upstream_pool.ts";
+import type { Lease } from "../../src/proxy/upstream_pool.ts";
 import { TestBody, turn, utf8 } from "../streams/support.ts";
-import { acquired, FakeIncoming, ok, proxyContext, recorder, route, transcript } from "./support.ts";
+import { FakeIncoming, lease, ok, proxyContext, recorder, route, transcript } from "./support.ts";
 
 const KILLS: [string, string[]][] = [
   ["requestheaders", ["requestheaders", "abort killed", "error"]],
@@ -32,7 +32,7 @@ Deno.test("flow.kill() while the request body is collected, and while the answer
   for (const stage of ["body", "answer"]) {
     const log: string[] = [];
     let flow!: HttpFlow;
-    const place = () => acquired(log, () => new Promise(() => {}));
+    const place = () => lease(log, () => new Promise(() => {}));
     const { context } = proxyContext(place, [{ requestheaders: (given) => void (flow = given) }]);
     const body = new TestBody().push("a");
     const incoming = new FakeIncoming(log, stage === "body" ? { method: "POST", body } : {});
@@ -52,7 +52,7 @@ Deno.test("the client leaves while an addon's own answer is collected: its strea
     start: (controller) => controller.enqueue(utf8("first")),
     cancel: () => cancelled.resolve(),
   });
-  const { context } = proxyContext(() => acquired(log, ok), [
+  const { context } = proxyContext(() => lease(log, ok), [
     recorder(log),
     { request: (flow) => flow.response = new Response(stream) },
     { responseheaders: (flow) => void (flow.response!.stream = false) },
@@ -83,7 +83,7 @@ Deno.test("an answer that is never sent has its stream cancelled", async () => {
 
 Deno.test("the client leaves while weir connects: nobody waits, and the late connection is freed", async () => {
   const log: string[] = [];
-  const connecting = Promise.withResolvers<Acquired>();
+  const connecting = Promise.withResolvers<Lease>();
   const { context } = proxyContext(() => connecting.promise, [recorder(log)]);
   const incoming = new FakeIncoming(log);
   const done = runExchange(context, incoming, route);
@@ -91,7 +91,7 @@ Deno.test("the client leaves while weir connects: nobody waits, and the late con
   incoming.leave();
   await done;
   assertEquals(log, ["requestheaders", "request", "abort closed", "error"]);
-  connecting.resolve(acquired(log, ok));
+  connecting.resolve(lease(log, ok));
   await turn();
   assertEquals(log.slice(4), ["upstream abort closed", "discard"]);
 });
@@ -100,11 +100,11 @@ Deno.test("killed in the very moment in which the connection is there: nothing i
   for (let turns = 0; turns < 8; turns++) {
     const log: string[] = [];
     let flow!: HttpFlow;
-    const connecting = Promise.withResolvers<Acquired>();
+    const connecting = Promise.withResolvers<Lease>();
     const { context } = proxyContext(() => connecting.promise, [{ request: (given) => void (flow = given) }]);
     const done = runExchange(context, new FakeIncoming(log), route);
     await turn();
-    connecting.resolve(acquired(log, () => new Promise(() => {})));
+    connecting.resolve(lease(log, () => new Promise(() => {})));
     for (let i = 0; i < turns; i++) await Promise.resolve();
     flow.kill();
     await done;

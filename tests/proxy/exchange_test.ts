@@ -9,9 +9,9 @@ import { serverConn } from "../support/addon_host.ts";
 import { memoryConnPair } from "../support/memory_conn.ts";
 import { bodyOfPieces, TestBody } from "../streams/support.ts";
 import {
-  acquired,
   answer,
   FakeIncoming,
+  lease,
   ok,
   type Origin,
   proxyContext,
@@ -121,7 +121,7 @@ async function retried(given: {
   const { context } = proxyContext((_destination, _flow, options) => {
     avoided.push(options.avoid);
     const fails = avoided.length <= given.failures;
-    return acquired(
+    return lease(
       log,
       fails ? () => Promise.reject(lost()) : ok,
       given.repeatable ?? "idempotent",
@@ -273,7 +273,7 @@ Deno.test("via adds one field each way, also when the request is sent again", as
   const log: string[] = [];
   const { context } = proxyContext(
     () =>
-      acquired(log, (_text, { headers }) => {
+      lease(log, (_text, { headers }) => {
         seen.push(headers.getAll("via"));
         return ++attempts === 1 ? Promise.reject(lost()) : answer("");
       }, "idempotent"),
@@ -292,7 +292,7 @@ Deno.test("after a 101 bytes go both ways until both have ended; kill cuts both"
     const upgrade: Origin = () => ({ head: responseHead(101), body: null, upgraded: serverEnd });
     const { context } = proxyContext((_destination, _flow, options) => {
       assertEquals(options.http1, true);
-      return acquired(log, upgrade);
+      return lease(log, upgrade);
     }, [recorder(log), { response: (given) => void (flow = given) }]);
     const incoming = new FakeIncoming(log, {
       headers: [["Host", "a.example"], ["Connection", "Upgrade"], ["Upgrade", "raw"]],
@@ -349,7 +349,7 @@ Deno.test("a copy of a streamed body can be read in complete, and later by who k
 Deno.test("an addon that keeps the flow does not keep the exchange: kill has nothing to act on", async () => {
   let flow!: HttpFlow;
   const log: string[] = [];
-  const { context } = proxyContext(() => acquired(log, ok), [{ complete: (given) => void (flow = given) }]);
+  const { context } = proxyContext(() => lease(log, ok), [{ complete: (given) => void (flow = given) }]);
   await runExchange(context, new FakeIncoming(log), route);
   flow.kill();
   assertEquals(log.at(-1), "release");

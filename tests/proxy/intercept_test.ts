@@ -43,7 +43,7 @@ async function intercepted(
           acquire: () => Promise.reject(new Error("unused")),
           connect: ({ scheme, host, port }) => {
             seen.push(`dial ${scheme}://${host}:${port}`);
-            return Promise.resolve({ conn: dialed, server: serverConn });
+            return Promise.resolve({ conn: dialed, serverConn });
           },
           release: () => {},
         },

@@ -3,7 +3,7 @@ import { leadsTo } from "../../src/proxy/loop.ts";
 
 const CLIENT = "10.0.0.1";
 
-/** Listening, dialled from, reached, whether that is weir itself. */
+/** Listening, dialed from, reached, whether that is weir itself. */
 const CASES: [string, string, string, boolean][] = [
   ["127.0.0.1", "127.0.0.1", "127.0.0.1", true],
   ["127.0.0.1", "::ffff:127.0.0.1", "::ffff:127.0.0.1", true],

@@ -22,7 +22,7 @@ import { Route } from "../../src/proxy/route.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
 import { MemoryBudget } from "../../src/memory_budget.ts";
 import { StallWatch } from "../../src/proxy/stall_watch.ts";
-import type { Acquired } from "../../src/proxy/upstream_pool.ts";
+import type { Lease } from "../../src/proxy/upstream_pool.ts";
 import type { Body } from "../../src/streams/body.ts";
 import { bytesBody } from "../../src/streams/bytes_body.ts";
 import { addonHost, clientConn, serverConn } from "../support/addon_host.ts";
@@ -186,11 +186,11 @@ export class FakeOutgoing implements OutgoingExchange {
 }
 
 /** A place on a connection, for {@linkcode proxyContext}. */
-export function acquired(
+export function lease(
   log: string[],
   origin: Origin,
   repeatable: Repeatable = "none",
-): Acquired & { exchange: FakeOutgoing } {
+): Lease & { exchange: FakeOutgoing } {
   let returned = false;
   const giveBack = (how: string) => {
     if (!returned) log.push(how);
@@ -198,7 +198,7 @@ export function acquired(
   };
   return {
     exchange: new FakeOutgoing(log, origin, repeatable),
-    server: serverConn,
+    serverConn,
     release: () => giveBack("release"),
     discard: () => giveBack("discard"),
   };
@@ -236,7 +236,7 @@ export interface Given {
 /** Runs one exchange; gives its transcript. */
 export async function transcript(given: Given = {}): Promise<string[]> {
   const log: string[] = [];
-  const place = () => acquired(log, given.origin ?? ok);
+  const place = () => lease(log, given.origin ?? ok);
   const { context } = proxyContext(place, [recorder(log), ...given.addons ?? []], given.options);
   await runExchange(context, new FakeIncoming(log, given.request), route);
   assertEquals(context.memory.used, 0);

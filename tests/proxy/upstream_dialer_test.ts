@@ -35,7 +35,7 @@ class Fixture implements Disposable {
     return this.dialer.dial({ scheme, host: hostname, port, sni: null }, clientConn, ALPN);
   }
 
-  /** The other end of what was dialled reads its end. */
+  /** The other end of what was dialed reads its end. */
   async closedByDialer(): Promise<void> {
     using conn = await this.listener.accept();
     while (await conn.read(new Uint8Array(4096)) !== null);
@@ -48,14 +48,14 @@ class Fixture implements Disposable {
 
 Deno.test("a plain connection: hooks before and after, and what addons see of it", async () => {
   using fixture = new Fixture();
-  const { conn, server } = await fixture.dial("http");
+  const { conn, serverConn } = await fixture.dial("http");
   const { port } = fixture.listener.addr;
-  assertEquals([server.address.port, server.peerAddress?.port, server.tls], [port, port, null]);
+  assertEquals([serverConn.address.port, serverConn.peerAddress?.port, serverConn.tls], [port, port, null]);
   assertEquals(fixture.log, ["server_connect", "server_connected"]);
   conn.close();
 });
 
-Deno.test("server_connect refuses: nothing is dialled, and the addon's sentence is told", async () => {
+Deno.test("server_connect refuses: nothing is dialed, and the addon's sentence is told", async () => {
   using fixture = new Fixture({}, { server_connect: (data) => void (data.error = "not today") });
   const error = await assertRejects(() => fixture.dial("http"), WeirError, "not today");
   assertEquals([error.side, error.code, error.statusCode, fixture.log], ["weir", "unreachable", 502, [
@@ -70,7 +70,7 @@ Deno.test("a connection that leads back to weir is closed and is the client's fa
   await fixture.closedByDialer();
 });
 
-Deno.test("without the certificates to trust nothing is dialled", async () => {
+Deno.test("without the certificates to trust nothing is dialed", async () => {
   using fixture = new Fixture({
     trusted: () => Promise.reject(new WeirError("weir", "tls", "No such file.")),
   });
@@ -95,8 +95,8 @@ Deno.test("a handshake that fails closes the connection, and server_disconnected
 
 Deno.test("close gives up on a handshake that is under way, and makes no more connections", async () => {
   using fixture = new Fixture();
-  const dialling = fixture.dial("https");
-  const rejected = assertRejects(() => dialling, WeirError, "weir is stopping");
+  const dialing = fixture.dial("https");
+  const rejected = assertRejects(() => dialing, WeirError, "weir is stopping");
   const conn = await fixture.listener.accept();
   await conn.read(new Uint8Array(4096));
   fixture.dialer.close();

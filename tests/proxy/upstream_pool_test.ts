@@ -7,8 +7,8 @@ import { Code } from "../../src/http2/errors.ts";
 import { PREFACE, serveHttp2 } from "../../src/http2/mod.ts";
 import type { TlsInfo } from "../../src/net/conn.ts";
 import type { Destination } from "../../src/proxy/route.ts";
-import type { Dialled } from "../../src/proxy/upstream_dialer.ts";
-import { type Acquired, type Avoid, type Dialer, UpstreamPool } from "../../src/proxy/upstream_pool.ts";
+import type { Dialed } from "../../src/proxy/upstream_dialer.ts";
+import { type Avoid, type Dialer, type Lease, UpstreamPool } from "../../src/proxy/upstream_pool.ts";
 import { addonHost, clientConn, httpFlow, serverConn } from "../support/addon_host.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { type MemoryConn, memoryConnPair } from "../support/memory_conn.ts";
@@ -19,7 +19,7 @@ import { echo, request, textOf } from "../http1/support.ts";
 /** Makes connections in memory, with an origin at the other end of each. */
 class FakeDialer implements Dialer {
   /** One for each connection that was made, `host alpn`. */
-  readonly dialled: string[] = [];
+  readonly dialed: string[] = [];
   readonly conns: MemoryConn[] = [];
   readonly peers: MemoryConn[] = [];
   readonly served: Promise<unknown>[] = [];
@@ -36,8 +36,8 @@ class FakeDialer implements Dialer {
     { scheme, host }: Destination,
     _client: ClientConnection,
     alpn: readonly string[],
-  ): Promise<Dialled> {
-    this.dialled.push(`${host} ${alpn[0]}`);
+  ): Promise<Dialed> {
+    this.dialed.push(`${host} ${alpn[0]}`);
     const chosen = alpn.includes(this.alpn) ? this.alpn : "http/1.1";
     await this.gate;
     const tls: TlsInfo | undefined = scheme === "http" ? undefined : {
@@ -58,7 +58,7 @@ class FakeDialer implements Dialer {
           : serveHttp2(peer, async (incoming) => await echo(incoming))
         : answerAll(peer),
     );
-    return { conn, server: { ...serverConn, tls: conn.tls } };
+    return { conn, serverConn: { ...serverConn, tls: conn.tls } };
   }
 
   async #refuseHttp2(conn: MemoryConn): Promise<void> {
@@ -127,7 +127,7 @@ class Fixture implements AsyncDisposable {
   acquire(
     to: Partial<Destination> = {},
     given: { avoid?: Avoid; upgrade?: boolean; flow?: HttpFlow } = {},
-  ): Acquired | Promise<Acquired> {
+  ): Lease | Promise<Lease> {
     const { avoid = null, upgrade = false, flow = httpFlow() } = given;
     return this.pool.acquire(destination(to), flow, { avoid, http1: upgrade });
   }
@@ -146,7 +146,7 @@ function destination(to: Partial<Destination> = {}): Destination {
 const SECURE = { scheme: "https", port: 443 } as const;
 
 /** One whole exchange. */
-async function use(place: Acquired, path = "/"): Promise<void> {
+async function use(place: Lease, path = "/"): Promise<void> {
   const { body } = await place.exchange.send(request("GET", path), null, () => {});
   await textOf(body);
   await place.exchange.sent;
@@ -164,7 +164,7 @@ Deno.test("a connection that was given back serves the next request, at once", a
   assert(!(second instanceof Promise));
   assertEquals(second.exchange.repeatable(LOST), "idempotent");
   await use(second);
-  assertEquals(fixture.dialer.dialled, ["a.example h2"]);
+  assertEquals(fixture.dialer.dialed, ["a.example h2"]);
 });
 
 Deno.test("a request that avoids what is there gets a new connection, whatever is idle", async () => {
@@ -173,7 +173,7 @@ Deno.test("a request that avoids what is there gets a new connection, whatever i
   const second = await fixture.acquire({}, { avoid: "pooled" });
   assertEquals(second.exchange.repeatable(LOST), "none");
   await use(second);
-  assertEquals(fixture.dialer.dialled.length, 2);
+  assertEquals(fixture.dialer.dialed.length, 2);
 });
 
 Deno.test("an exclusive connection serves one request at a time; the newest is used first", async () => {
@@ -181,7 +181,7 @@ Deno.test("an exclusive connection serves one request at a time; the newest is u
   const [a, b] = await Promise.all([fixture.acquire(), fixture.acquire()]);
   await use(a);
   await use(b);
-  assertEquals(fixture.dialer.dialled.length, 2);
+  assertEquals(fixture.dialer.dialed.length, 2);
   const again = await fixture.acquire();
   fixture.dialer.conns[1].bytesWritten = 0;
   await use(again);
@@ -199,7 +199,7 @@ for (const [what, one, other] of OTHERS) {
     await using fixture = new Fixture();
     await use(await fixture.acquire(one));
     await use(await fixture.acquire(other));
-    assertEquals(fixture.dialer.dialled.length, 2);
+    assertEquals(fixture.dialer.dialed.length, 2);
     assert(!(fixture.acquire(one) instanceof Promise));
   });
 }
@@ -233,7 +233,7 @@ Deno.test("behind a login with NTLM or Negotiate, the requests of that client ke
       assert(!(place instanceof Promise));
       await use(place);
     }
-    assertEquals([fixture.dialer.dialled.length, fixture.dialer.closedConns], [2, []]);
+    assertEquals([fixture.dialer.dialed.length, fixture.dialer.closedConns], [2, []]);
     // To another origin, it is like any other client.
     await use(await fixture.acquire({ host: "b.example" }, flow()));
     client.timestampEnd = 1;
@@ -241,7 +241,7 @@ Deno.test("behind a login with NTLM or Negotiate, the requests of that client ke
     assertEquals(fixture.dialer.closedConns, [1]);
     const next = { flow: new HttpFlow(httpFlow().request, { ...clientConn, id: "next" }) };
     await use(await fixture.acquire({}, next));
-    assertEquals(fixture.dialer.dialled.length, 3);
+    assertEquals(fixture.dialer.dialed.length, 3);
   }
 });
 
@@ -300,7 +300,7 @@ Deno.test("a place is given back once: what its connection does afterwards is so
   first.release();
   first.discard();
   await use(second);
-  assertEquals([fixture.dialer.dialled.length, fixture.dialer.closedConns], [1, []]);
+  assertEquals([fixture.dialer.dialed.length, fixture.dialer.closedConns], [1, []]);
 });
 
 Deno.test("a failed exchange leaves nothing in the pool", async () => {
@@ -367,7 +367,7 @@ Deno.test("one HTTP/2 connection is for all; giving a place back, or dropping it
   await using fixture = new Fixture();
   fixture.dialer.alpn = "h2";
   const places = await Promise.all([1, 2, 3].map(() => fixture.acquire(SECURE)));
-  assertEquals(fixture.dialer.dialled, ["a.example h2"]);
+  assertEquals(fixture.dialer.dialed, ["a.example h2"]);
   await Promise.all(places.slice(1).map((place) => use(place)));
   places[0].exchange.abort(new WeirError("weir", "killed", "Killed."));
   places[0].discard();
@@ -381,12 +381,12 @@ Deno.test("a request that one HTTP/2 connection refused goes over another that i
   await using fixture = new Fixture();
   fixture.dialer.alpn = "h2";
   const first = await fixture.acquire(SECURE);
-  const second = await fixture.acquire(SECURE, { avoid: first.server });
+  const second = await fixture.acquire(SECURE, { avoid: first.serverConn });
   await use(second);
-  const third = fixture.acquire(SECURE, { avoid: second.server });
+  const third = fixture.acquire(SECURE, { avoid: second.serverConn });
   assert(!(third instanceof Promise));
-  assertEquals(third.server, first.server);
-  assertEquals(fixture.dialer.dialled.length, 2);
+  assertEquals(third.serverConn, first.serverConn);
+  assertEquals(fixture.dialer.dialed.length, 2);
   await use(third);
   await use(first);
 });
@@ -397,13 +397,13 @@ Deno.test("those who wait for a connection that turns out to be exclusive make t
   fixture.dialer.gate = gate.promise;
   const waiting = [fixture.acquire(SECURE), fixture.acquire(SECURE)];
   await turn();
-  assertEquals(fixture.dialer.dialled.length, 1);
+  assertEquals(fixture.dialer.dialed.length, 1);
   gate.resolve();
   for (const place of await Promise.all(waiting)) await use(place);
-  assertEquals(fixture.dialer.dialled.length, 2);
+  assertEquals(fixture.dialer.dialed.length, 2);
   fixture.dialer.gate = new Promise(() => {});
   for (let i = 0; i < 4; i++) void fixture.acquire(SECURE);
-  assertEquals(fixture.dialer.dialled.length, 4);
+  assertEquals(fixture.dialer.dialed.length, 4);
 });
 
 Deno.test("those who wait for a connection that fails try for themselves", async () => {
@@ -425,7 +425,7 @@ Deno.test("an upgrade gets an HTTP/1.1 connection, which does not come back", as
   const head = request("GET", "/", [["Host", "a.example"], ["Connection", "upgrade"], ["Upgrade", "raw"]]);
   const { upgraded } = await place.exchange.send(head, null, () => {});
   place.release();
-  assertEquals(fixture.dialer.dialled, ["a.example http/1.1"]);
+  assertEquals(fixture.dialer.dialed, ["a.example http/1.1"]);
   assertEquals(fixture.dialer.closedConns, []);
   assertInstanceOf(fixture.acquire(SECURE, { upgrade: true }), Promise);
   await turn();
@@ -443,7 +443,7 @@ Deno.test("an origin that asks for HTTP/1.1 gets it from then on, and is asked a
   await use(await fixture.acquire(SECURE));
   await use(await fixture.acquire({ ...SECURE, host: "b.example", sni: null }, { upgrade: true }));
   await fixture.pool.preconnect(destination(SECURE), clientConn);
-  assertEquals(fixture.dialer.dialled, [
+  assertEquals(fixture.dialer.dialed, [
     "a.example h2",
     "a.example http/1.1",
     "b.example http/1.1",
@@ -452,7 +452,7 @@ Deno.test("an origin that asks for HTTP/1.1 gets it from then on, and is asked a
   fixture.dialer.requiresHttp1 = false;
   await clock.pass(301_000);
   await use(await fixture.acquire(SECURE));
-  assertEquals(fixture.dialer.dialled.at(-1), "a.example h2");
+  assertEquals(fixture.dialer.dialed.at(-1), "a.example h2");
 });
 
 Deno.test("an origin that begins with GOAWAY because it wants HTTP/1.1 gets it at once", async () => {
@@ -463,7 +463,7 @@ Deno.test("an origin that begins with GOAWAY because it wants HTTP/1.1 gets it a
   // The request may be sent before the GOAWAY has come.
   await use(place).catch(() => place.release());
   await use(await fixture.acquire(SECURE));
-  assertEquals([...new Set(fixture.dialer.dialled)], ["a.example h2", "a.example http/1.1"]);
+  assertEquals([...new Set(fixture.dialer.dialed)], ["a.example h2", "a.example http/1.1"]);
 });
 
 Deno.test("an origin without TLS that speaks HTTP/2 alone: one connection finds out, the next is shared", async () => {
@@ -473,7 +473,7 @@ Deno.test("an origin without TLS that speaks HTTP/2 alone: one connection finds 
   const places = await Promise.all([fixture.acquire(), fixture.acquire()]);
   await Promise.all(places.map((place) => use(place)));
   await use(await fixture.acquire());
-  assertEquals(fixture.dialer.dialled.length, 2);
+  assertEquals(fixture.dialer.dialed.length, 2);
 });
 
 Deno.test("an origin that spoke HTTP/2 without TLS and no longer does is tried with HTTP/1.1 again", async () => {
@@ -497,7 +497,7 @@ Deno.test("http2=false: an origin without TLS that speaks HTTP/2 alone cannot be
 Deno.test("http2=false offers HTTP/1.1 alone", async () => {
   await using fixture = new Fixture({ http2: false });
   await use(await fixture.acquire(SECURE));
-  assertEquals(fixture.dialer.dialled, ["a.example http/1.1"]);
+  assertEquals(fixture.dialer.dialed, ["a.example http/1.1"]);
 });
 
 for (const alpn of ["http/1.1", "h2"]) {
@@ -509,7 +509,7 @@ for (const alpn of ["http/1.1", "h2"]) {
       alpn,
     });
     await use(await fixture.acquire(SECURE));
-    assertEquals(fixture.dialer.dialled.length, 1);
+    assertEquals(fixture.dialer.dialed.length, 1);
   });
 }
 

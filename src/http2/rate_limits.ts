@@ -22,11 +22,11 @@ const KINDS = {
 } as const;
 
 /** A kind of thing that is counted. */
-export type Annoyance = keyof typeof KINDS;
+export type LimitedKind = keyof typeof KINDS;
 
 /** Counts for one connection. */
-export class Patience {
-  readonly #levels = new Map<Annoyance, { level: number; at: number }>();
+export class RateLimits {
+  readonly #levels = new Map<LimitedKind, { level: number; at: number }>();
   readonly #now: () => number;
 
   /** @param now milliseconds, monotonic */
@@ -35,7 +35,7 @@ export class Patience {
   }
 
   /** @throws {ConnectionError} when it was once too often. */
-  spend(kind: Annoyance): void {
+  count(kind: LimitedKind): void {
     const now = this.#now(), { burst, perSecond } = KINDS[kind];
     const bucket = this.#levels.get(kind);
     if (bucket === undefined) {
