@@ -21,6 +21,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "output",
     "shown",
     "std",
+    "temporary",
     "timing",
     "version",
   ],
