@@ -169,11 +169,13 @@ class GrpcRules implements UnitRules<GrpcFrame> {
       throw new TypeError(`a message is { data: Uint8Array, compressed?, flags? }, but ${what}`);
     }
     const { flags: given, compressed } = message;
-    const flags = given ?? 0;
+    const wasCompressed = (frame.flags & COMPRESSED) !== 0;
+    // Where nothing is said, weir compresses what takes the place of what was compressed.
+    const flags = given ??
+      (compressed === undefined && wasCompressed && typeof this.#encoding === "string" ? COMPRESSED : 0);
     if (!Number.isInteger(flags) || flags < 0 || flags > 0xff) {
       throw new TypeError(`the flags of a message are one byte, 0 to 255, not ${nameOf(flags)}`);
     }
-    const wasCompressed = (frame.flags & COMPRESSED) !== 0;
     // Of the two, the one that was changed says it.
     const isSaid = compressed !== undefined &&
       (compressed !== wasCompressed || given === undefined || given === frame.flags);

@@ -68,7 +68,8 @@ for (const encoding of [undefined, "gzip", "deflate", "br", "zstd"]) {
           const given = deed(count++)(message);
           if (given === null || given === drop) return [];
           const sent = given === undefined ? [message] : Symbol.iterator in Object(given) ? given : [given];
-          return [...sent as Iterable<GrpcMessage>].map(({ data, compressed, flags = 0 }) => ({
+          const byDefault = encoding === undefined ? 0 : flags;
+          return [...sent as Iterable<GrpcMessage>].map(({ data, compressed, flags = byDefault }) => ({
             flags: compressed === undefined ? flags : compressed ? 1 : 0,
             payload: typeof data === "string" ? utf8(data) : data,
           }));
