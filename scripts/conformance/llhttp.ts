@@ -192,7 +192,8 @@ async function refusalOfResponse(bytes: Uint8Array<ArrayBuffer>): Promise<string
     await drained(body);
     return null;
   } catch (error) {
-    return error instanceof WeirError && error.code === "closed" ? null : String(error);
+    if (!(error instanceof WeirError)) throw error;
+    return error.code === "closed" ? null : error.message;
   } finally {
     connection.close();
     await origin;
