@@ -103,6 +103,7 @@ export type {
   GeneratorHook,
   HoldOptions,
   HookFunction,
+  JsonEdits,
   JsonPlace,
   LineOutput,
   MatchFunction,

@@ -3,10 +3,9 @@
  * @module
  */
 import { nameOf } from "./bytes.ts";
-import type { drop } from "./drop.ts";
 import { holdOf, type HoldOptions } from "./hold.ts";
 import { JsonEditor } from "./json/editor.ts";
-import { Edits, type JsonPlace } from "./json/edits.ts";
+import { Edits, type JsonEdits } from "./json/edits.ts";
 import { editorStage } from "./piece_stage.ts";
 
 /**
@@ -40,14 +39,7 @@ import { editorStage } from "./piece_stage.ts";
  * function has more than `hold` bytes (1 MiB; code `limit`), and where a function throws or gives what JSON cannot say (code `addon`).
  */
 export function jsonStream(
-  edits: Readonly<
-    Record<
-      string,
-      // What a value is, the function's author knows: `any` lets it be named in place, as `JSON.parse` does.
-      // deno-lint-ignore no-explicit-any
-      ((value: any, place: JsonPlace) => unknown) | typeof drop | string | number | boolean | object | null
-    >
-  >,
+  edits: JsonEdits,
   options?: HoldOptions,
 ): TransformStream<Uint8Array, Uint8Array> {
   if (typeof edits !== "object" || edits === null || Symbol.iterator in edits) {

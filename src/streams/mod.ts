@@ -41,7 +41,7 @@ export { delayStream } from "./delay.ts";
 export type { HoldOptions } from "./hold.ts";
 export { isThenable } from "./iterators.ts";
 export { jsonStream } from "./json.ts";
-export type { JsonPlace } from "./json/edits.ts";
+export type { JsonEdits, JsonPlace } from "./json/edits.ts";
 export { linesStream } from "./lines.ts";
 export type { LineOutput } from "./lines/line_editor.ts";
 export { countStream, type Digest, hashStream, tapStream } from "./look.ts";

@@ -114,6 +114,40 @@ const EXAMPLES: Record<string, (weir: Weir) => Promise<void>> = {
     const { text } = await exchange(weir, server.url(), init);
     assertEquals(text, frame("from testing"));
   },
+  "inject_script.ts": async (weir) => {
+    const page = ["<!doctype html><HE", "AD><title>x</title></head>"];
+    const html = (type: string) =>
+      (async (wire) => {
+        await wire.send(`HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+        for (const part of page) await wire.send(`${part.length.toString(16)}\r\n${part}\r\n`);
+        await wire.send("0\r\n\r\n");
+      }) as Parameters<typeof origin>[0];
+    await using pages = await origin(html("text/html; charset=utf-8"));
+    const script = '<script src="/injected.js"></script>';
+    assertEquals(
+      (await exchange(weir, pages.url())).text,
+      `<!doctype html><HEAD>${script}<title>x</title></head>`,
+    );
+    await using others = await origin(html("text/plain"));
+    assertEquals((await exchange(weir, others.url())).text, page.join(""));
+  },
+  "redact_json.ts": async (weir) => {
+    const json =
+      '{"user": {"email": "alice@example.com", "token": "t"}, "items": [{"price": 1.50, "n": 2}]}\n';
+    await using server = await origin(async (wire) => {
+      await wire.send(
+        `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n`,
+      );
+      for (const byte of json) await wire.send(byte);
+    });
+    const expected = '{"user": {"email": "***@example.com"}, "items": [{"price": 0, "n": 2}]}\n';
+    assertEquals((await exchange(weir, server.url())).text, expected);
+  },
+  "scrub_secrets.ts": async (weir) => {
+    const forms = ["s3cr3t/api key", "s3cr3t\\/api\\u0020key", "s3cr3t%2Fapi+key", "s3cr3t&#x2f;api key"];
+    await using server = await origin(withChunks([...forms.join("|")]));
+    assertEquals((await exchange(weir, server.url())).text, forms.map(() => "[redacted]").join("|"));
+  },
   "answer_stream.ts": async (weir) => {
     await using client = await Client.connect(weir);
     await client.send(absolute("http://clock.example/?events=3"));

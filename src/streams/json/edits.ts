@@ -9,6 +9,17 @@ import { readPath, type Step } from "./path.ts";
 /** Where a value is: member names and element indexes from the whole on. */
 export type JsonPlace = readonly (string | number)[];
 
+/** What `jsonStream` takes: for each path a value, a function of the value that is there, or `drop`. */
+export type JsonEdits = Readonly<
+  Record<
+    string,
+    // What a value is, the function's author knows: `any` lets it be named in place, as `JSON.parse` does. A symbol is `drop`, whose own
+    // type an object literal forgets.
+    // deno-lint-ignore no-explicit-any
+    ((value: any, place: JsonPlace) => unknown) | symbol | string | number | boolean | object | null
+  >
+>;
+
 /** What is done to a value. A constant is there as its JSON. */
 export type Edit =
   | { readonly type: "call"; readonly fn: (value: unknown, place: JsonPlace) => unknown }
@@ -98,7 +109,7 @@ export class Edits {
   readonly #spots = new Map<string, Spot>();
 
   /** @throws {TypeError} on a path that cannot be read, and on a value that JSON cannot say. */
-  constructor(edits: Readonly<Record<string, unknown>>) {
+  constructor(edits: JsonEdits) {
     const entries = Object.entries(edits);
     this.paths = entries.map(([path]) => readPath(path));
     this.edits = entries.map(([path, by]) => readEdit(path, by));
