@@ -19,11 +19,19 @@ const MIB = 1024 * 1024;
 const FULL: Sizes = {
   large: 1024 * MIB,
   buffered: 100e6,
+  coded: 64 * MIB,
   seconds: 4,
   events: 300,
   idleConnections: 1000,
 };
-const QUICK: Sizes = { large: 128 * MIB, buffered: 20e6, seconds: 1, events: 50, idleConnections: 200 };
+const QUICK: Sizes = {
+  large: 128 * MIB,
+  buffered: 20e6,
+  coded: 16 * MIB,
+  seconds: 1,
+  events: 50,
+  idleConnections: 200,
+};
 
 async function main(args: readonly string[]): Promise<void> {
   const flags = parseFlags(args, PEERS.map(({ name }) => name));

@@ -11,6 +11,8 @@ export interface Sizes {
   readonly large: number;
   /** Bytes of a body that is buffered. */
   readonly buffered: number;
+  /** Bytes of a body that is decoded and encoded again. */
+  readonly coded: number;
   /** How long requests are repeated. */
   readonly seconds: number;
   /** Events, or requests one after the other. */

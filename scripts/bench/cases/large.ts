@@ -65,6 +65,13 @@ export const LARGE: readonly Case[] = [
     measure: (work, running) => transfer(work, running, "download", "length", false),
   },
   {
+    name: "gunzip, replace, gzip",
+    unit: "MB/s",
+    peers: HOOKABLE,
+    setup: { hook: "coded" },
+    measure: (work, running) => transfer(work, running, "download", "gzip", false, work.sizes.coded),
+  },
+  {
     name: "buffered 100 MB, hook reads it",
     unit: "MB/s",
     peers: HOOKABLE,
@@ -86,7 +93,7 @@ function transfer(
   const target = { via: running.via(origin, secure), origin, secure };
   const path = direction === "upload" ? `/${name}` : `/${name}/${size}`;
   return withCpu(running, async () => {
-    const { bytes, seconds } = await load(direction, { target, path, size });
+    const { bytes, seconds } = await load(direction, { target, path, size, isCoded: name === "gzip" });
     return { value: bytes / seconds / 1e6, bytes };
   });
 }

@@ -9,6 +9,9 @@ import type { Peer, Running, Setup, Workshop } from "./peer.ts";
 const HOOKS = {
   identity: "def responseheaders(flow):\n    flow.response.stream = lambda chunk: chunk\n",
   content: "def response(flow):\n    if len(flow.response.content) < 1:\n        flow.kill()\n",
+  // It has no way to change coded bodies while they flow.
+  coded: "def response(flow):\n" +
+    '    flow.response.content = flow.response.content.replace(b"lorem", b"dolor")\n',
 };
 
 export const mitmdump: Peer = {

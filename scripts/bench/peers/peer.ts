@@ -20,8 +20,11 @@ export type PeerName = (typeof PEER_NAMES)[number];
 export interface Setup {
   /** Whether bodies are streamed, where that has to be asked for. */
   readonly stream?: boolean;
-  /** A hook on response bodies: one that returns each chunk as it is, or one that reads the whole content. */
-  readonly hook?: "identity" | "content";
+  /**
+   * A hook on response bodies: one that returns each chunk as it is, one that reads the whole content, or one that replaces a
+   * text in what its coding wraps.
+   */
+  readonly hook?: "identity" | "content" | "coded";
   /** Further arguments for weir alone. */
   readonly weir?: readonly string[];
 }

@@ -10,6 +10,11 @@ import type { Peer, Running, Setup, Workshop } from "./peer.ts";
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 const HOOKS = {
   identity: "export function responseheaders(flow) { flow.response.stream = (chunk) => chunk; }\n",
+  coded: `import { decoded, replaceStream } from "weir";
+export function responseheaders({ response }) {
+  response.stream = decoded(response, replaceStream("lorem", "dolor"));
+}
+`,
   content: "export function response(flow) { if (flow.response.content.length < 1) flow.kill(); }\n",
 };
 
