@@ -168,6 +168,7 @@ export {
 } from "./streams/units/mod.ts";
 export { type Filter, FilterError, type Need, parseFilter } from "./filter/mod.ts";
 export { escapeControl } from "./escape.ts";
+export type { BodySlice } from "./streams/mod.ts";
 export {
   type ByteSource,
   DETECT_BYTES,

@@ -13,6 +13,7 @@ import { Headers, type HeadersInit, type HttpVersion, reasonFor } from "../http/
 import { internals } from "../internals.ts";
 import type { Message, StreamedBy } from "./message.ts";
 import { Request } from "./request.ts";
+import { RecordedTcpMessage } from "./tcp_history.ts";
 import { Response } from "./response.ts";
 import { type RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "../websocket/mod.ts";
 
@@ -138,8 +139,9 @@ export function makeTcpFlow(init: TcpFlowInit = {}): TcpFlow {
   const flow = new TcpFlow(init.clientConn ?? makeClientConnection(), { id, timestampStart });
   for (const message of init.messages ?? []) {
     flow.messages.push(message);
-    if (message.fromClient) flow.bytesFromClient += message.content.length;
-    else flow.bytesFromServer += message.content.length;
+    const size = message instanceof RecordedTcpMessage ? message.size : message.content.length;
+    if (message.fromClient) flow.bytesFromClient += size;
+    else flow.bytesFromServer += size;
   }
   return finish(flow, init);
 }

@@ -2,6 +2,7 @@
  * The newest messages of a raw conversation: bounded by number and by bytes, and counted while it runs.
  * @module
  */
+import { BodySlice } from "../streams/mod.ts";
 import type { History, MemoryBudget } from "../memory_budget.ts";
 
 /** Some bytes of a raw TCP conversation. */
@@ -18,6 +19,32 @@ export interface TcpMessage {
 export const TCP_HISTORY = 32;
 /** And how many bytes of them, so that a thousand tunnels cost megabytes. The newest message may be larger. */
 export const TCP_HISTORY_BYTES = 256 * 1024;
+
+/** A message of a conversation that is over, whose bytes lie in a file: read when somebody looks at them. */
+export class RecordedTcpMessage implements TcpMessage {
+  readonly fromClient: boolean;
+  readonly timestamp: number;
+  /** Where they lie, or what was assigned. */
+  held: BodySlice | Uint8Array;
+
+  constructor(fromClient: boolean, slice: BodySlice, timestamp: number) {
+    this.fromClient = fromClient;
+    this.held = slice;
+    this.timestamp = timestamp;
+  }
+
+  get content(): Uint8Array {
+    return this.held instanceof BodySlice ? this.held.read() : this.held;
+  }
+
+  set content(content: Uint8Array) {
+    this.held = content;
+  }
+
+  get size(): number {
+    return this.held instanceof BodySlice ? this.held.size : this.held.length;
+  }
+}
 
 /** Bytes on their way: copied when somebody looks at them, as the buffer that they lie in is used again. */
 export class PassingTcpMessage implements TcpMessage {

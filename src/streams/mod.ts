@@ -30,6 +30,7 @@ export type { Chunk } from "./split.ts";
 export type { StreamPair } from "./stream_hook.ts";
 export { limit, observe, type Observer } from "./observe.ts";
 export { Stage } from "./stage.ts";
+export { BodySlice } from "./slice.ts";
 export { StoredBody, type StoredBodyOptions } from "./store.ts";
 export { tee } from "./tee.ts";
 export { decodeBytes, encodeBytes, MOST_DECODED } from "./coding.ts";

@@ -219,11 +219,28 @@ export class StoredBody implements Disposable {
 
   /** The first `most` bytes, or all when there are fewer; blocks while the file is read. */
   startSync(most: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(Math.min(most, this.size));
-    const inFile = Math.min(this.#inFile, bytes.length);
-    bytes.set(this.#tail.subarray(0, Math.min(this.#tailLength, bytes.length - inFile)), inFile);
-    if (this.#file === null) return bytes;
+    return this.#rangeSync(0, Math.min(most, this.size));
+  }
+
+  /**
+   * So many bytes from offset `start` on; blocks while the file is read.
+   * @throws {WeirError} "closed" when they are not there (any more).
+   */
+  rangeSync(start: number, size: number): Uint8Array<ArrayBuffer> {
+    if (this.#disposed || start + size > this.size) {
+      throw new WeirError("weir", "closed", "The copy of the body was thrown away.");
+    }
+    return this.#rangeSync(start, size);
+  }
+
+  #rangeSync(start: number, size: number): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(size);
+    const inFile = Math.max(0, Math.min(this.#inFile - start, size));
+    const tailAt = Math.max(0, start - this.#inFile);
+    bytes.set(this.#tail.subarray(tailAt, Math.min(this.#tailLength, tailAt + size - inFile)), inFile);
+    if (this.#file === null || inFile === 0) return bytes;
     using file = Deno.openSync(this.#file.path);
+    if (start > 0) file.seekSync(start, Deno.SeekMode.Start);
     for (let at = 0; at < inFile;) {
       const count = file.readSync(bytes.subarray(at, inFile));
       if (count === null) {

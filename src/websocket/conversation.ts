@@ -7,6 +7,7 @@ import type { History as Budgeted, MemoryBudget } from "../memory_budget.ts";
 import type { History } from "../options/mod.ts";
 import { BytePool } from "./byte_pool.ts";
 import { internals } from "../internals.ts";
+import { BodySlice } from "../streams/mod.ts";
 import { shortLivedCopy } from "./short_lived.ts";
 
 /** What weir keeps on a message. */
@@ -25,6 +26,8 @@ interface MessageState {
   sealed: (() => void) | null;
   /** Bytes that the history counts for it; -1 when it is not in the history. */
   counted: number;
+  /** Where the content of a recorded message lies, as long as nobody has assigned another. */
+  slice: BodySlice | null;
 }
 
 const encoder = new TextEncoder();
@@ -64,6 +67,7 @@ export class WebSocketMessage {
       changed: false,
       sealed: null,
       counted: -1,
+      slice: null,
     };
   }
 
@@ -112,7 +116,7 @@ export class WebSocketMessage {
 
   /** Bytes of content. */
   get size(): number {
-    return this.#bytes().length;
+    return this[internals].slice?.size ?? this.#bytes().length;
   }
 
   /** True when it was not, and will not be, sent. */
@@ -146,10 +150,16 @@ export class WebSocketMessage {
    */
   static recorded(init: RecordedWebSocketMessage): WebSocketMessage {
     const { isText, fromClient, content, injected, timestamp } = init;
-    const bytes = typeof content === "string" ? encoder.encode(content) : content;
+    const slice = content instanceof BodySlice ? content : null;
+    const bytes = typeof content === "string"
+      ? encoder.encode(content)
+      : content instanceof BodySlice
+      ? EMPTY
+      : content;
     const message = new WebSocketMessage(isText, fromClient, bytes, injected ?? false, timestamp);
     message.#dropped = init.dropped ?? false;
     Object.assign(message[internals], { busy: false, unseen: false });
+    if (slice !== null) readFrom(message[internals], slice);
     return message;
   }
 
@@ -168,6 +178,27 @@ export class WebSocketMessage {
   }
 }
 
+const EMPTY = new Uint8Array();
+
+/** Has content read when it is looked at, until something else is assigned. */
+function readFrom(state: MessageState, slice: BodySlice): void {
+  state.slice = slice;
+  Object.defineProperty(state, "content", {
+    configurable: true,
+    enumerable: true,
+    get: () => slice.read(),
+    set: (value: Uint8Array | null) => {
+      state.slice = null;
+      Object.defineProperty(state, "content", {
+        value,
+        writable: true,
+        configurable: true,
+        enumerable: true,
+      });
+    },
+  });
+}
+
 function decode(bytes: Uint8Array): string {
   try {
     return strictDecoder.decode(bytes);
@@ -182,8 +213,8 @@ export interface RecordedWebSocketMessage {
   readonly isText: boolean;
   /** From the client to the server, or back. */
   readonly fromClient: boolean;
-  /** The payload; a string is encoded as UTF-8. */
-  readonly content: Uint8Array | string;
+  /** The payload; a string is encoded as UTF-8, bytes of a file are read when somebody looks at them. */
+  readonly content: Uint8Array | string | BodySlice;
   /** In milliseconds since the epoch; the present by default. */
   readonly timestamp?: number;
   /** It was not sent on. */

@@ -16,7 +16,8 @@ import {
 } from "../../flow/make.ts";
 import type { StreamedBy } from "../../flow/message.ts";
 import type { RecordedWebSocketMessage } from "../../websocket/mod.ts";
-import { StoredBody } from "../../streams/mod.ts";
+import { RecordedTcpMessage } from "../../flow/tcp_history.ts";
+import { BodySlice } from "../../streams/mod.ts";
 import { momentsOf } from "../moments.ts";
 import { ByteString, type Dict, type Value } from "../tnetstring/mod.ts";
 import { readClient, readServer } from "./connections.ts";
@@ -83,7 +84,10 @@ function tcpFlow(fields: Fields): Flow {
     if (typeof fromClient !== "boolean" || bytes === null || typeof timestamp !== "number") {
       return fields.wrong("messages", "a list of direction, bytes and time");
     }
-    return { fromClient, content: bytes, timestamp: toMs(timestamp) };
+    const at = toMs(timestamp);
+    return bytes instanceof BodySlice
+      ? new RecordedTcpMessage(fromClient, bytes, at)
+      : { fromClient, content: bytes, timestamp: at };
   });
   return makeTcpFlow({
     ...init,
@@ -242,13 +246,10 @@ function webSocketIn(fields: Fields): WebSocketInit | null {
   };
 }
 
-/** Messages are in memory; a long one was stored until it was known to be whole. */
-function contentOf(value: Value | undefined): Uint8Array | null {
+/** Of a long conversation the bytes stay in a file. */
+function contentOf(value: Value | undefined): Uint8Array | BodySlice | null {
   if (value instanceof ByteString) return value.bytes;
-  if (!(value instanceof StoredBody)) return null;
-  const bytes = value.bytesSync();
-  value.dispose();
-  return bytes;
+  return value instanceof BodySlice ? value : null;
 }
 
 function toMs(seconds: number): number {

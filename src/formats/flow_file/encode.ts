@@ -13,7 +13,8 @@ import type { Message } from "../../flow/message.ts";
 import type { Request } from "../../flow/request.ts";
 import type { Response } from "../../flow/response.ts";
 import type { WebSocketData, WebSocketMessage } from "../../websocket/mod.ts";
-import { StoredBody } from "../../streams/mod.ts";
+import { RecordedTcpMessage } from "../../flow/tcp_history.ts";
+import { BodySlice, StoredBody } from "../../streams/mod.ts";
 import { bool, bytes, dict, int, json, list, NULL, Pieces, text } from "../tnetstring/mod.ts";
 import { time, writeClient, writeServer } from "./connections.ts";
 
@@ -70,7 +71,7 @@ class Encoded implements EncodedFlow {
   }
 
   get isLong(): boolean {
-    return this.#pieces.all().some((part) => part instanceof StoredBody);
+    return this.#pieces.all().some((part) => typeof part !== "string" && !(part instanceof Uint8Array));
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
@@ -82,7 +83,12 @@ class Encoded implements EncodedFlow {
   }
 
   hold(): Disposable {
-    const holds = this.#pieces.all().flatMap((part) => part instanceof StoredBody ? [part.hold()] : []);
+    const bodies = new Set<StoredBody>();
+    for (const part of this.#pieces.all()) {
+      if (part instanceof StoredBody) bodies.add(part);
+      else if (part instanceof BodySlice) bodies.add(part.body);
+    }
+    const holds = [...bodies].map((body) => body.hold());
     return { [Symbol.dispose]: () => holds.forEach((hold) => hold[Symbol.dispose]()) };
   }
 
@@ -90,6 +96,7 @@ class Encoded implements EncodedFlow {
     for (const part of this.#pieces.all()) {
       if (typeof part === "string") yield Buffer.from(part, "latin1");
       else if (part instanceof Uint8Array) yield part;
+      else if (part instanceof BodySlice) yield part.read();
       else yield* storedBytes(part);
     }
   }
@@ -271,7 +278,8 @@ function addWebSocket(to: Pieces, websocket: WebSocketData, messages: StoredBody
 }
 
 function addWebSocketMessage(to: Pieces, message: WebSocketMessage): void {
-  const { content } = message[internals];
+  const { slice } = message[internals];
+  const content = slice ?? message[internals].content;
   // Released from the history: there is nothing to write.
   if (content === null) return;
   const inner = new Pieces()
@@ -284,7 +292,7 @@ function addWebSocketMessage(to: Pieces, message: WebSocketMessage): void {
 function addTcpMessage(to: Pieces, message: TcpMessage): void {
   const inner = new Pieces()
     .add(bool(message.fromClient))
-    .addBytes(message.content)
+    .addBytes(message instanceof RecordedTcpMessage ? message.held : message.content)
     .add(time(message.timestamp));
   to.addValue(inner, "]");
 }

@@ -2,7 +2,7 @@
  * The members of a record's dicts, with the types that they must have.
  * @module
  */
-import { StoredBody } from "../../streams/mod.ts";
+import { BodySlice, StoredBody } from "../../streams/mod.ts";
 import { FormatError } from "../error.ts";
 import { ByteString, type Dict, nameOf, type Value } from "../tnetstring/mod.ts";
 
@@ -130,7 +130,7 @@ export class Fields {
 /** A value as JSON has it; what JSON has not becomes text. */
 export function jsonOf(value: Value): unknown {
   if (value instanceof ByteString) return value.latin1;
-  if (value instanceof StoredBody) return null;
+  if (value instanceof StoredBody || value instanceof BodySlice) return null;
   if (Array.isArray(value)) return value.map(jsonOf);
   if (!(value instanceof Map)) return value;
   return Object.fromEntries([...value].map(([key, item]) => [key, jsonOf(item)]));

@@ -3,7 +3,6 @@
  * @module
  */
 import type { Flow } from "../../flow/flow.ts";
-import { internals } from "../../internals.ts";
 import { type ByteSource, Input } from "../input.ts";
 import { type LongValue, TnetstringReader } from "../tnetstring/mod.ts";
 import { decodeFlow } from "./decode.ts";
@@ -42,14 +41,12 @@ export async function* readFlowFile(
   const reader = new TnetstringReader(input, (key) => Object.hasOwn(LONG, key) ? LONG[key] : undefined);
   try {
     for (let record; (record = await reader.next()) !== null;) {
+      const { bodies } = reader;
       const flow = decodeFlow(record, reader.start);
       if (typeof flow === "string") options.onSkipped?.(flow);
       else {
         yield flow;
-        if (!options.keepsBodies && flow.type === "http") {
-          flow.request[internals].stored?.retire();
-          flow.response?.[internals].stored?.retire();
-        }
+        if (!options.keepsBodies) { for (const body of bodies) body.retire(); }
       }
     }
   } finally {

@@ -5,18 +5,20 @@
  * The tag comes behind the data, so what a long value is must be known before: the key says it.
  * @module
  */
-import { StoredBody } from "../../streams/mod.ts";
+import { BodySlice, StoredBody } from "../../streams/mod.ts";
 import { FormatError } from "../error.ts";
 import type { Input } from "../input.ts";
 import { MAX_DIGITS, parsePrefix, Parser } from "./parse.ts";
-import { type Dict, nameOf, type Value } from "./value.ts";
+import { ByteString, type Dict, nameOf, type Value } from "./value.ts";
 
 /** Values up to this size are read whole. */
 const WHOLE = 4 * 1024 * 1024;
 /** Bytes up to this size, in a value that is not read whole, are kept in memory. */
 const IN_MEMORY = 256 * 1024;
 /** What the values of one record may have in memory together, if it is not read whole. */
-const MAX_HELD = 512 * 1024 * 1024;
+const MAX_HELD = 256 * 1024 * 1024;
+/** Messages of a long list that are shorter cost no more in memory than a place in a file would. */
+const MIN_SPILLED = 256;
 
 /** What a long value with that key is; "skip": nobody needs it. */
 export type LongValue = "dict" | "list" | "bytes" | "skip" | undefined;
@@ -30,6 +32,8 @@ export class TnetstringReader {
   #held = 0;
   /** The bodies of the record that is being read. */
   #bodies: StoredBody[] = [];
+  /** Where the contents of a long list's messages are. */
+  #spill: StoredBody | null = null;
 
   /** `longValue` says what the long values of records are. */
   constructor(input: Input, longValue: (key: string) => LongValue) {
@@ -42,15 +46,22 @@ export class TnetstringReader {
     return this.#start;
   }
 
+  /** What was stored of the record that was read last. */
+  get bodies(): readonly StoredBody[] {
+    return this.#bodies;
+  }
+
   /** The next record, a dict; null at the end. @throws {FormatError} */
   async next(): Promise<Dict | null> {
     this.#start = this.#input.offset;
     this.#held = 0;
     this.#bodies = [];
+    this.#spill = null;
     if (!await this.#input.has(1)) return null;
     try {
       const length = await this.#prefix(Infinity);
       const value = length <= WHOLE ? await this.#whole(length) : await this.#long("dict", length);
+      (this.#spill as StoredBody | null)?.end(null);
       if (value instanceof Map) return value;
       throw new FormatError(this.#start, `a record is ${nameOf(value)}, not a dict`);
     } catch (error) {
@@ -115,16 +126,41 @@ export class TnetstringReader {
     while (this.#input.offset < end) {
       // Only what a message is made of can be long in a list: the message itself, and in it its content.
       const isMessage = items.length === 0 || Array.isArray(items[0]);
-      items.push(await this.#member(isMessage ? "message" : "bytes", end, "a list's item"));
+      const item = await this.#member(isMessage ? "message" : "bytes", end, "a list's item");
+      if (Array.isArray(item)) await this.#putAside(item);
+      items.push(item);
     }
     return items;
   }
 
+  /** Moves the contents of a message into the file for those. */
+  async #putAside(message: Value[]): Promise<void> {
+    for (const [i, value] of message.entries()) {
+      if (!(value instanceof ByteString)) continue;
+      const { length } = value.bytes;
+      if (length < MIN_SPILLED) {
+        // A copy: what it is a part of may go.
+        message[i] = new ByteString(value.bytes.slice());
+        continue;
+      }
+      this.#held -= length;
+      const spill = this.#spilled(), { size } = spill;
+      await spill.append(value.bytes);
+      if (spill.error !== null) throw spill.error;
+      message[i] = new BodySlice(spill, size, length);
+    }
+  }
+
+  #spilled(): StoredBody {
+    if (this.#spill === null) this.#bodies.push(this.#spill = new StoredBody());
+    return this.#spill;
+  }
+
   /** A value in one that is not read whole. */
-  async #member(kind: LongValue | "message", end: number, what: string): Promise<Value> {
+  async #member(kind: LongValue | "message" | "content", end: number, what: string): Promise<Value> {
     const { offset } = this.#input;
     const length = await this.#prefix(end);
-    const isShort = length <= (kind === "bytes" ? IN_MEMORY : WHOLE);
+    const isShort = length <= (kind === "bytes" || kind === "content" ? IN_MEMORY : WHOLE);
     if (isShort) {
       this.#held += length;
       if (this.#held > MAX_HELD) {
@@ -133,14 +169,15 @@ export class TnetstringReader {
       return await this.#whole(length);
     }
     if (kind === undefined) throw new FormatError(offset, `${what} has ${length} bytes; ${WHOLE} are read`);
-    return kind === "message" ? await this.#message(length) : await this.#long(kind, length);
+    if (kind === "message") return await this.#message(length);
+    return kind === "content" ? await this.#content(length) : await this.#long(kind, length);
   }
 
   /** A message of a WebSocket or a raw conversation: a list in which one item is long. */
   async #message(length: number): Promise<Value[]> {
     const end = this.#input.offset + length;
     const items: Value[] = [];
-    while (this.#input.offset < end) items.push(await this.#member("bytes", end, "a message's item"));
+    while (this.#input.offset < end) items.push(await this.#member("content", end, "a message's item"));
     await this.#tag(0x5d);
     return items;
   }
@@ -148,11 +185,22 @@ export class TnetstringReader {
   async #bytes(length: number): Promise<StoredBody> {
     const body = new StoredBody();
     this.#bodies.push(body);
+    await this.#store(length, body);
+    body.end(null);
+    return body;
+  }
+
+  /** The content of a message. */
+  async #content(length: number): Promise<BodySlice> {
+    const spill = this.#spilled(), { size } = spill;
+    await this.#store(length, spill);
+    return new BodySlice(spill, size, length);
+  }
+
+  async #store(length: number, body: StoredBody): Promise<void> {
     await this.#pass(length, (piece) => body.append(piece));
     if (body.error !== null) throw body.error;
-    body.end(null);
     await this.#tag(0x2c);
-    return body;
   }
 
   /** Hands so many bytes on as they come. */

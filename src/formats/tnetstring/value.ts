@@ -3,10 +3,13 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { StoredBody } from "../../streams/mod.ts";
+import type { BodySlice, StoredBody } from "../../streams/mod.ts";
 
-/** What a value can be: `~` `!` `#` `^` `;` `,` `]` `}`. A long `,` is a {@linkcode StoredBody}. */
-export type Value = null | boolean | number | string | ByteString | StoredBody | Value[] | Dict;
+/**
+ * What a value can be: `~` `!` `#` `^` `;` `,` `]` `}`. A long `,` is a {@linkcode StoredBody}; where there are many of them in a list
+ * each is a slice of one.
+ */
+export type Value = null | boolean | number | string | ByteString | StoredBody | BodySlice | Value[] | Dict;
 
 /** A `}`: keys are text. The last of several with the same key counts. */
 export type Dict = Map<string, Value>;

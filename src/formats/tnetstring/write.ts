@@ -4,7 +4,10 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { StoredBody } from "../../streams/mod.ts";
+import type { BodySlice, StoredBody } from "../../streams/mod.ts";
+
+/** What stands between texts. */
+export type Raw = Uint8Array | StoredBody | BodySlice;
 
 /** Texts are turned into bytes when they are so long. */
 const MAX_TEXT = 1024 * 1024;
@@ -81,7 +84,7 @@ export function json(value: unknown, depth = 0): string | undefined {
 
 /** Texts with bytes and stored bodies in between. */
 export class Pieces {
-  readonly parts: (string | Uint8Array | StoredBody)[] = [];
+  readonly parts: (string | Raw)[] = [];
   #text = "";
   #size = 0;
 
@@ -99,7 +102,7 @@ export class Pieces {
   }
 
   /** Adds bytes, which must not change any more, or a body, without a prefix. */
-  addRaw(value: Uint8Array | StoredBody): this {
+  addRaw(value: Raw): this {
     this.#flush();
     this.parts.push(value);
     this.#size += value instanceof Uint8Array ? value.length : value.size;
@@ -107,7 +110,7 @@ export class Pieces {
   }
 
   /** Adds a `,`. */
-  addBytes(value: Uint8Array | StoredBody): this {
+  addBytes(value: Raw): this {
     const size = value instanceof Uint8Array ? value.length : value.size;
     return this.add(`${size}:`).addRaw(value).add(",");
   }
@@ -120,7 +123,7 @@ export class Pieces {
   }
 
   /** All parts in order. */
-  all(): readonly (string | Uint8Array | StoredBody)[] {
+  all(): readonly (string | Raw)[] {
     this.#flush();
     return this.parts;
   }

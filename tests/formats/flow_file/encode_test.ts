@@ -216,3 +216,53 @@ Deno.test("WebSocket messages come back, those that were put aside, too", async 
   assertEquals(list(other as HttpFlow), list(copy));
   assertEquals((other as HttpFlow).websocket?.closeReason, "done");
 });
+
+/** A long conversation in pieces, as a file has it. */
+async function* conversation(kind: "http" | "tcp", count: number, size: number): AsyncGenerator<Uint8Array> {
+  using aside = new StoredBody();
+  const content = new Uint8Array(size);
+  for (let i = 0; i < count; i++) {
+    content.fill(i);
+    const message = { fromClient: i % 2 === 0, content, timestamp: 1000 + i };
+    const one = kind === "tcp" ? makeTcpFlow({ messages: [message] }).messages[0] : makeHttpFlow({
+      request: { url: "http://a/" },
+      websocket: { messages: [{ ...message, isText: false }] },
+    })
+      .websocket!.messages[0];
+    await aside.append(encodeMessage(one));
+  }
+  aside.end(null);
+  const flow = kind === "tcp"
+    ? makeTcpFlow()
+    : makeHttpFlow({ request: { url: "http://a/" }, response: { statusCode: 101 }, websocket: {} });
+  yield* encodeFlow(flow, { messages: aside }).chunks();
+}
+
+for (const kind of ["http", "tcp"] as const) {
+  Deno.test(`a long ${kind === "tcp" ? "raw" : "WebSocket"} conversation stays in a file until it is looked at`, async () => {
+    const [count, size] = [400, 100_000];
+    const before = Deno.memoryUsage().external;
+    const { flows: [flow], error } = await readAll(readFlowFile(conversation(kind, count, size)));
+    assertEquals(error, null);
+    const messages = flow.type === "tcp" ? flow.messages : flow.websocket!.messages;
+    assertEquals(messages.length, count);
+    assert(Deno.memoryUsage().external - before < count * size / 2, "it is not in memory");
+    for (const [i, { content, fromClient, timestamp }] of messages.entries()) {
+      assertEquals([content.length, content[0], content[size - 1], fromClient, timestamp], [
+        size,
+        i % 256,
+        i % 256,
+        i % 2 === 0,
+        1000 + i,
+      ]);
+    }
+    messages[3].content = new TextEncoder().encode("edited");
+    const encoded = encodeFlow(flow);
+    assertEquals(encoded.isLong, true);
+    using _ = encoded.hold();
+    const { flows: [copy] } = await readAll(readFlowFile(encoded.chunks()));
+    const copies = copy.type === "tcp" ? copy.messages : copy.websocket!.messages;
+    assertEquals(copies.map(({ content }) => content.length), messages.map(({ content }) => content.length));
+    assertEquals(new TextDecoder().decode(copies[3].content), "edited");
+  });
+}
