@@ -32,10 +32,14 @@ export class HeldBytes {
 
   /** Holds a copy of these as well. @throws {WeirError} `limit` */
   add(bytes: Uint8Array): void {
+    this.check(this.#length + bytes.length);
+    this.#put(bytes);
+  }
+
+  #put(bytes: Uint8Array): void {
     const length = this.#length + bytes.length;
-    this.check(length);
     if (length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(FIRST, Math.min(2 * length, this.#most)));
+      const larger = new Uint8Array(Math.max(FIRST, length, Math.min(2 * length, this.#most)));
       larger.set(this.#bytes.subarray(0, this.#length));
       this.#bytes = larger;
     }
@@ -48,11 +52,14 @@ export class HeldBytes {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** What is held, and these behind it, for good: nothing is held afterwards. @throws {WeirError} `limit` */
-  release(more: Uint8Array = EMPTY): Uint8Array {
-    this.check(this.#length + more.length);
+  /**
+   * What is held, and these behind it, for good: nothing is held afterwards. The last `uncounted` bytes, which decided it, never had
+   * to be held. @throws {WeirError} `limit`
+   */
+  release(more: Uint8Array = EMPTY, uncounted = 0): Uint8Array {
+    this.check(this.#length + more.length - uncounted);
     if (this.#length === 0) return more;
-    if (more.length > 0) this.add(more);
+    if (more.length > 0) this.#put(more);
     const all = this.view();
     this.#bytes = EMPTY;
     this.#length = 0;

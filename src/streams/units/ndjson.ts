@@ -28,7 +28,7 @@ export class NdjsonCutter implements Cutter<JsonLine> {
   *push(piece: Uint8Array): Generator<Segment<JsonLine>, void> {
     let from = 0;
     for (let end; (end = piece.indexOf(LF, from)) !== -1;) {
-      const bytes = this.#held.release(piece.subarray(from, end + 1));
+      const bytes = this.#held.release(piece.subarray(from, end + 1), 1);
       from = end + 1;
       yield { bytes, unit: readLine(bytes) };
     }

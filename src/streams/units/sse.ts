@@ -84,7 +84,7 @@ export class SseCutter implements Cutter<SseEvent> {
       if (end === cr) this.#afterCr = isBlank ? "block" : "line";
       at = end;
       if (!isBlank) continue;
-      const bytes = this.#held.release(piece.subarray(from, at + 1));
+      const bytes = this.#held.release(piece.subarray(from, at + 1), 1);
       from = at + 1;
       yield { bytes, unit: readEvent(bytes) };
     }

@@ -105,8 +105,9 @@ Deno.test("numbers keep their spelling in lines that did not change, and bytes t
 
 Deno.test("a line beyond the bound cuts the body; what JSON cannot say does too", async () => {
   const fed = new Fed(ndjsonStream(() => {}, { hold: 8 }));
-  assertEquals(await fed.push("1234567\n12345678"), "1234567\n");
-  assertEquals(await fed.push("\n"), "");
+  assertEquals(await fed.push("12345678\n1234"), "12345678\n");
+  assertEquals(await fed.push("5678"), "");
+  assertEquals(await fed.push("\n123456789\n"), "12345678\n");
   const error = fed.error as WeirError;
   assertStringIncludes(error.message, "ndjsonStream would have to hold back more than 8 bytes");
   assertEquals([error.code, fed.faults], ["limit", [error]]);

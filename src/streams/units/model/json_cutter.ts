@@ -69,7 +69,7 @@ export class JsonCutter implements Cutter<JsonPart> {
       } else if (this.#state === "element") {
         at = this.#element(piece, at);
         if (this.#depth > 0) continue;
-        const bytes = this.#held.release(piece.subarray(from, at));
+        const bytes = this.#held.release(piece.subarray(from, at), 1);
         from = at;
         this.#state = "array";
         this.#elements++;
