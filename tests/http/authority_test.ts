@@ -2,6 +2,9 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { agrees, authorityOf, defaultPort, parseAuthority } from "../../src/http/authority.ts";
 
+/** The same cases in every run. */
+fc.configureGlobal({ seed: 10 });
+
 Deno.test("ports that a scheme implies, and authorities without them", () => {
   assertEquals([defaultPort("http"), defaultPort("https"), defaultPort("")], [80, 443, 0]);
   assertEquals(

@@ -14,6 +14,9 @@ import {
 } from "../support/memory_conn.ts";
 import { piecesOf, textOf } from "./support.ts";
 
+/** The same cases in every run. */
+fc.configureGlobal({ seed: 10 });
+
 function incoming(length: BodyLength, split: Split = whole) {
   const [peer, conn] = memoryConnPair({ split });
   const ends: (WeirError | null)[] = [];

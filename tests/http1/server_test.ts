@@ -6,6 +6,9 @@ import { FakeClock, turn } from "../support/fake_clock.ts";
 import { byteByByte, splitBy } from "../support/memory_conn.ts";
 import { echo, response, ScriptedBody, serving, textOf, transcript } from "./support.ts";
 
+/** The same cases in every run. */
+fc.configureGlobal({ seed: 10 });
+
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const ok = (text: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
 

@@ -9,6 +9,9 @@ import { writeBody } from "../../src/http1/write_body.ts";
 import { latin1, memoryConnPair, splitBy, whole } from "../support/memory_conn.ts";
 import { bytes, ScriptedBody } from "./support.ts";
 
+/** The same cases in every run. */
+fc.configureGlobal({ seed: 10 });
+
 /** A connection that keeps its writes apart. */
 class Writes implements Conn {
   readonly localAddr = { hostname: "127.0.0.1", port: 1 };

@@ -8,6 +8,9 @@ import { RateLimits } from "../../src/http2/rate_limits.ts";
 import { defaultPeerSettings, readSettings, settingsPayload } from "../../src/http2/settings.ts";
 import { type Frame, frameBytes } from "./support.ts";
 
+/** The same cases in every run. */
+fc.configureGlobal({ seed: 10 });
+
 function codeOf(run: () => void): number {
   return assertThrows(run, ConnectionError).code;
 }

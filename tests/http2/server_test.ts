@@ -19,6 +19,9 @@ import {
 } from "./support.ts";
 import { hello, withServer } from "./serve_support.ts";
 
+/** The same cases in every run. */
+fc.configureGlobal({ seed: 10 });
+
 Deno.test("a GET is answered, with END_STREAM on the last DATA frame", () =>
   withServer((x) => {
     assertEquals(x.body, null);

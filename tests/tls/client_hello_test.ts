@@ -5,6 +5,9 @@ import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { type ClientHello, keyTypeFor, parseClientHello } from "../../src/tls/client_hello.ts";
 
+/** The same cases in every run. */
+fc.configureGlobal({ seed: 10 });
+
 const u8 = (value: number) => [value];
 const u16 = (value: number) => [value >> 8, value & 0xff];
 const u24 = (value: number) => [value >> 16, ...u16(value & 0xffff)];

@@ -2,6 +2,9 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
 import { applyMask, newMaskKey } from "../../src/websocket/mask.ts";
 
+/** The same cases in every run. */
+fc.configureGlobal({ seed: 10 });
+
 Deno.test("masking is RFC 6455 §5.3's XOR at any length, alignment and offset", () => {
   fc.assert(
     fc.property(
