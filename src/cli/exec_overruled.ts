@@ -10,7 +10,10 @@ import { upwards } from "./exec_tools.ts";
 interface Client {
   /** Names under which it is started. */
   readonly names: readonly string[];
-  /** Its files: `~/` is the home directory, `./` the working directory and those above it. */
+  /**
+   * Its files: `~/` is the home directory, `./` the working directory and those above it; with `/` at its end, all files in
+   * that directory.
+   */
   readonly files: readonly string[];
   /** Matches a file that names a proxy or certificates. */
   readonly says: RegExp;
@@ -60,6 +63,12 @@ const CLIENTS: readonly Client[] = [
     names: ["dotnet", "nuget"],
     files: ["~/.nuget/NuGet/NuGet.Config", "./NuGet.Config", "./nuget.config"],
     says: /key="https?_proxy"/i,
+  },
+  // apt.conf(5), "Acquire": what is set there beats http_proxy.
+  {
+    names: ["apt", "apt-get", "aptitude"],
+    files: ["/etc/apt/apt.conf", "/etc/apt/apt.conf.d/"],
+    says: /^[^#/\n]*\bAcquire\s*(::|\{)[^#]*?\bhttps?\s*(::|\{)[^#}]*?\b(Proxy|CaInfo)\b/mi,
   },
   // aria2c(1)
   {
@@ -126,6 +135,16 @@ function programOf(path: string): string {
 }
 
 function placesOf(file: string, home: string): string[] {
+  if (file.endsWith("/")) return filesIn(file);
+  if (file.startsWith("/")) return [file];
   if (file.startsWith("~/")) return [`${home}${file.slice(1)}`];
   return upwards(Deno.cwd()).map((directory) => `${directory}${file.slice(1)}`);
+}
+
+function filesIn(directory: string): string[] {
+  try {
+    return Array.from(Deno.readDirSync(directory), ({ name }) => directory + name);
+  } catch {
+    return [];
+  }
 }

@@ -5,10 +5,13 @@
 import { WeirError } from "../errors.ts";
 import { HttpFlow } from "../flow/flow.ts";
 import { Request } from "../flow/request.ts";
+import type { Response } from "../flow/response.ts";
 import { errorPage, Headers, type IncomingExchange } from "../http/mod.ts";
 import { internals } from "../internals.ts";
 import type { Conn } from "../net/mod.ts";
+import { BodyPlan } from "./body_plan.ts";
 import type { Client } from "./client.ts";
+import type { ProxyContext } from "./context.ts";
 import { isIgnored } from "./host_rules.ts";
 import type { Origin } from "./route.ts";
 import { dialRaw, hangUp } from "./tunnel.ts";
@@ -43,13 +46,28 @@ export async function runConnect(
 
 /** An addon has answered: there is no tunnel. */
 async function refuse({ context }: Client, incoming: IncomingExchange, flow: HttpFlow): Promise<void> {
-  const { hooks, log } = context;
-  await hooks.trigger("http_connect_error", flow);
-  const state = flow[internals];
-  if (state.killed) return;
-  state.kill = null;
-  state.ended = true;
-  await incoming.respond(flow.response!, await webBody(flow.response!, log));
+  let plan = await planOf(context, flow.response!);
+  try {
+    await context.hooks.trigger("http_connect_error", flow);
+    const state = flow[internals];
+    if (state.killed) return;
+    state.kill = null;
+    state.ended = true;
+    if (flow.response !== null && flow.response !== plan.message) {
+      plan.release();
+      plan = await planOf(context, flow.response);
+    }
+    await incoming.respond(plan.message as Response, plan.outgoing());
+  } finally {
+    plan.release();
+  }
+}
+
+/** An answer whose body was read, so that its size and content are there for hooks. */
+async function planOf(context: ProxyContext, response: Response): Promise<BodyPlan> {
+  const plan = new BodyPlan(context, response, await webBody(response, context.log));
+  await plan.settle((limit) => new WeirError("weir", "limit", `An addon's answer is over ${limit} bytes.`));
+  return plan;
 }
 
 /** The client is answered when the origin is there, or cannot be reached. */

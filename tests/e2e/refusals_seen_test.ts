@@ -31,6 +31,7 @@ export function http_connected(flow: HttpFlow, ctx: Context) { ctx.log.info("ope
 export function http_connect_error(flow: HttpFlow, ctx: Context) {
   ctx.log.info("refused " + flow.request.host);
   flow.response!.headers.set("x-why", "policy");
+  ctx.log.info("with " + flow.response!.text);
 }
 `;
   await using server = await origin(withLength("body"), { tls: true });
@@ -40,8 +41,9 @@ export function http_connect_error(flow: HttpFlow, ctx: Context) {
   assertStringIncludes(text, "HTTP/1.1 403 Not here");
   assertMatch(text, /^x-why: policy\r$/m);
   await weir.waitForOutput(/^127\.0\.0\.1:\d+: CONNECT tracker\.test:443$/);
-  await weir.waitForOutput(/^ +<< 403 Not here \d+b \d+ms$/);
+  await weir.waitForOutput(/^ +<< 403 Not here 2b \d+ms$/);
   await weir.waitForLog(/refused tracker\.test/);
+  await weir.waitForLog(/with no$/);
   const { stdout } = await curl("-s", "-x", weir.url, "--cacert", weir.caFile, server.url("/"));
   assertEquals(textOf(stdout), "body");
   await weir.waitForLog(/open localhost/);
