@@ -69,7 +69,7 @@ const CHANGES: { name: string; stages: () => ChannelStages; plain: (text: string
       return new TransformStream<Uint8Array, Uint8Array>({
         transform(chunk, controller) {
           held += Array.from(chunk, (byte) => String.fromCharCode(byte)).join("");
-          held = held.replaceAll(SECRET, "");
+          held = held.replaceAll(SECRET, "#");
           // Holds more than it needs.
           const out = held.slice(0, -10);
           held = held.slice(-10);
@@ -80,11 +80,7 @@ const CHANGES: { name: string; stages: () => ChannelStages; plain: (text: string
         },
       });
     },
-    plain: (text) => {
-      let out = text;
-      for (let before = ""; before !== out;) [before, out] = [out, out.replaceAll(SECRET, "")];
-      return out;
-    },
+    plain: (text) => text.replaceAll(SECRET, "#"),
   },
   {
     name: "several stages, one of which awaits",
@@ -138,7 +134,7 @@ for (const provider of PROVIDERS) {
           );
           assertEquals(asked.toSorted(), provider.channels.filter((_, index) => isSaid[index]));
         }),
-        { numRuns: 40 },
+        { numRuns: 30 },
       );
     });
   }
@@ -271,15 +267,22 @@ Deno.test("other bodies, and events that are no model's, pass byte for byte as t
 
 Deno.test("a large JSON body that is no model's passes, one that is is cut", async () => {
   const type = "application/json";
-  const other = `{"object":"list","data":"${"x".repeat(100)}"}`;
-  assertEquals(
-    await textThrough(
-      modelStream(message({ type }), secretsOnly, { hold: 50 }),
-      cutAt(utf8(other), [20, 40]),
-    ),
-    other,
-  );
-  for (const body of [`{"choices":"${"x".repeat(100)}"}`, `[{"candidates":"${"x".repeat(100)}"}]`]) {
+  const long = "x".repeat(100);
+  const others = [
+    `{"object":"list","data":"${long}"}`,
+    `{"messages":[{"content":[{"message":{"response":"${long}"}}]}]}`,
+    `{"a":"choices:[","content":"${long}","response":{},"message":"{","b\\"":[]}`,
+    `[{"a":{"candidates":[]},"data":"${long}"},{"candidates":"${long}"}]`,
+  ];
+  for (const other of others) {
+    for (const pieces of [[utf8(other)], cutAt(utf8(other), [20, 40]), byteByByte(utf8(other))]) {
+      assertEquals(
+        await textThrough(modelStream(message({ type }), secretsOnly, { hold: 50 }), pieces),
+        other,
+      );
+    }
+  }
+  for (const body of [`{"a":{}, "choices" : ["${long}"]}`, `[{"candidates":["${long}"]}]`]) {
     const error = await assertRejects(
       () =>
         textThrough(modelStream(message({ type }), secretsOnly, { hold: 50 }), cutAt(utf8(body), [20, 40])),

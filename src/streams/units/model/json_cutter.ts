@@ -2,6 +2,7 @@
  * A JSON body (RFC 8259) as a model sends it: one object, or an array of objects that come one after the other (Gemini).
  * @module
  */
+import { concat } from "@std/bytes";
 import { HeldBytes } from "../../held_bytes.ts";
 import type { Cutter, Segment } from "../cutter.ts";
 
@@ -15,8 +16,18 @@ export interface JsonPart {
 const QUOTE = 0x22, BACKSLASH = 0x5c;
 const BRACE = 0x7b, BRACE_END = 0x7d, BRACKET = 0x5b, BRACKET_END = 0x5d;
 
-/** Members of a model's answer that have its text. */
-const MARKS = /"(choices|output|candidates|content|message|response)"\s*:/;
+/** Members of a model's answer that have its text, and how their values begin. */
+const MARKS: Record<string, string> = {
+  choices: "[",
+  output: "[",
+  candidates: "[",
+  content: "[",
+  message: "{",
+  response: '"',
+};
+
+/** Strings, brackets, and the colon behind a name. */
+const TOKEN = /"(?:[^"\\]|\\.)*(?:"|$)|[{}[\]:]/gs;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -69,6 +80,8 @@ export class JsonCutter implements Cutter<JsonPart> {
       } else if (this.#state === "element") {
         at = this.#element(piece, at);
         if (this.#depth > 0) continue;
+        // The bracket that ends it need not be held.
+        if (this.#isTooMuch(piece.subarray(from, at - 1))) continue;
         const bytes = this.#held.release(piece.subarray(from, at), 1);
         from = at;
         this.#state = "array";
@@ -113,9 +126,23 @@ export class JsonCutter implements Cutter<JsonPart> {
   /** Whether an object that cannot be held is no model's; if it could be, holding it fails. */
   #isTooMuch(rest: Uint8Array): boolean {
     if (this.#held.length + rest.length <= this.#hold) return false;
-    if (this.#elements > 0 || MARKS.test(decoder.decode(this.#held.view()))) return false;
-    if (MARKS.test(decoder.decode(rest))) return false;
+    const start = concat([this.#held.view(), rest.subarray(0, this.#hold)]);
+    if (this.#elements > 0 || mayBeModels(decoder.decode(start))) return false;
     this.#state = "passing";
     return true;
   }
+}
+
+/** Whether an object, of which this is the beginning, has a member that a model's answer has. */
+function mayBeModels(text: string): boolean {
+  let depth = 0, name = "";
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === 1 && token === ":") {
+      const value = /\S|$/.exec(text.slice(index + 1, index + 100))![0];
+      if (value !== "" && MARKS[name] === value) return true;
+    } else if (depth === 1) name = token.slice(1, -1);
+  }
+  return false;
 }
