@@ -13,6 +13,7 @@ import { removeAbandoned } from "../temporary.ts";
 import { UsageError } from "./flags.ts";
 import type { TermLog } from "./log.ts";
 import { onStopSignal, type SignalSource } from "./signals.ts";
+import { startWatchdog } from "./watchdog.ts";
 import type { Workers } from "./workers.ts";
 
 /** What {@linkcode serve} works with. */
@@ -41,6 +42,8 @@ export async function serve(init: ServeInit): Promise<number> {
   const isKnown = await hasAuthority(confdir);
   // A command gets the signals.
   const removeSignals = command ? () => {} : onStopSignal(stopping.resolve, signals);
+  const isWatched = !command && signals === Deno && options.values.scripts.length > 0;
+  const watchdog = isWatched ? await startWatchdog((text) => log.debug(text)) : null;
   try {
     // An addon may never come to the end of its `configure` or `running`. With a command signals are not weir's matter.
     const starting = started(init);
@@ -62,6 +65,7 @@ export async function serve(init: ServeInit): Promise<number> {
     await Promise.all([proxy.stop(graceMs), workers.stop(graceMs), browsed?.close()]);
     return status === 0 && proxy.hasFailed ? 1 : status;
   } finally {
+    watchdog?.stop();
     removeSignals();
   }
 }

@@ -94,6 +94,33 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
+for (
+  const [first, second] of [["SIGTERM", "SIGTERM"], ["SIGINT", "SIGINT"], ["SIGTERM", "SIGINT"]] as const
+) {
+  Deno.test(`an addon in an endless loop: ${first}, and then ${second}, ends weir`, async () => {
+    await using weir = await startWeir({
+      addon: `export function running() { setTimeout(() => { console.error("looping"); for (;;); }); }`,
+    });
+    await weir.waitForLog(/looping/);
+    weir.signal(first);
+    // The system makes one of two that come at once.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { log } = await stopped(weir, second);
+    assertMatch(log, /an addon is in an endless loop; the second signal ends weir/);
+  });
+}
+
+Deno.test("the same signal twice at once, as timeout(1) sends it, is one: what is open is finished", async () => {
+  await using weir = await startWeir({
+    addon:
+      `export const done = (ctx) => new Promise((resolve) => setTimeout(() => { ctx.log.warn("done"); resolve(); }, 1500));`,
+  });
+  weir.signal("SIGTERM");
+  const { code, log } = await stopped(weir, "SIGTERM");
+  assertEquals(code, 0);
+  assertMatch(log, /warn: done/);
+});
+
 Deno.test("nothing is waited for, and nothing said, where clients only keep their connections open", async () => {
   await using weir = await startWeir();
   await using client = await Client.connect(weir);
