@@ -6,10 +6,14 @@ import type { StoredBody } from "./store.ts";
 
 /** Bytes from `at` on, `size` of them. */
 export class BodySlice {
+  /** What it is a part of. */
   readonly body: StoredBody;
+  /** Where it begins there. */
   readonly at: number;
+  /** How many bytes it has. */
   readonly size: number;
 
+  /** Nothing is copied. */
   constructor(body: StoredBody, at: number, size: number) {
     this.body = body;
     this.at = at;

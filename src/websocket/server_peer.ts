@@ -10,7 +10,9 @@ import { encodeHead, FrameParser, isControl, MAX_HEAD, Opcode } from "./frames.t
 
 /** A message that the client has sent. */
 export interface PeerMessage {
+  /** Text, not bytes. */
   readonly isText: boolean;
+  /** Text in UTF-8, or bytes. */
   readonly content: Uint8Array<ArrayBuffer>;
 }
 
