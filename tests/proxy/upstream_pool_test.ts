@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
 import type { ClientConnection } from "../../src/flow/connection.ts";
 import { HttpFlow } from "../../src/flow/flow.ts";
@@ -332,6 +332,17 @@ Deno.test("at most 256 connections are kept in all: the one that was idle for lo
     performance.now = now;
   }
   assertEquals(fixture.dialer.closedConns, [0]);
+});
+
+Deno.test("a connection in use comes back to its origin, however many origins were seen meanwhile", async () => {
+  await using fixture = new Fixture();
+  const held = await fixture.acquire();
+  for (let i = 0; i < 1200; i++) await use(await fixture.acquire({ host: `${i}.example` }));
+  await use(held);
+  const again = fixture.acquire();
+  assert(!(again instanceof Promise));
+  assertStrictEquals(again.serverConn, held.serverConn);
+  await use(again);
 });
 
 Deno.test("a connection that was idle for a minute is closed, one that was used since is not", async () => {
