@@ -32,6 +32,8 @@ import { FileSink, FlowWriter, StdoutSink } from "./flows/writer.ts";
 const RETRY_MS = 60_000;
 
 export default class Save implements Addon {
+  /** A flow that has ended is in the file when weir ends, also when its body is one of many GiB and the disk a slow one. */
+  readonly doneMs = 600_000;
   readonly keepsFlows = false;
   #ctx: Context | null = null;
   /** The option, without the `+`; null: nothing is saved. */

@@ -167,6 +167,11 @@ export interface AddonTraits {
    * (`server_connect`) is refused.
    */
   readonly failClosed?: boolean;
+  /**
+   * Milliseconds that `done` may take, where it has more to do than fits into the 2 s that all of them have together: to write what
+   * would be lost. A second SIGINT does not wait for it.
+   */
+  readonly doneMs?: number;
 }
 
 /** An object with methods named after hooks. */

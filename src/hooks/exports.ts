@@ -46,6 +46,7 @@ const TRAITS: { readonly [Trait in keyof AddonTraits]-?: string } = {
   keepsFlows: "true or false",
   readsBodies: "true, false or a function",
   failClosed: "true or false",
+  doneMs: "a number of milliseconds",
 };
 
 /**
@@ -60,8 +61,9 @@ export function traitsOf(addon: Addon, module: object): AddonTraits {
       : [module, Reflect.get(module, name)];
     if (value === undefined) continue;
     if (typeof value === "function" && name === "readsBodies") traits[name] = value.bind(from);
-    else if (typeof value === "boolean") traits[name] = value;
-    else throw new WeirError("weir", "addon", `${name} is ${shown(value)}, and must be ${kinds}`);
+    else if (name === "doneMs" ? typeof value === "number" && value >= 0 : typeof value === "boolean") {
+      traits[name] = value;
+    } else throw new WeirError("weir", "addon", `${name} is ${shown(value)}, and must be ${kinds}`);
   }
   return traits;
 }

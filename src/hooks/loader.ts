@@ -124,8 +124,8 @@ export class AddonManager {
   }
 
   /**
-   * Runs the `done` hooks, for `ms` milliseconds all together: an addon whose hook takes longer is named in the log and left
-   * behind, and those after it still have a moment for theirs.
+   * Runs the `done` hooks, for `ms` milliseconds all together, or as long as an addon says that its own may take: one whose hook
+   * takes longer is named in the log and left behind, and those after it still have a moment for theirs.
    */
   async done(ms: number = Infinity): Promise<void> {
     this.#isRunning = false;
@@ -137,9 +137,11 @@ export class AddonManager {
       );
     }
     for (const slot of this.#slots) {
-      if (await settlesWithin(left(), this.#life(slot, "done"))) continue;
+      const own = Math.max(0, ...slot.addons.map(({ traits }) => traits?.doneMs ?? 0));
+      if (await settlesWithin(Math.max(left(), own), this.#life(slot, "done"))) continue;
+      const seconds = Math.max(ms, own) / 1000;
       this.#ctx.log.warn(
-        `Addon ${slot.name}: done has not ended within ${ms / 1000} s; weir goes on without it.`,
+        `Addon ${slot.name}: done has not ended within ${seconds} s; weir goes on without it.`,
       );
     }
   }

@@ -38,6 +38,19 @@ const STUCK: [what: string, options: WeirOptions, log: RegExp][] = [
     /Worker 2 does not stop/,
   ],
 ];
+Deno.test("an addon that says how long its done may take is waited for", async () => {
+  const addon = `
+    export const doneMs = 60_000;
+    export async function done() {
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      console.error("all is written");
+    }`;
+  await using weir = await startWeir({ addon, args: GRACE });
+  const { code, log } = await stopped(weir, "SIGTERM");
+  assertEquals(code, 0);
+  assertMatch(log, /all is written/);
+});
+
 for (const [what, options, log] of STUCK) {
   Deno.test(`SIGTERM ends weir in spite of ${what}`, async () => {
     await using weir = await startWeir({ ...options, args: [...GRACE, ...options.args ?? []] });
