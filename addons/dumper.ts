@@ -133,7 +133,7 @@ export default class Dumper implements Addon {
   }
 
   tcp_message(flow: TcpFlow) {
-    // A connection that weir does not look into is a line when it begins and two when it ends, not one for each read.
+    // A connection that weir does not look into is a line when it begins and one when it ends, not one for each read.
     if (this.#detail < 3 || !this.#shows(flow)) return;
     const message = flow.messages.at(-1);
     if (!message) return;
@@ -143,12 +143,12 @@ export default class Dumper implements Addon {
   }
 
   tcp_end(flow: TcpFlow) {
-    if (this.#shows(flow)) print([tcpLine(flow), tcpEndLine(flow)]);
+    if (this.#shows(flow)) print([tcpEndLine(flow)]);
   }
 
   tcp_error(flow: TcpFlow) {
     if (!this.#shows(flow)) return;
-    print([tcpLine(flow), tcpEndLine(flow), style(` << ${errorText(flow)}`, "bold", "red")]);
+    print([`${tcpEndLine(flow)}${style(`: ${errorText(flow)}`, "bold", "red")}`]);
   }
 
   #shows(flow: Flow): boolean {

@@ -72,11 +72,10 @@ export function tcpLine(flow: TcpFlow): string {
   return `${clientOf(flow)}: ${style("TCP", "bold", "magenta")} ${style(serverOf(flow), "bold")}`;
 }
 
-/** ` << 1.2k up, 215m down 3.2s`: what a raw connection has carried. */
+/** `127.0.0.1:52344: TCP example.com:22 << 1.2k up, 215m down 3.2s`: what a raw connection has carried. */
 export function tcpEndLine(flow: TcpFlow): string {
-  const pad = " ".repeat(Math.max(0, clientOf(flow).length - 2));
   const sizes = `${sizeText(flow.bytesFromClient)} up, ${sizeText(flow.bytesFromServer)} down`;
-  return `${pad}${style(" <<", "bold")} ${sizes} ${timeText(endOf(flow) - flow.timestampStart)}`;
+  return `${tcpLine(flow)}${style(" <<", "bold")} ${sizes} ${timeText(Date.now() - flow.timestampStart)}`;
 }
 
 /** Headers from level 2, body from level 3, trailers. */

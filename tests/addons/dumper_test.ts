@@ -317,11 +317,11 @@ Deno.test("an error of a TCP flow is printed", async () => {
   });
   assertEquals(
     text,
-    "127.0.0.1:52344: TCP example.com:80\n              << 0b up, 0b down 0ms\n << reset\n",
+    "127.0.0.1:52344: TCP example.com:80 << 0b up, 0b down 0ms: reset\n",
   );
 });
 
-Deno.test("a raw connection is a line at its start and two at its end; what it carries is printed from level 3 on", async () => {
+Deno.test("a raw connection is a line at its start and one at its end; what it carries is printed from level 3 on", async () => {
   const run = (hooks: Dispatcher) => {
     const flow = tcpFlow();
     hooks.trigger("tcp_start", flow);
@@ -333,7 +333,7 @@ Deno.test("a raw connection is a line at its start and two at its end; what it c
   };
   const client = "127.0.0.1:52344";
   const start = `${client}: TCP example.com:80 (passed through)\n`;
-  const end = `${client}: TCP example.com:80\n              << 4b up, 4.9k down 0ms\n`;
+  const end = `${client}: TCP example.com:80 << 4b up, 4.9k down 0ms\n`;
   assertEquals((await dumped(1, run)).text, start + end);
   assertEquals((await dumped(2, run)).text, start + end);
   assertEquals(
