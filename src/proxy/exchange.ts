@@ -69,6 +69,8 @@ class Exchange implements Watched, Cuttable {
   #isConnecting = false;
   /** Ends the wait for the request's body, when nothing of it comes. */
   #onStalledUpload: ((error: WeirError) => void) | null = null;
+  /** Its place among those that are watched. */
+  #place = -1;
   /** Stops what is waited for or runs beside `incoming` and `#lease`. */
   #onStop: ((error: WeirError) => void) | null = null;
   /** True once anything of the final response may have been written. */
@@ -135,7 +137,7 @@ class Exchange implements Watched, Cuttable {
 
   async run(): Promise<void> {
     const flow = this.#flow;
-    this.#context.stalls.add(this);
+    this.#place = this.#context.stalls.add(this);
     this.#context.running.add(this);
     try {
       await this.#hook("requestheaders");
@@ -462,7 +464,7 @@ class Exchange implements Watched, Cuttable {
 
   #cleanUp(): void {
     const flow = this.#flow;
-    this.#context.stalls.remove(this);
+    this.#context.stalls.remove(this.#place);
     this.#context.running.remove(this);
     this.#requestPlan.release();
     this.#responsePlan?.release();

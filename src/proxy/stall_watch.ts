@@ -18,20 +18,22 @@ export interface Watched {
   readonly moved: number;
   /** An addon holds it up, which may take as long as it likes. */
   readonly isHeld: boolean;
-  /** Nothing has moved for too long. Called once; it is not watched any more. */
+  /** Nothing has moved for too long. Called once, unless it moves again. */
   onStalled(seconds: number): void;
 }
 
-/** When something moved last, as far as was seen. */
-interface Seen {
-  moved: number;
-  at: number;
-}
-
-/** Watches all that is under way. */
+/**
+ * Watches all that is under way. Exchanges come and go by the ten thousand in a second, so each has a place in an array while
+ * it runs, and nothing is made or looked up for it.
+ */
 export class StallWatch {
   readonly #seconds: () => number;
-  readonly #watched = new Map<Watched, Seen>();
+  /** By place: what is watched, how much it had moved when it was looked at, and when that was first seen. */
+  readonly #watched: (Watched | null)[] = [];
+  readonly #moved: number[] = [];
+  readonly #since: number[] = [];
+  /** Places that are free. */
+  readonly #free: number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -40,16 +42,22 @@ export class StallWatch {
     this.#seconds = seconds;
   }
 
-  /** Watches it from now on, until `remove`. */
-  add(watched: Watched): void {
-    if (this.#isClosed) return;
-    this.#watched.set(watched, { moved: watched.moved, at: performance.now() });
+  /** Watches it from now on; gives its place, for `remove`. */
+  add(watched: Watched): number {
+    if (this.#isClosed) return -1;
+    const place = this.#free.pop() ?? this.#watched.length;
+    this.#watched[place] = watched;
+    // Nothing has this count: when it is first looked at its time begins.
+    this.#moved[place] = -1;
     if (this.#timer === undefined) this.#arm();
+    return place;
   }
 
-  /** It has ended. May be called more than once. */
-  remove(watched: Watched): void {
-    this.#watched.delete(watched);
+  /** It has ended. Call it once. */
+  remove(place: number): void {
+    if (place < 0 || this.#isClosed) return;
+    this.#watched[place] = null;
+    this.#free.push(place);
   }
 
   /** Watches nothing any more. */
@@ -57,7 +65,7 @@ export class StallWatch {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#watched.clear();
+    this.#watched.length = 0;
   }
 
   #arm(): void {
@@ -70,16 +78,18 @@ export class StallWatch {
   #look(): void {
     this.#timer = undefined;
     const now = performance.now(), seconds = this.#seconds();
-    for (const [watched, seen] of this.#watched) {
+    for (let place = 0; place < this.#watched.length; place++) {
+      const watched = this.#watched[place];
+      if (watched === null) continue;
       const { moved } = watched;
-      if (moved !== seen.moved || watched.isHeld) {
-        seen.moved = moved;
-        seen.at = now;
-      } else if (seconds > 0 && now - seen.at >= seconds * 1000) {
-        this.#watched.delete(watched);
+      if (moved !== this.#moved[place] || watched.isHeld) {
+        this.#moved[place] = moved;
+        this.#since[place] = now;
+      } else if (seconds > 0 && now - this.#since[place] >= seconds * 1000) {
+        this.#since[place] = Infinity;
         watched.onStalled(seconds);
       }
     }
-    if (this.#watched.size > 0) this.#arm();
+    if (this.#watched.length > this.#free.length) this.#arm();
   }
 }

@@ -98,6 +98,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   const state = flow[internals];
   state.log = log;
   const stop = new AbortController();
+  let place = -1;
   const watched: Watched & Cuttable = {
     flow,
     cut: (error) => stop.abort(error),
@@ -120,7 +121,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     context.running.add(watched);
     if (context.cut.aborted) stop.abort(context.cut.reason);
     await hooks.trigger("tcp_start", flow);
-    context.stalls.add(watched);
+    place = context.stalls.add(watched);
     const { error } = await relay(client, server, { onData: tap, signal: stop.signal });
     if (error !== null) throw error;
     state.ended = true;
@@ -134,7 +135,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     await hooks.trigger("tcp_error", flow);
   } finally {
     state.kill = null;
-    context.stalls.remove(watched);
+    context.stalls.remove(place);
     context.running.remove(watched);
     flow.history.end();
     client.close();

@@ -13,7 +13,8 @@ Deno.test("what stands still is told once, within an eighth of its time; what mo
   const still: number[] = [], moving: number[] = [], held: number[] = [];
   const mover = watched(moving), holder = watched(held);
   holder.isHeld = true;
-  for (const each of [watched(still), mover, holder]) watch.add(each);
+  const places = [watched(still), mover, holder].map((each) => watch.add(each));
+  assertEquals(places, [0, 1, 2]);
   for (let second = 0; second < 10; second++) {
     await clock.pass(1000);
     mover.moved++;
@@ -21,9 +22,13 @@ Deno.test("what stands still is told once, within an eighth of its time; what mo
   }
   assertEquals([still, moving, held], [[8], [], []]);
   holder.isHeld = false;
-  await clock.pass(9000);
+  await clock.pass(10_000);
   assertEquals([still, moving, held], [[8], [8], [8]]);
+  for (const place of places) watch.remove(place);
+  await clock.pass(1000);
   assertEquals(clock.timers, 0);
+  assertEquals(watch.add(watched(still)), 2);
+  watch.close();
 });
 
 Deno.test("0 is for ever, and the limit that holds is the one of now", async () => {
@@ -31,11 +36,13 @@ Deno.test("0 is for ever, and the limit that holds is the one of now", async () 
   let limit = 0;
   const stalled: number[] = [];
   const watch = new StallWatch(() => limit);
-  watch.add(watched(stalled));
+  const place = watch.add(watched(stalled));
   await clock.pass(10_000_000);
   assertEquals(stalled, []);
   limit = 1;
   await clock.pass(20_000);
+  watch.remove(place);
+  await clock.pass(1000);
   assertEquals([stalled, clock.timers], [[1], 0]);
 });
 
@@ -44,9 +51,7 @@ Deno.test("what has ended is not told, and a watch that is closed leaves no time
   const stalled: number[] = [];
   const watch = new StallWatch(() => 1);
   const ended = watched(stalled);
-  watch.add(ended);
-  watch.remove(ended);
-  watch.remove(ended);
+  watch.remove(watch.add(ended));
   await clock.pass(5000);
   assertEquals([stalled, clock.timers], [[], 0]);
   watch.add(watched(stalled));
