@@ -1,7 +1,9 @@
 /** What providers, and servers that speak like them, write besides plain answers: event by event. @module */
 import { assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { replaceStream } from "../../../src/streams/replace.ts";
 import { type ModelChannel, modelStream } from "../../../src/streams/units/mod.ts";
+import { PROVIDERS, responsesStream } from "./model_fixtures.ts";
 import { textThrough } from "./support.ts";
 
 /** The events that come out, and the channels that were asked about; "sk-live" is replaced by "[key]" in all of them. */
@@ -248,6 +250,34 @@ Deno.test("Ollama: /api/generate", async () => {
   ]);
 });
 
+Deno.test("Gemini: arguments that are streamed are a text each", async () => {
+  const part = (functionCall: unknown) => ({
+    candidates: [{ content: { parts: [{ functionCall }], role: "model" }, index: 0 }],
+  });
+  const arg = (jsonPath: string, stringValue: string, willContinue?: true) =>
+    willContinue ? { jsonPath, stringValue, willContinue } : { jsonPath, stringValue };
+  const more = (...partialArgs: unknown[]) => part({ partialArgs, willContinue: true });
+  const said = [
+    part({ name: "f", id: "c", willContinue: true }),
+    more(arg("$.a", "x sk", true), arg("$.b", "sk-", true)),
+    more(arg("$.a", "-live"), arg("$.b", "", true)),
+    more(arg("$.b", "live s", true)),
+    part({}),
+    part({ name: "g", args: { a: "sk-live" } }),
+  ];
+  const { events, channels } = await run("text/event-stream", said);
+  assertEquals(events, [
+    said[0],
+    more(arg("$.a", "x ", true), arg("$.b", "", true)),
+    more(arg("$.a", "[key]"), arg("$.b", "", true)),
+    more(arg("$.b", "[key] ", true)),
+    more(arg("$.b", "s", true)),
+    said[4],
+    part({ name: "g", args: { a: "[key]" } }),
+  ]);
+  assertEquals(channels, ["tool 0 f c", "tool 0 f c", "tool 1 g"]);
+});
+
 Deno.test("Gemini: an answer that was blocked, and one with code to run", async () => {
   const blocked = [{ promptFeedback: { blockReason: "SAFETY" } }, { usageMetadata: { promptTokenCount: 1 } }];
   assertEquals((await run("text/event-stream", blocked)).events, blocked);
@@ -271,4 +301,61 @@ Deno.test("events of other kinds in a model's stream pass, errors among them", a
   ];
   const { events } = await run("text/event-stream", [delta({ content: "x" }), ...others]);
   assertEquals(events, [delta({ content: "x" }), ...others]);
+});
+
+/** JSON in which one value is something else, or has another name. */
+function damaged(text: string, at: number, by: unknown): string {
+  const value = JSON.parse(text);
+  const places: [object, string][] = [];
+  const visit = (inner: unknown) => {
+    if (typeof inner !== "object" || inner === null) return;
+    for (const [name, part] of Object.entries(inner)) {
+      places.push([inner, name]);
+      visit(part);
+    }
+  };
+  visit(value);
+  if (places.length === 0) return text;
+  const [holder, name] = places[at % places.length];
+  Reflect.set(holder, name, by);
+  return JSON.stringify(value);
+}
+
+Deno.test("events that are not as they should be do no harm", async () => {
+  const strange = fc.constantFrom<unknown>(
+    null,
+    5,
+    "x",
+    "toString",
+    [],
+    [null],
+    {},
+    [{}],
+    { type: "text", text: 5 },
+    -1,
+    "__proto__.delta",
+  );
+  const said = { text: ["a", "b"], reasoning: ["c"], tool: ['{"a":', '"b"}'] };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...PROVIDERS),
+      fc.array(fc.tuple(fc.nat(), fc.nat(), strange), { minLength: 1, maxLength: 4 }),
+      async (provider, damages) => {
+        const whole = provider.write(said);
+        const parts = /^\s*[{[]/.test(whole) && !/^\{.*\}$/m.test(whole)
+          ? ["", whole]
+          : whole.split(/(\{.*\})/);
+        for (const [part, at, by] of damages) {
+          const index = 1 + 2 * (part % Math.floor(parts.length / 2));
+          parts[index] = damaged(parts[index], at, by);
+        }
+        const body = parts.join("");
+        const headers = new Headers({ "content-type": provider.type });
+        const out = await textThrough(modelStream({ headers }, () => replaceStream("\0", "")), [body]);
+        // Of Responses, events that repeat the text say what the deltas said.
+        if (provider !== responsesStream) assertEquals(out, body);
+      },
+    ),
+    { numRuns: 500 },
+  );
 });

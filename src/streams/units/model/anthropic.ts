@@ -20,12 +20,17 @@ import type { Path } from "./splice.ts";
 
 const EVENTS = /^(message_(start|delta|stop)|content_block_(start|delta|stop))$/;
 
+interface DeltaText {
+  readonly name: string;
+  readonly kind: ModelChannel["kind"];
+}
+
 /** The text of a delta, by its type. */
-const DELTAS: Record<string, { name: string; kind: ModelChannel["kind"] }> = {
+const DELTAS = new Map<string, DeltaText>(Object.entries<DeltaText>({
   text_delta: { name: "text", kind: "text" },
   thinking_delta: { name: "thinking", kind: "reasoning" },
   input_json_delta: { name: "partial_json", kind: "tool" },
-};
+}));
 
 /** The dialect, when it is this one. */
 export function anthropicOf(event: Json): Dialect | null {
@@ -63,9 +68,9 @@ class AnthropicDialect implements Dialect {
   }
 
   #delta(delta: Json, index: number): Slot[] {
-    const known = DELTAS[stringOf(delta.type) ?? ""];
-    const text = known && delta[known.name];
-    if (typeof text !== "string") return [];
+    const known = DELTAS.get(stringOf(delta.type) ?? "");
+    const text = known === undefined ? null : delta[known.name];
+    if (known === undefined || typeof text !== "string") return [];
     const channel = this.#calls.get(index) ?? { kind: known.kind, index };
     return [slot(index, channel, `${delta.type}`, ["delta", known.name], text)];
   }
@@ -96,7 +101,7 @@ class AnthropicDialect implements Dialect {
 }
 
 function slot(index: number, channel: ModelChannel, type: string, path: Path, text: string): Slot {
-  const { name } = DELTAS[type];
+  const { name } = DELTAS.get(type)!;
   return {
     key: `${index}/${name}`,
     channel,

@@ -25,8 +25,8 @@ export function geminiOf(event: Json): Dialect | null {
 }
 
 class GeminiDialect implements Dialect {
-  /** How many calls each candidate has made. */
-  readonly #calls = new Map<number, number>();
+  /** The calls of each candidate so far: how many, and the last one. */
+  readonly #calls = new Map<number, { count: number; last: ModelChannel }>();
 
   read(event: Json): Reading {
     const slots: Slot[] = [], ends: string[] = [];
@@ -40,6 +40,7 @@ class GeminiDialect implements Dialect {
         const inner = objectOf(part);
         if (inner === null) return;
         slots.push(...this.#part(event, it, inner, index, [...path, "content", "parts", at], mutes));
+        ends.push(...this.#endsOf(inner, index));
       });
       if (typeof it.finishReason === "string") ends.push(`${index}/`);
     });
@@ -55,34 +56,67 @@ class GeminiDialect implements Dialect {
     mutes: Edit[],
   ): Generator<Slot, void> {
     const { text, thought } = part;
+    /** An event that adds a part. */
+    const added = (part: Json): Json => ({
+      candidates: [{ content: { parts: [part], role: "model" }, ...pick(candidate, "index") }],
+      ...pick(event, "modelVersion", "responseId"),
+    });
     if (typeof text === "string") {
       yield {
         key: `${index}/${thought === true ? "thought" : "text"}`,
         channel: { kind: thought === true ? "reasoning" : "text", index },
         kind: "delta",
         texts: [{ path: [...path, "text"], text }],
-        insert: (text) => ({
-          candidates: [{
-            content: { parts: [{ text, ...pick(part, "thought") }], role: "model" },
-            ...pick(candidate, "index"),
-          }],
-          ...pick(event, "modelVersion", "responseId"),
-        }),
+        insert: (text) => added({ text, ...pick(part, "thought") }),
         mutes,
       };
     }
     const call = objectOf(part.functionCall);
     if (call === null) return;
-    const number = this.#calls.get(index) ?? 0;
-    this.#calls.set(index, number + 1);
+    path = [...path, "functionCall"];
+    const channel = this.#call(call, index);
+    const key = `${index}/call/${channel.index}/`;
+    yield { key, channel, kind: "values", texts: stringsIn(call.args, [...path, "args"]), mutes };
+    for (const [at, arg] of listOf(call.partialArgs).entries()) {
+      const { jsonPath, stringValue: text } = objectOf(arg) ?? {};
+      if (typeof text !== "string") continue;
+      yield {
+        key: `${key}${jsonPath}/`,
+        channel,
+        kind: "delta",
+        texts: [{ path: [...path, "partialArgs", at, "stringValue"], text }],
+        insert: (stringValue) => {
+          const partialArgs = [{ jsonPath, stringValue, willContinue: true }];
+          return added({ functionCall: { partialArgs, willContinue: true } });
+        },
+        mutes,
+      };
+    }
+  }
+
+  /** A call's channel; one without a name goes on with the call before it (arguments that are streamed). */
+  #call(call: Json, index: number): ModelChannel {
     const name = stringOf(call.name), id = stringOf(call.id);
-    const channel: ModelChannel = {
+    const before = this.#calls.get(index);
+    if (name === undefined && before !== undefined) return before.last;
+    const count = before?.count ?? 0;
+    const last: ModelChannel = {
       kind: "tool",
-      index: number,
+      index: count,
       ...name === undefined ? {} : { name },
       ...id === undefined ? {} : { id },
     };
-    const texts = stringsIn(call.args, [...path, "functionCall", "args"]);
-    yield { key: `${index}/call/${number}`, channel, kind: "values", texts, mutes };
+    this.#calls.set(index, { count: count + 1, last });
+    return last;
+  }
+
+  /** The arguments of the last call that this part ends. */
+  #endsOf(part: Json, index: number): string[] {
+    const call = objectOf(part.functionCall);
+    if (call === null) return [];
+    const key = `${index}/call/${this.#calls.get(index)?.last.index}/`;
+    if (call.willContinue !== true) return [key];
+    return listOf(call.partialArgs).map(objectOf).filter((arg) => arg !== null && arg.willContinue !== true)
+      .map((arg) => `${key}${arg!.jsonPath}/`);
   }
 }

@@ -17,14 +17,14 @@ const QUOTE = 0x22, BACKSLASH = 0x5c;
 const BRACE = 0x7b, BRACE_END = 0x7d, BRACKET = 0x5b, BRACKET_END = 0x5d;
 
 /** Members of a model's answer that have its text, and how their values begin. */
-const MARKS: Record<string, string> = {
+const MARKS = new Map(Object.entries({
   choices: "[",
   output: "[",
   candidates: "[",
   content: "[",
   message: "{",
   response: '"',
-};
+}));
 
 /** Strings, brackets, and the colon behind a name. */
 const TOKEN = /"(?:[^"\\]|\\.)*(?:"|$)|[{}[\]:]/gs;
@@ -141,7 +141,7 @@ function mayBeModels(text: string): boolean {
     else if (token === "}" || token === "]") depth--;
     else if (depth === 1 && token === ":") {
       const value = /\S|$/.exec(text.slice(index + 1, index + 100))![0];
-      if (value !== "" && MARKS[name] === value) return true;
+      if (value !== "" && MARKS.get(name) === value) return true;
     } else if (depth === 1) name = token.slice(1, -1);
   }
   return false;

@@ -18,8 +18,14 @@ import {
 } from "./dialect.ts";
 import type { Edit, Path } from "./splice.ts";
 
+interface Stream {
+  readonly part: string;
+  readonly kind: ModelChannel["kind"];
+  readonly whole: string;
+}
+
 /** Of the events that come as `….delta` and `….done`: the channel, and where the second one has all of the text. */
-const STREAMS: Record<string, { part: string; kind: ModelChannel["kind"]; whole: string }> = {
+const STREAMS = new Map<string, Stream>(Object.entries<Stream>({
   "response.output_text": { part: "text", kind: "text", whole: "text" },
   "response.refusal": { part: "refusal", kind: "text", whole: "refusal" },
   "response.reasoning_text": { part: "reasoning", kind: "reasoning", whole: "text" },
@@ -29,9 +35,14 @@ const STREAMS: Record<string, { part: string; kind: ModelChannel["kind"]; whole:
   "response.custom_tool_call_input": { part: "input", kind: "tool", whole: "input" },
   "response.code_interpreter_call_code": { part: "code", kind: "tool", whole: "code" },
   "response.audio.transcript": { part: "transcript", kind: "text", whole: "transcript" },
-};
+}));
+interface PartText extends Omit<Stream, "whole"> {
+  readonly text: string;
+  readonly delta: string;
+}
+
 /** The channel of a part's text, by the part's type. */
-const PARTS: Record<string, { part: string; text: string; kind: ModelChannel["kind"]; delta: string }> = {
+const PARTS = new Map<string, PartText>(Object.entries<PartText>({
   output_text: { part: "text", text: "text", kind: "text", delta: "response.output_text" },
   refusal: { part: "refusal", text: "refusal", kind: "text", delta: "response.refusal" },
   reasoning_text: { part: "reasoning", text: "text", kind: "reasoning", delta: "response.reasoning_text" },
@@ -41,7 +52,7 @@ const PARTS: Record<string, { part: string; text: string; kind: ModelChannel["ki
     kind: "reasoning",
     delta: "response.reasoning_summary_text",
   },
-};
+}));
 /** Members of an item that are the arguments of a call. */
 const ARGUMENTS = {
   arguments: "response.function_call_arguments",
@@ -85,12 +96,12 @@ class ResponsesDialect implements Dialect {
         ends: [],
       };
     }
-    return STREAMS[stream] === undefined ? NOTHING : this.#text(event, stream, step, output);
+    const known = STREAMS.get(stream);
+    return known === undefined ? NOTHING : this.#text(event, known, step, output);
   }
 
   /** An event that says a piece of text, or all of it. */
-  #text(event: Json, stream: string, step: string, output: number): Reading {
-    const { part, kind, whole } = STREAMS[stream];
+  #text(event: Json, { part, kind, whole }: Stream, step: string, output: number): Reading {
     const index = event.content_index ?? event.summary_index;
     const key = `${output}/${part}/${numberOf(index, 0)}/`;
     const name = step === "delta" ? "delta" : whole;
@@ -161,9 +172,9 @@ class ResponsesDialect implements Dialect {
     path: Path,
     kind: Slot["kind"],
   ): Generator<Slot, void> {
-    const known = PARTS[stringOf(part.type) ?? ""];
-    const text = known && part[known.text];
-    if (typeof text !== "string") return;
+    const known = PARTS.get(stringOf(part.type) ?? "");
+    const text = known === undefined ? null : part[known.text];
+    if (known === undefined || typeof text !== "string") return;
     const place = known.part === "summary" ? { summary_index: index } : { content_index: index };
     yield {
       key: `${output}/${known.part}/${index}/`,
