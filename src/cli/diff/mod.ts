@@ -37,10 +37,12 @@ export async function diff(argv: readonly string[], stdout: SyncWriter): Promise
   const { files: [a, b], ignored } = line;
   const [first, second] = [await session(a, ignored), await session(b, ignored)];
   let count = 0;
-  for (const text of differences(first, second)) {
+  for (const text of differences(first.digests, second.digests)) {
     count++;
     writeText(stdout, `${escapeControl(text)}\n`);
   }
+  const error = first.error ?? second.error;
+  if (error !== null) throw error;
   return count > 0 ? 1 : 0;
 }
 
@@ -64,8 +66,14 @@ function parseLine(argv: readonly string[]): DiffLine | null {
   return { files: [a, b], ignored };
 }
 
-/** What is kept of all flows of a file. @throws {Error} that names it. */
-async function session(path: string, ignored: ReadonlySet<string>): Promise<Digest[]> {
+/** What is kept of the flows of a file; `error` tells why they are not all. */
+interface Session {
+  readonly digests: readonly Digest[];
+  readonly error: Error | null;
+}
+
+/** Reads a file; what is whole of a broken one counts. @throws {Error} that names it when nothing is. */
+async function session(path: string, ignored: ReadonlySet<string>): Promise<Session> {
   const digests: Digest[] = [];
   try {
     const source = path === "-" ? Deno.stdin.readable : (await Deno.open(path)).readable;
@@ -74,7 +82,9 @@ async function session(path: string, ignored: ReadonlySet<string>): Promise<Dige
     }
   } catch (error) {
     const reason = messageOf(error).replace(/ \(os error \d+\).*/, "");
-    throw new Error(`${path === "-" ? "standard input" : path}: ${reason}`, { cause: error });
+    const named = new Error(`${path === "-" ? "standard input" : path}: ${reason}`, { cause: error });
+    if (digests.length === 0) throw named;
+    return { digests, error: named };
   }
-  return digests;
+  return { digests, error: null };
 }
