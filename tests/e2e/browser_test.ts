@@ -39,6 +39,8 @@ exec chromium --headless --disable-gpu --disable-dev-shm-usage --dump-dom "$@" $
   } >$DIR/page 2>/dev/null`);
   await using weir = await startWeir(chrome.options);
   await weir.waitForOutput(new RegExp(`GET https://localhost:${server.port}/$`));
+  // Nobody looks at the page, so it was not waited for.
+  await weir.waitForOutput(/<< 200 OK \S+ \S+ \(streamed: unread\)$/);
   await weir.waitForLog(/The browser has ended; weir goes on/);
   assertStringIncludes(await Deno.readTextFile(`${chrome.dir}/page`), page);
   assertEquals(profilesIn(chrome.dir), []);
