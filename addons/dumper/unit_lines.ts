@@ -15,7 +15,10 @@ export const BINARY = "application/protobuf";
 /** Bytes that are read at a time. */
 const PIECE = 64 * 1024;
 
-/** The lines of a body; `isWhole` when nothing of it is left out. One without any unit is not what its type says, and plain. */
+/**
+ * The lines of a body; `isWhole` when nothing of it is left out. One without any unit is not what its type
+ * says, and plain.
+ */
 export function* unitLines(
   reader: UnitReader,
   body: Uint8Array,

@@ -1,8 +1,8 @@
 /**
  * Changes a text in the messages of gRPC calls, both ways, compressed ones included.
  *
- * A protobuf message is bytes, of which texts are a part with their length in front: what is put in must be as long as what it
- * replaces, where the message is not taken apart.
+ * A protobuf message is bytes, of which texts are a part with their length in front: what is put in must be
+ * as long as what it replaces, where the message is not taken apart.
  *
  *     weir -s addons/examples/rewrite_grpc.ts
  */

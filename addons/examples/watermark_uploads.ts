@@ -1,5 +1,6 @@
 /**
- * Puts a line under each text file that is uploaded in a form, while the form flows: files of any size, no memory.
+ * Puts a line under each text file that is uploaded in a form, while the form flows: files of any size, no
+ * memory.
  *
  *     weir -s addons/examples/watermark_uploads.ts
  */

@@ -53,8 +53,8 @@ export class HeldBytes {
   }
 
   /**
-   * What is held, and these behind it, for good: nothing is held afterwards. The last `uncounted` bytes, which decided it, never had
-   * to be held. @throws {WeirError} `limit`
+   * What is held, and these behind it, for good: nothing is held afterwards. The last `uncounted` bytes,
+   * which decided it, never had to be held. @throws {WeirError} `limit`
    */
   release(more: Uint8Array = EMPTY, uncounted = 0): Uint8Array {
     this.check(this.#length + more.length - uncounted);

@@ -5,7 +5,10 @@
 
 /** One unit of a body. */
 export interface BodyUnit {
-  /** `rest` is what lies between units and says something: comments, lines that are no JSON, a preamble, an end that is cut off. */
+  /**
+   * `rest` is what lies between units and says something: comments, lines that are no JSON, a preamble, an
+   * end that is cut off.
+   */
   readonly kind: "event" | "value" | "message" | "part" | "trailers" | "rest";
   /** The event's type, the part's name; empty for what has none. */
   readonly name: string;

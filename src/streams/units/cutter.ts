@@ -1,8 +1,9 @@
 /**
  * Cutting a body into its units (events, lines, messages) as it comes, without any I/O.
  *
- * What a cutter gives, put together, is what went in, byte for byte: units with the bytes that they were read from, and what lies
- * between them. What it holds is the part of a unit that is not whole yet, and never more than its bound.
+ * What a cutter gives, put together, is what went in, byte for byte: units with the bytes that they were read
+ * from, and what lies between them. What it holds is the part of a unit that is not whole yet, and never more
+ * than its bound.
  * @module
  */
 
@@ -12,7 +13,10 @@ export interface Segment<U> {
   readonly bytes: Uint8Array;
   /** What the bytes say; null for what is no unit. */
   readonly unit: U | null;
-  /** The bytes are the end of the unit before them, which was given out without them: no line is to be had from them. */
+  /**
+   * The bytes are the end of the unit before them, which was given out without them: no line is to be had
+   * from them.
+   */
   readonly isTail?: boolean;
 }
 

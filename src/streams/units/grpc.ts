@@ -1,6 +1,6 @@
 /**
- * Length-prefixed messages as gRPC, gRPC-Web and Connect send them: a byte of flags, four of length, the message
- * (gRPC over HTTP/2 "Length-Prefixed-Message"; PROTOCOL-WEB.md; Connect "Enveloped-Message").
+ * Length-prefixed messages as gRPC, gRPC-Web and Connect send them: a byte of flags, four of length, the
+ * message (gRPC over HTTP/2 "Length-Prefixed-Message"; PROTOCOL-WEB.md; Connect "Enveloped-Message").
  * @module
  */
 import { WeirError } from "../../errors.ts";
@@ -25,7 +25,10 @@ export interface GrpcFrame {
   readonly payload: Uint8Array;
 }
 
-/** Cuts a body into messages. Frames with trailers, or the end of the stream, are no units and pass as they come. */
+/**
+ * Cuts a body into messages. Frames with trailers, or the end of the stream, are no units and pass as they
+ * come.
+ */
 export class GrpcCutter implements Cutter<GrpcFrame> {
   readonly #held: HeldBytes;
   readonly #what: string;

@@ -15,7 +15,10 @@ export interface GrpcMessage {
   flags: number;
 }
 
-/** A message to be sent: where nothing is said, compressed if the one was in whose place it is sent, and its encoding is known. */
+/**
+ * A message to be sent: where nothing is said, compressed if the one was in whose place it is sent, and its
+ * encoding is known.
+ */
 export type GrpcMessageInit = { data: BytesLike } & Partial<Omit<GrpcMessage, "data">>;
 
 /** What the function of `grpcStream` may give. */

@@ -14,16 +14,18 @@ import type { GrpcMessage, GrpcMessageInit, GrpcOutput } from "./grpc_message.ts
 import { checkFunction, type UnitRules, unitStage } from "./unit_body.ts";
 
 /**
- * A stage that calls `fn` for each message. With the HTTP `message` given, `data` is decompressed as its `grpc-encoding` (or
- * `connect-content-encoding`) says, and compressed again when it was changed; without it, `data` is as on the wire. The function may
- * change the message in place (its bytes too), return another one to send instead, `null` (or `drop`) to send none, or an iterator of
- * several (a generator's call, also an async one); it may be async, and the next message waits for it.
+ * A stage that calls `fn` for each message. With the HTTP `message` given, `data` is decompressed as its
+ * `grpc-encoding` (or `connect-content-encoding`) says, and compressed again when it was changed; without it,
+ * `data` is as on the wire. The function may change the message in place (its bytes too), return another one
+ * to send instead, `null` (or `drop`) to send none, or an iterator of several (a generator's call, also an
+ * async one); it may be async, and the next message waits for it.
  *
- * What is not changed goes out byte for byte as it came, still compressed; trailers (gRPC-Web) and the end of the stream (Connect)
- * pass. gRPC-Web's base64 form passes unseen, with one warning.
+ * What is not changed goes out byte for byte as it came, still compressed; trailers (gRPC-Web) and the end of
+ * the stream (Connect) pass. gRPC-Web's base64 form passes unseen, with one warning.
  *
- * A message of more than `hold` bytes (4 MiB, as in gRPC), compressed or not, fails the stage (code `limit`), as does a body that
- * ends in the middle of a message (`protocol`), and a function that throws or gives what is no message (`addon`): the body is cut.
+ * A message of more than `hold` bytes (4 MiB, as in gRPC), compressed or not, fails the stage (code `limit`),
+ * as does a body that ends in the middle of a message (`protocol`), and a function that throws or gives what
+ * is no message (`addon`): the body is cut.
  *
  * @example
  * ```ts
@@ -79,7 +81,9 @@ function readHead(message: CodedMessage): { encoding: string | null; isText: boo
 /** Bytes with which base64 begins when its first byte is 0, 1 or 128, and which no frame begins with. */
 const TEXT_STARTS = [0x41, 0x67];
 
-/** gRPC-Web's base64 form (application/grpc-web-text) passes; `isText` is null when the body itself must tell. */
+/**
+ * gRPC-Web's base64 form (application/grpc-web-text) passes; `isText` is null when the body itself must tell.
+ */
 class TextCutter implements Cutter<GrpcFrame> {
   readonly #cutter: GrpcCutter;
   readonly #warn: (text: string) => void;

@@ -12,20 +12,23 @@ import { modelEvents, modelJson, modelLines } from "./model/rules.ts";
 import { checkFunction, unitStage } from "./unit_body.ts";
 
 /**
- * A stage that sends the text of a language model's answer through stages of its own: `stages` is asked once for each channel (the text
- * of a choice, what the model thinks, the arguments of a tool's call) and gives what `message.stream` takes but true and false, or
- * nothing to leave the channel as it is. What those stages see is one text, also where the model says it in many pieces.
+ * A stage that sends the text of a language model's answer through stages of its own: `stages` is asked once
+ * for each channel (the text of a choice, what the model thinks, the arguments of a tool's call) and gives
+ * what `message.stream` takes but true and false, or nothing to leave the channel as it is. What those stages
+ * see is one text, also where the model says it in many pieces.
  *
- * It knows the answers of OpenAI (Chat Completions, Responses), Anthropic (Messages), Gemini and Ollama, and of servers that speak
- * like them, streamed (server-sent events, lines of JSON, Gemini's JSON array) or whole. Other bodies, and events that say nothing,
- * pass byte for byte, and in events that change all but the text stays as it was written. Each piece keeps its event; what the stages
- * hold back comes out in the piece that decides it. What they hold at the end goes out in an event of its own before the one that
- * ends the channel; `sequence_number` counts it. Events that repeat the whole text say what was sent. Where the text of an event
- * changed, the probabilities of its tokens are left out.
+ * It knows the answers of OpenAI (Chat Completions, Responses), Anthropic (Messages), Gemini and Ollama, and
+ * of servers that speak like them, streamed (server-sent events, lines of JSON, Gemini's JSON array) or
+ * whole. Other bodies, and events that say nothing, pass byte for byte, and in events that change all but the
+ * text stays as it was written. Each piece keeps its event; what the stages hold back comes out in the piece
+ * that decides it. What they hold at the end goes out in an event of its own before the one that ends the
+ * channel; `sequence_number` counts it. Events that repeat the whole text say what was sent. Where the text
+ * of an event changed, the probabilities of its tokens are left out.
  *
  * Arguments that come as an object: its strings, parted by bytes 0xff, which match nothing and must stay.
  *
- * An event, a whole answer, or text that will be repeated of more than `hold` bytes (1 MiB) fails the stage (code `limit`).
+ * An event, a whole answer, or text that will be repeated of more than `hold` bytes (1 MiB) fails the stage
+ * (code `limit`).
  *
  * @example
  * ```ts

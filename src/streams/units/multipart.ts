@@ -1,7 +1,9 @@
 /**
- * Multipart bodies (RFC 2046 §5.1): cut into the heads of their parts, what the parts contain, and what parts them.
+ * Multipart bodies (RFC 2046 §5.1): cut into the heads of their parts, what the parts contain, and what parts
+ * them.
  *
- * Content flows: held back is only what could be the beginning of a delimiter. Lines may end with a bare LF, as browsers take them too.
+ * Content flows: held back is only what could be the beginning of a delimiter. Lines may end with a bare LF,
+ * as browsers take them too.
  * @module
  */
 import { concat, startsWith } from "@std/bytes";
@@ -9,7 +11,10 @@ import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
 import { HeldBytes } from "../held_bytes.ts";
 
-/** What a stretch of a multipart body is: what comes between parts (preamble, last delimiter, epilogue) is no unit. */
+/**
+ * What a stretch of a multipart body is: what comes between parts (preamble, last delimiter, epilogue) is no
+ * unit.
+ */
 export type MultipartMark =
   /** The delimiter line, the fields, and the empty line behind them; `head` begins behind the delimiter. */
   | { readonly kind: "head"; readonly head: Uint8Array }
@@ -126,8 +131,8 @@ export class MultipartCutter implements Cutter<MultipartMark> {
   }
 
   /**
-   * The first delimiter: from `start` on its line break, from `line` on the line, up to `end`. Without one, `start` is where what may
-   * still become one begins.
+   * The first delimiter: from `start` on its line break, from `line` on the line, up to `end`. Without one,
+   * `start` is where what may still become one begins.
    */
   #find(text: Uint8Array): { kind: "none" | "open" | "close"; start: number; line: number; end: number } {
     const needle = this.#needle;
@@ -226,7 +231,9 @@ export function rewriteHead(head: Uint8Array, before: Headers, after: Headers): 
   return concat(parts);
 }
 
-/** A parameter of a `content-disposition` (RFC 7578 §4.2), read as browsers write it; null when it has none. */
+/**
+ * A parameter of a `content-disposition` (RFC 7578 §4.2), read as browsers write it; null when it has none.
+ */
 export function dispositionOf(value: string, parameter: string): string | null {
   const parameters = parametersOf(value);
   const [, extended] = /^utf-8'[^']*'(.*)$/i.exec(parameters.get(`${parameter}*`) ?? "") ?? [];
@@ -246,7 +253,10 @@ export function dispositionOf(value: string, parameter: string): string | null {
 /** One parameter: its name, its value in quotes, or the same without. */
 const PARAMETER = /;\s*([^\s;=]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"[^;]*|([^;]*))|;[^;]*/gy;
 
-/** The parameters of a field's value (RFC 9110 §5.6.6), their names in small letters; the first of a name counts. */
+/**
+ * The parameters of a field's value (RFC 9110 §5.6.6), their names in small letters; the first of a name
+ * counts.
+ */
 function parametersOf(value: string): Map<string, string> {
   const parameters = new Map<string, string>();
   for (const [, name, quoted, plain] of value.slice(value.search(/;|$/)).matchAll(PARAMETER)) {

@@ -12,15 +12,16 @@ import type { MultipartPart, PartOutput } from "./multipart_part.ts";
 import { checkFunction } from "./unit_body.ts";
 
 /**
- * A stage that calls `fn` for each part of a multipart body (RFC 2046 §5.1; RFC 7578 for forms) when its head is complete. The
- * function may change `part.headers`, set `part.stream` to what `message.stream` takes, or return `null` (or `drop`) to leave the
- * part out; it may be async. The part's content is never held: it flows through the part's stages.
+ * A stage that calls `fn` for each part of a multipart body (RFC 2046 §5.1; RFC 7578 for forms) when its head
+ * is complete. The function may change `part.headers`, set `part.stream` to what `message.stream` takes, or
+ * return `null` (or `drop`) to leave the part out; it may be async. The part's content is never held: it
+ * flows through the part's stages.
  *
- * What is not changed goes out byte for byte as it came: preamble, delimiters, line ends, epilogue. A part whose content is
- * changed loses its `content-length`, if it has one.
+ * What is not changed goes out byte for byte as it came: preamble, delimiters, line ends, epilogue. A part
+ * whose content is changed loses its `content-length`, if it has one.
  *
- * A head of more than `hold` bytes (1 MiB) fails the stage (code `limit`), as does a function that throws or gives something else
- * (code `addon`): the body is cut.
+ * A head of more than `hold` bytes (1 MiB) fails the stage (code `limit`), as does a function that throws or
+ * gives something else (code `addon`): the body is cut.
  *
  * @example
  * ```ts

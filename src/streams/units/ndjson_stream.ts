@@ -11,15 +11,16 @@ import { checkFunction, type UnitRules, unitStage } from "./unit_body.ts";
 const encoder = new TextEncoder();
 
 /**
- * A stage that calls `fn` for each line that is JSON, with its value and its number among those. The function may change an object
- * or array in place, return another value to send instead (also `null`), `drop` to send none, or an iterator of several (a generator's
- * call, also an async one); it may be async, and the next line waits for it.
+ * A stage that calls `fn` for each line that is JSON, with its value and its number among those. The function
+ * may change an object or array in place, return another value to send instead (also `null`), `drop` to send
+ * none, or an iterator of several (a generator's call, also an async one); it may be async, and the next line
+ * waits for it.
  *
- * Lines whose value did not change go out byte for byte as they came, as do lines that are no JSON and empty ones, which the
- * function does not see. What changed is written anew, with the end that the line had.
+ * Lines whose value did not change go out byte for byte as they came, as do lines that are no JSON and empty
+ * ones, which the function does not see. What changed is written anew, with the end that the line had.
  *
- * A line of more than `hold` bytes (1 MiB) fails the stage (code `limit`), as does a function that throws or gives what JSON cannot
- * say (code `addon`): the body is cut.
+ * A line of more than `hold` bytes (1 MiB) fails the stage (code `limit`), as does a function that throws or
+ * gives what JSON cannot say (code `addon`): the body is cut.
  *
  * @example
  * ```ts
@@ -34,7 +35,8 @@ const encoder = new TextEncoder();
  * @throws {TypeError} when `fn` is no function.
  */
 export function ndjsonStream(
-  // What a line says is known to the function's author alone: `any` lets it be named in place, as `JSON.parse` does.
+  // What a line says is known to the function's author alone: `any` lets it be named in place, as
+  // `JSON.parse` does.
   // deno-lint-ignore no-explicit-any
   fn: (value: any, index: number) => unknown | typeof drop,
   options?: HoldOptions,

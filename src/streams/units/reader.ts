@@ -19,9 +19,9 @@ const SHOWN = 64 * 1024;
 const encoder = new TextEncoder();
 
 /**
- * A reader for the body of `message`, or null when its type has no units: `text/event-stream`, newline-delimited JSON, gRPC, gRPC-Web
- * and Connect streams, multipart. Content codings must have been taken off. Of each unit at most `most` bytes are kept
- * (64 KiB), and never more than 1 MiB before it is whole.
+ * A reader for the body of `message`, or null when its type has no units: `text/event-stream`,
+ * newline-delimited JSON, gRPC, gRPC-Web and Connect streams, multipart. Content codings must have been taken
+ * off. Of each unit at most `most` bytes are kept (64 KiB), and never more than 1 MiB before it is whole.
  *
  * @example
  * ```ts

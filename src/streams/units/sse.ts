@@ -1,8 +1,8 @@
 /**
  * Server-sent events (HTML standard §9.2): cut out of a body, read, and written.
  *
- * An event is what stands before an empty line. Lines end with LF, CRLF or CR; an empty line that ends with CR is one at once, and
- * a LF behind it belongs to it.
+ * An event is what stands before an empty line. Lines end with LF, CRLF or CR; an empty line that ends with
+ * CR is one at once, and a LF behind it belongs to it.
  * @module
  */
 import { nameOf } from "../bytes.ts";

@@ -8,15 +8,17 @@ import { type SseOutput, sseRules } from "./sse_rules.ts";
 import { checkFunction, unitStage } from "./unit_body.ts";
 
 /**
- * A stage that calls `fn` for each server-sent event (HTML standard §9.2). The function may change the event in place, return another
- * one to send instead, `null` (or `drop`) to send none, or an iterator of several (a generator's call, also an async one); it may be
- * async, and the next event waits for it. An event is on its way in the turn of the event loop in which it came.
+ * A stage that calls `fn` for each server-sent event (HTML standard §9.2). The function may change the event
+ * in place, return another one to send instead, `null` (or `drop`) to send none, or an iterator of several (a
+ * generator's call, also an async one); it may be async, and the next event waits for it. An event is on its
+ * way in the turn of the event loop in which it came.
  *
- * What is not changed goes out byte for byte as it came: other fields, comments, line ends, blocks without data, and a last block
- * without its empty line, which the function does not see. Data is written as one `data:` line per line.
+ * What is not changed goes out byte for byte as it came: other fields, comments, line ends, blocks without
+ * data, and a last block without its empty line, which the function does not see. Data is written as one
+ * `data:` line per line.
  *
- * An event of more than `hold` bytes (1 MiB) fails the stage (code `limit`), as does a function that throws or gives what is no event
- * (code `addon`): the body is cut.
+ * An event of more than `hold` bytes (1 MiB) fails the stage (code `limit`), as does a function that throws
+ * or gives what is no event (code `addon`): the body is cut.
  *
  * @example
  * ```ts

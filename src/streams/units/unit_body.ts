@@ -1,8 +1,8 @@
 /**
  * A stage that calls a function for each unit of a body and sends what it gives.
  *
- * What needs no waiting is done without a promise: a function that answers at once has its event sent in the turn of the event loop
- * in which it came. What one piece of the body decides goes out as one piece.
+ * What needs no waiting is done without a promise: a function that answers at once has its event sent in the
+ * turn of the event loop in which it came. What one piece of the body decides goes out as one piece.
  * @module
  */
 import { concat } from "@std/bytes";
@@ -16,8 +16,9 @@ import { Stage } from "../stage.ts";
 import type { Cutter, Segment } from "./cutter.ts";
 
 /**
- * What the function of a stage may give for one unit: nothing (the unit goes on, with what was changed in it), null or `drop` (it is
- * not sent), what is sent in its place, or several of those, each sent as it is made.
+ * What the function of a stage may give for one unit: nothing (the unit goes on, with what was changed in
+ * it), null or `drop` (it is not sent), what is sent in its place, or several of those, each sent as it is
+ * made.
  */
 export type UnitOutput<U> = U | null | typeof drop | undefined | void | Iterable<U> | AsyncIterable<U>;
 
@@ -31,8 +32,8 @@ export interface UnitRules<U> {
   /** Has the function look at a unit. */
   call(unit: U): unknown;
   /**
-   * The bytes of what is sent for a unit: of the unit itself with what was changed in it (`undefined`), or of the one that was
-   * given in its place. @throws {TypeError} when it is none.
+   * The bytes of what is sent for a unit: of the unit itself with what was changed in it (`undefined`), or of
+   * the one that was given in its place. @throws {TypeError} when it is none.
    */
   edited(value: unknown, segment: Segment<U>): Uint8Array;
   /** The bytes of one of several units that are sent for one. @throws {TypeError} when it is none. */
@@ -111,7 +112,9 @@ class UnitBody<U> extends PulledBody {
     return this.#answer !== null || this.#outputs !== null || this.#asyncOutputs !== null;
   }
 
-  /** Reads the next piece. Like those below: bytes to send, null for none, undefined when it will call back. */
+  /**
+   * Reads the next piece. Like those below: bytes to send, null for none, undefined when it will call back.
+   */
   #read(): null | undefined {
     if (this.#phase === "ended") return null;
     let piece: Uint8Array | null | undefined;

@@ -1,5 +1,6 @@
 /**
- * Anthropic's Messages: content blocks that start, get deltas and stop; whole, a `message` with its `content`.
+ * Anthropic's Messages: content blocks that start, get deltas and stop; whole, a `message` with its
+ * `content`.
  * @module
  */
 import {

@@ -1,7 +1,8 @@
 /**
  * The text of one channel on its way through the stages that an addon gave for it.
  *
- * For each piece that goes in, what the stages give for it comes out: all that they have decided when they ask for the next piece.
+ * For each piece that goes in, what the stages give for it comes out: all that they have decided when they
+ * ask for the next piece.
  * @module
  */
 import { concat } from "@std/bytes";
@@ -12,8 +13,8 @@ import type { Stage } from "../../stage.ts";
 import { Feed } from "./feed.ts";
 
 /**
- * Microtasks that stages may take to hand over what they have after they have asked for more: web streams read ahead. A stage that
- * needs longer (a timer) has its text come with a later piece.
+ * Microtasks that stages may take to hand over what they have after they have asked for more: web streams
+ * read ahead. A stage that needs longer (a timer) has its text come with a later piece.
  */
 const GRACE = 60;
 
@@ -55,7 +56,10 @@ export class ChannelText {
     return this.#decoder.decode(await this.#decided());
   }
 
-  /** The values of an object, which are all of the text. @throws {WeirError} when they cannot be told apart any more. */
+  /**
+   * The values of an object, which are all of the text. @throws {WeirError} when they cannot be told apart
+   * any more.
+   */
   async values(texts: readonly string[]): Promise<string[]> {
     texts.forEach((text, index) => {
       if (index > 0) this.#feed.push(Uint8Array.of(BORDER));

@@ -1,5 +1,6 @@
 /**
- * What the dialects of language models have in common: where in an event, or in a whole answer, there is text, and of which channel.
+ * What the dialects of language models have in common: where in an event, or in a whole answer, there is
+ * text, and of which channel.
  * @module
  */
 import type { Edit, Path } from "./splice.ts";
@@ -25,8 +26,8 @@ export interface Slot {
   readonly key: string;
   readonly channel: ModelChannel;
   /**
-   * `delta`: what comes next in the channel. `whole`: all of the channel once more. `values`: all of the channel, as the strings in
-   * an object.
+   * `delta`: what comes next in the channel. `whole`: all of the channel once more. `values`: all of the
+   * channel, as the strings in an object.
    */
   readonly kind: "delta" | "whole" | "values";
   /** Where the text is, or where the texts are. */

@@ -1,7 +1,8 @@
 /**
  * The events of a model's answer, with the text of each channel sent through its stages.
  *
- * It knows nothing of how events are framed: it gets their JSON one after the other, and tells what takes their place.
+ * It knows nothing of how events are framed: it gets their JSON one after the other, and tells what takes
+ * their place.
  * @module
  */
 import { WeirError } from "../../../errors.ts";
@@ -13,7 +14,10 @@ import type { Dialect, Json, ModelChannel, Reading, Slot } from "./dialect.ts";
 import { ChannelText } from "./channel_text.ts";
 import { type Edit, splice } from "./splice.ts";
 
-/** What a channel's text goes through: whatever `message.stream` takes but true and false; nothing to leave it as it is. */
+/**
+ * What a channel's text goes through: whatever `message.stream` takes but true and false; nothing to leave it
+ * as it is.
+ */
 export type ChannelStages = StreamHook | readonly (StreamHook | StagePair)[] | null | undefined | void;
 
 /** What takes the place of an event. */
@@ -60,7 +64,10 @@ export class ModelEngine {
   readonly #channels = new Map<string, Channel>();
   #dialect: Dialect | null = null;
   #said = 0;
-  /** How many numbers (`sequence_number`) were given to events that were not there, and what comes after the last one. */
+  /**
+   * How many numbers (`sequence_number`) were given to events that were not there, and what comes after the
+   * last one.
+   */
   #shift = 0;
   #next: number | null = null;
 
@@ -80,8 +87,8 @@ export class ModelEngine {
   }
 
   /**
-   * What takes the place of an event, or of a whole answer (`isWhole`); null when that is the event as it is. `name` is what its
-   * frame calls it. Not to be called again before the promise has resolved.
+   * What takes the place of an event, or of a whole answer (`isWhole`); null when that is the event as it is.
+   * `name` is what its frame calls it. Not to be called again before the promise has resolved.
    */
   event(text: string, name: string | null = null, isWhole = false): Promise<Answer | null> | null {
     const event = parsed(text);

@@ -1,5 +1,6 @@
 /**
- * Gemini's `generateContent` and `streamGenerateContent`: candidates with parts, in server-sent events or as a JSON array.
+ * Gemini's `generateContent` and `streamGenerateContent`: candidates with parts, in server-sent events or as
+ * a JSON array.
  * @module
  */
 import {

@@ -1,5 +1,6 @@
 /**
- * A JSON body (RFC 8259) as a model sends it: one object, or an array of objects that come one after the other (Gemini).
+ * A JSON body (RFC 8259) as a model sends it: one object, or an array of objects that come one after the
+ * other (Gemini).
  * @module
  */
 import { concat } from "@std/bytes";
@@ -32,8 +33,9 @@ const TOKEN = /"(?:[^"\\]|\\.)*(?:"|$)|[{}[\]:]/gs;
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Cuts a body. What is neither an object nor an array passes as it comes; so does the rest of one that `isOther` says is no model's,
- * and an object that passes the bound without a member that could have a model's text.
+ * Cuts a body. What is neither an object nor an array passes as it comes; so does the rest of one that
+ * `isOther` says is no model's, and an object that passes the bound without a member that could have a
+ * model's text.
  */
 export class JsonCutter implements Cutter<JsonPart> {
   readonly #held: HeldBytes;

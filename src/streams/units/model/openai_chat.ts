@@ -1,6 +1,7 @@
 /**
- * OpenAI's Chat Completions (`chat.completion.chunk` events, `chat.completion` whole), as many others write them too: vLLM,
- * DeepSeek, OpenRouter, Groq, Mistral with their fields for reasoning; and the older Completions with `text`.
+ * OpenAI's Chat Completions (`chat.completion.chunk` events, `chat.completion` whole), as many others write
+ * them too: vLLM, DeepSeek, OpenRouter, Groq, Mistral with their fields for reasoning; and the older
+ * Completions with `text`.
  * @module
  */
 import {
@@ -177,7 +178,10 @@ function* args(
   }
 }
 
-/** Content in parts (Mistral): `{ type: "text", text }`, `{ type: "thinking", thinking: [{ type: "text", text }] }`. */
+/**
+ * Content in parts (Mistral): `{ type: "text", text }`, `{ type: "thinking", thinking: [{ type: "text", text
+ * }] }`.
+ */
 function* parts(list: unknown[], path: Path, index: number, slot: MakeSlot): Generator<Slot, void> {
   for (const [at, part] of list.entries()) {
     const it = objectOf(part);

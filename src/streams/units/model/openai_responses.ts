@@ -1,6 +1,6 @@
 /**
- * OpenAI's Responses: typed events (`response.…`), each with a `sequence_number`, that say their text in deltas and then repeat it;
- * whole, an object `response` with its `output`.
+ * OpenAI's Responses: typed events (`response.…`), each with a `sequence_number`, that say their text in
+ * deltas and then repeat it; whole, an object `response` with its `output`.
  * @module
  */
 import {
@@ -24,7 +24,10 @@ interface Stream {
   readonly whole: string;
 }
 
-/** Of the events that come as `….delta` and `….done`: the channel, and where the second one has all of the text. */
+/**
+ * Of the events that come as `….delta` and `….done`: the channel, and where the second one has all of the
+ * text.
+ */
 const STREAMS = new Map<string, Stream>(Object.entries<Stream>({
   "response.output_text": { part: "text", kind: "text", whole: "text" },
   "response.refusal": { part: "refusal", kind: "text", whole: "refusal" },

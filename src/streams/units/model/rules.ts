@@ -1,5 +1,6 @@
 /**
- * The frames in which a model's events come: server-sent events, lines, a JSON array; and the whole answer in one.
+ * The frames in which a model's events come: server-sent events, lines, a JSON array; and the whole answer in
+ * one.
  * @module
  */
 import type { WeirError } from "../../../errors.ts";
