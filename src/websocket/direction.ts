@@ -1,93 +1,53 @@
 /**
- * One direction of a relayed connection: one peer's bytes become frames for the other, past the hooks.
- *
- * In message mode a message is read whole, shown to the hooks, then sent. In stream mode each frame goes on as it
- * arrives, and the hooks are shown the message when it is complete.
+ * One direction of a relayed connection: one peer's bytes become frames for the other, past the hooks. Here is the read loop,
+ * and what becomes of control frames; data frames go by one of two modes (`./modes.ts`).
  * @module
  */
-import { clearImmediate, setImmediate } from "node:timers";
-import { messageOf, type Side, WeirError } from "../errors.ts";
+import { type Side, WeirError } from "../errors.ts";
 import { internals } from "../internals.ts";
-import { type WebSocketData, WebSocketMessage } from "./conversation.ts";
-import type { Conn } from "../net/mod.ts";
 import { type Close, parseClose } from "./close.ts";
+import type { WebSocketMessage } from "./conversation.ts";
 import { Inflater } from "./deflate.ts";
 import { type FrameHead, FrameParser, isControl, MAX_CONTROL, Opcode } from "./frames.ts";
 import { Intake } from "./intake.ts";
-import { MessageReader, type ReadMessage } from "./messages.ts";
-import { type DirectionDeflate, MessageSender } from "./sender.ts";
-import { Mutex } from "./mutex.ts";
-import type { FrameWriter } from "./writer.ts";
-
-/** Injected messages that may wait; beyond, whoever injects is faster than the peer reads. */
-const MAX_INJECTS = 256;
-/** Streamed messages, and bytes of them, whose hooks may be behind; beyond, the connection waits for the hooks. */
-const MAX_BEHIND = 64;
-const MAX_BEHIND_BYTES = 1024 * 1024;
-
-export interface DirectionOptions {
-  /** Whose bytes are read. */
-  readonly from: Side;
-  readonly source: Conn;
-  readonly out: FrameWriter;
-  readonly deflate: DirectionDeflate | null;
-  readonly data: WebSocketData;
-  /** Most bytes of a message (`websocket_message_limit`). */
-  readonly limit: number;
-  readonly onMessage: ((message: WebSocketMessage) => Promise<void> | void) | undefined;
-  readonly warn: (text: string) => void;
-  /** An addon changed a message that was streamed. */
-  readonly onSealed: () => void;
-  /** The peer is gone while one of its messages is with a hook, or waits to be written. */
-  readonly onLost: (error: WeirError) => void;
-}
+import { type DirectionOptions, MessagePath } from "./message_path.ts";
+import { MessageReader } from "./messages.ts";
+import { type FrameMode, MessageMode, StreamMode } from "./modes.ts";
 
 /** Reads one peer, writes to the other. */
 export class Direction {
   readonly from: Side;
   readonly #options: DirectionOptions;
   readonly #intake: Intake;
-  readonly #streaming: boolean;
   readonly #parser: FrameParser;
   readonly #inflater: Inflater | null;
   readonly #reader: MessageReader;
-  readonly #sender: MessageSender;
-  /** Hooks, and in message mode sending, one message at a time. */
-  readonly #turns = new Mutex();
-  /** The frames of one message on the wire; in message mode only an injected one can be in the way. */
-  readonly #wire = new Mutex();
-  #holdsWire = false;
-  /** Message mode: a message in fragments has begun, and holds the turn, so that what is injected waits for its end. */
-  #midMessage = false;
-  #hooking = false;
+  readonly #path: MessagePath;
+  readonly #mode: FrameMode;
   readonly #control = new Uint8Array(MAX_CONTROL);
   #controlSize = 0;
   #close: Close | null = null;
-  #discarding = false;
-  #skipping = false;
-  #over = false;
-  #abandoned = false;
-  #injects = 0;
-  #injectBytes = 0;
-  #behind = 0;
-  #behindBytes = 0;
+  /** The data frame that is under way is not passed on. */
+  #isSkipping = false;
 
   constructor(options: DirectionOptions) {
-    const { from, deflate } = options;
+    const { from, deflate, data, limit } = options;
     this.from = from;
     this.#options = options;
     this.#intake = new Intake(options.source, (thrown) => options.onLost(this.#lost(thrown)));
-    this.#streaming = options.data.stream;
     this.#parser = new FrameParser(from, deflate !== null);
     this.#inflater = deflate === null ? null : new Inflater(from, deflate.takeover);
+    const { pool, memory } = data[internals];
     this.#reader = new MessageReader(from, {
-      limit: options.limit,
+      limit,
       inflater: this.#inflater,
-      keepWire: !this.#streaming,
-      pool: options.data[internals].pool,
-      memory: options.data[internals].memory,
+      keepWire: !data.stream,
+      pool,
+      memory,
     });
-    this.#sender = new MessageSender(options.out, deflate);
+    this.#path = new MessagePath(options);
+    const Mode = data.stream ? StreamMode : MessageMode;
+    this.#mode = new Mode(this.#path, this.#reader);
   }
 
   /** Relays until a Close frame was passed on. Throws {@linkcode WeirError}: its side says who is at fault. */
@@ -106,81 +66,36 @@ export class Direction {
         if (this.#close !== null) return this.#close;
       }
     } finally {
-      this.#over = true;
-      if (this.#holdsWire) this.#wire.unlock();
-      if (this.#midMessage) this.#turns.unlock();
+      this.#path.isOver = true;
+      this.#mode.end();
     }
   }
 
   /** From the next frame on nothing is passed on, but the peer's Close frame is still awaited. */
   discard(): void {
-    this.#discarding = true;
+    this.#path.isDiscarding = true;
   }
 
   /** No hook is to be called any more. */
   abandon(): void {
-    this.#abandoned = true;
+    this.#path.isAbandoned = true;
   }
 
   /** Waits for the hooks that are under way or due, and frees what is left. Call after `run` has ended. */
   async finish(): Promise<void> {
-    this.#over = true;
-    await this.#turns.lock();
+    const { turns, sender } = this.#path;
+    this.#path.isOver = true;
+    await turns.lock();
     await this.#intake.close();
     this.#reader.release();
     this.#inflater?.close();
-    this.#sender.close();
-    this.#turns.unlock();
+    sender.close();
+    turns.unlock();
   }
 
-  /** See {@linkcode WebSocketData.inject}. */
+  /** See `WebSocketData.inject`. */
   inject(message: WebSocketMessage): Promise<void> {
-    const size = message.content.length;
-    if (
-      this.#injects === MAX_INJECTS || (this.#injects > 0 && this.#injectBytes + size > this.#options.limit)
-    ) {
-      const text =
-        `${this.#injects} injected messages (${this.#injectBytes} bytes) are waiting; await inject().`;
-      return Promise.reject(new WeirError("weir", "limit", text));
-    }
-    const sent = this.#injectInTurn(message, size);
-    // A hook that awaits this must not wait for its own end, nor for a peer that may be waiting for the hook's message.
-    if (!this.#hooking && !this.#midMessage) return sent;
-    sent.catch(() => {});
-    return Promise.resolve();
-  }
-
-  async #injectInTurn(message: WebSocketMessage, size: number): Promise<void> {
-    this.#injects++;
-    this.#injectBytes += size;
-    await this.#turns.lock();
-    try {
-      this.#checkOpen();
-      await this.#hook(message);
-      if (message.dropped) return;
-      await this.#wire.lock();
-      try {
-        this.#checkOpen();
-        await this.#sender.inject(message);
-        await this.#options.out.flush();
-      } finally {
-        this.#wire.unlock();
-      }
-    } finally {
-      this.#options.data[internals].settle(message);
-      this.#turns.unlock();
-      this.#injects--;
-      this.#injectBytes -= size;
-    }
-  }
-
-  #checkOpen(): void {
-    if (!this.#over && !this.#options.out.closed) return;
-    throw new WeirError(
-      "weir",
-      "closed",
-      "The WebSocket connection has ended before the message was injected.",
-    );
+    return this.#path.inject(message);
   }
 
   async #read(): Promise<Uint8Array> {
@@ -206,25 +121,8 @@ export class Direction {
       this.#controlSize = 0;
       return;
     }
-    this.#skipping = this.#discarding;
-    if (this.#skipping) return;
-    this.#reader.begin(head);
-    if (!this.#streaming) {
-      if (head.fin || head.opcode === Opcode.continuation) return;
-      this.#midMessage = true;
-      return this.#turns.lock();
-    }
-    if (head.opcode !== Opcode.continuation) {
-      const turn = this.#wire.lock();
-      if (turn !== undefined) return turn.then(() => this.#forward(head));
-    }
-    return this.#forward(head);
-  }
-
-  /** Stream mode: the wire is held from a message's first head to its end. */
-  #forward({ fin, rsv1, opcode, length }: FrameHead): Promise<void> | undefined {
-    this.#holdsWire = true;
-    return this.#options.out.begin(fin, rsv1, opcode, length);
+    this.#isSkipping = this.#path.isDiscarding;
+    if (!this.#isSkipping) return this.#mode.begin(head);
   }
 
   #onPayload(piece: Uint8Array): Promise<void> | undefined {
@@ -234,123 +132,31 @@ export class Direction {
       this.#controlSize += piece.length;
       return left === 0 ? this.#onControl(head.opcode) : undefined;
     }
-    if (this.#skipping) return;
-    this.#reader.add(piece);
-    const read = left === 0 && head.fin ? this.#reader.end() : null;
-    if (!this.#streaming) return read === null ? undefined : this.#deliver(read);
-    const sent = this.#options.out.payload(piece);
-    if (read === null) return sent;
-    return sent === undefined ? this.#observe(read) : sent.then(() => this.#observe(read));
+    if (!this.#isSkipping) return this.#mode.payload(piece, left === 0 && head.fin);
   }
 
   #onControl(opcode: number): Promise<void> | undefined {
-    const { out } = this.#options;
+    const { out } = this.#options, { wire } = this.#path, { holdsWire } = this.#mode;
     const payload = this.#control.subarray(0, this.#controlSize);
     if (opcode === Opcode.close) {
       this.#close = parseClose(payload, this.from);
       out.close(this.#close);
       return;
     }
-    if (!this.#holdsWire && !this.#wire.isFree) return this.#controlInTurn(opcode, payload);
+    if (!holdsWire && !wire.isFree) return this.#controlInTurn(opcode, payload);
     const sent = out.frame(true, false, opcode, payload);
-    if (sent === undefined || this.#holdsWire) return sent;
-    this.#wire.lock();
-    return sent.finally(() => this.#wire.unlock());
+    if (sent === undefined || holdsWire) return sent;
+    wire.lock();
+    return sent.finally(() => wire.unlock());
   }
 
   async #controlInTurn(opcode: number, payload: Uint8Array): Promise<void> {
-    await this.#wire.lock();
+    const { wire } = this.#path;
+    await wire.lock();
     try {
       await this.#options.out.frame(true, false, opcode, payload);
     } finally {
-      this.#wire.unlock();
+      wire.unlock();
     }
-  }
-
-  /** Message mode: hooks, then sending. */
-  #deliver(read: ReadMessage): Promise<void> | undefined {
-    const message = this.#messageOf(read);
-    const turn = this.#midMessage ? undefined : this.#turns.lock();
-    this.#midMessage = false;
-    if (this.#options.onMessage !== undefined || turn !== undefined) {
-      return this.#deliverInTurn(message, read, turn);
-    }
-    const state = this.#options.data[internals];
-    state.record(message);
-    const sent = this.#sender.send(message, read);
-    const sentOff = () => {
-      this.#reader.release();
-      state.settle(message);
-      this.#turns.unlock();
-    };
-    if (sent !== undefined) return sent.finally(sentOff);
-    sentOff();
-  }
-
-  async #deliverInTurn(
-    message: WebSocketMessage,
-    read: ReadMessage,
-    turn: Promise<void> | undefined,
-  ): Promise<void> {
-    await turn;
-    try {
-      await this.#hook(message);
-      if (!this.#discarding) await this.#sender.send(message, read);
-      this.#reader.keepWire = this.#sender.inStep;
-    } finally {
-      this.#reader.release();
-      this.#options.data[internals].settle(message);
-      this.#turns.unlock();
-    }
-  }
-
-  /** Stream mode: the message has gone; hooks look at it, a little behind if they are slow. */
-  #observe(read: ReadMessage): Promise<void> | undefined {
-    this.#holdsWire = false;
-    this.#wire.unlock();
-    const message = this.#messageOf(read);
-    message[internals].sealed = this.#options.onSealed;
-    if (this.#options.onMessage === undefined && this.#turns.isFree) {
-      const state = this.#options.data[internals];
-      state.record(message);
-      state.settle(message);
-      return;
-    }
-    const done = this.#observeInTurn(message, read.content.length);
-    return this.#behind > MAX_BEHIND || this.#behindBytes > MAX_BEHIND_BYTES ? done : undefined;
-  }
-
-  async #observeInTurn(message: WebSocketMessage, size: number): Promise<void> {
-    this.#behind++;
-    this.#behindBytes += size;
-    await this.#turns.lock();
-    await this.#hook(message);
-    this.#options.data[internals].settle(message);
-    this.#turns.unlock();
-    this.#behind--;
-    this.#behindBytes -= size;
-  }
-
-  /** Puts the message into the history and shows it to the hooks. Never throws. */
-  async #hook(message: WebSocketMessage): Promise<void> {
-    const { data, out, onMessage, warn } = this.#options;
-    if (this.#abandoned) return;
-    data[internals].record(message);
-    if (onMessage !== undefined) {
-      // What earlier messages left in the buffer goes out even if this hook takes its time.
-      const late = out.empty ? null : setImmediate(() => out.flush().catch(() => {}));
-      this.#hooking = true;
-      try {
-        await onMessage(message);
-      } catch (thrown) {
-        warn(`A websocket_message hook failed: ${messageOf(thrown)}`);
-      }
-      this.#hooking = false;
-      if (late !== null) clearImmediate(late);
-    }
-  }
-
-  #messageOf({ isText, content }: ReadMessage): WebSocketMessage {
-    return new WebSocketMessage(isText, this.from === "client", content);
   }
 }
