@@ -127,13 +127,34 @@ async function git({ env, proxy, output }: Place): Promise<Variables> {
   return { ...Object.fromEntries(entries), GIT_CONFIG_COUNT: String(first + entries.length / 2) };
 }
 
-/** php.net/manual/configuration.file.php: directories of PHP_INI_SCAN_DIR come last; an empty one is the built-in. */
-async function php({ env, bundle, write }: Place): Promise<Variables> {
-  const file = await write("php/weir.ini", `openssl.cafile = "${bundle}"\ncurl.cainfo = "${bundle}"\n`);
+/**
+ * php.net/manual/configuration.file.php: directories of PHP_INI_SCAN_DIR come last; an empty one is the built-in. PHP's own
+ * streams (`file_get_contents`) know no variable for a proxy: a file that runs in front of every script sets it.
+ */
+async function php({ env, proxy, bundle, write }: Place): Promise<Variables> {
+  const prepend = await write("php-prepend.php", phpPrepend(proxy));
+  const ini = { "openssl.cafile": bundle, "curl.cainfo": bundle, auto_prepend_file: prepend };
+  const text = Object.entries(ini).map(([name, value]) => `${name} = ${quoted(value)}\n`).join("");
+  const file = await write("php/weir.ini", text);
   const separator = Deno.build.os === "windows" ? ";" : ":";
   return {
     PHP_INI_SCAN_DIR: `${env.PHP_INI_SCAN_DIR ?? ""}${separator}${file.slice(0, -"/weir.ini".length)}`,
   };
+}
+
+/** What ran in front of scripts before weir.ini took its place runs behind it. */
+function phpPrepend(proxy: URL): string {
+  return `<?php
+stream_context_set_default(["http" => ["proxy" => "tcp://${proxy.host}", "request_fulluri" => true]]);
+foreach (array_reverse(array_map("trim", array_filter([php_ini_loaded_file(), ...explode(",", (string) php_ini_scanned_files())]))) as $weir) {
+    $weir = basename($weir) === "weir.ini" ? [] : @parse_ini_file($weir, false, INI_SCANNER_RAW);
+    if (($weir["auto_prepend_file"] ?? "") !== "") {
+        require $weir["auto_prepend_file"];
+        break;
+    }
+}
+unset($weir);
+`;
 }
 
 /** `gem help environment`: files of GEMRC are read after ~/.gemrc. */

@@ -85,6 +85,18 @@ const CASES: readonly Case[] = [
     prints: /^\{"the":"body"\}$/,
   },
   {
+    client: "php's own streams",
+    files: {
+      "php.ini": `openssl.cafile = "${OTHER_CA}"\nauto_prepend_file = "$DIR/mine.php"\n`,
+      "mine.php": `<?php define("MINE", "mine: ");`,
+      "get.php": `<?php declare(strict_types=1); echo MINE, file_get_contents($argv[1]);`,
+    },
+    env: { PHPRC: "$DIR" },
+    isThere: "php -m | grep -qx openssl",
+    command: ["php", "get.php", "$URL"],
+    prints: /^mine: \{"the":"body"\}$/,
+  },
+  {
     client: "pip",
     files: { ".config/pip/pip.conf": `[global]\nproxy = ${NOWHERE}\ncert = ${OTHER_CA}\nretries = 0\n` },
     isThere: "python3 -m pip --version",
