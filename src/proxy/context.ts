@@ -6,7 +6,6 @@ import type { AddonLog, Dispatcher } from "../hooks/mod.ts";
 import type { Options } from "../options/mod.ts";
 import type { Certificates } from "./certificates.ts";
 import type { MemoryBudget } from "../memory_budget.ts";
-import type { StallWatch } from "./stall_watch.ts";
 import type { Running } from "./running.ts";
 import type { UpstreamPool } from "./upstream_pool.ts";
 
@@ -20,8 +19,6 @@ export interface ProxyContext {
   readonly pool: Pick<UpstreamPool, "acquire" | "connect" | "release">;
   readonly certificates: Pick<Certificates, "prepare" | "warn" | "offerFor">;
   readonly memory: MemoryBudget;
-  /** Ends what does not move. */
-  readonly stalls: StallWatch;
   readonly running: Running;
   /** Aborted when weir stops: idle connections close, running exchanges finish. */
   readonly stopping: AbortSignal;

@@ -28,9 +28,8 @@ import { checkResponse } from "../websocket/mod.ts";
 import { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";
 import { countForward } from "./max_forwards.ts";
-import type { Cuttable } from "./running.ts";
+import type { Run } from "./running.ts";
 import type { Route } from "./route.ts";
-import type { Watched } from "./stall_watch.ts";
 import type { Avoid, Lease } from "./upstream_pool.ts";
 import { webBody } from "./web_body.ts";
 import { playServer, prepareHandshake, runWebSocket } from "./websocket.ts";
@@ -53,7 +52,7 @@ export function runExchange(
   return exchange.run();
 }
 
-class Exchange implements Watched, Cuttable {
+class Exchange implements Run {
   readonly #context: ProxyContext;
   readonly #incoming: IncomingExchange;
   readonly #route: Route;
@@ -69,7 +68,7 @@ class Exchange implements Watched, Cuttable {
   #isConnecting = false;
   /** Ends the wait for the request's body, when nothing of it comes. */
   #onStalledUpload: ((error: WeirError) => void) | null = null;
-  /** Its place among those that are watched. */
+  /** Its place among those that are under way. */
   #place = -1;
   /** Stops what is waited for or runs beside `incoming` and `#lease`. */
   #onStop: ((error: WeirError) => void) | null = null;
@@ -137,8 +136,7 @@ class Exchange implements Watched, Cuttable {
 
   async run(): Promise<void> {
     const flow = this.#flow;
-    this.#place = this.#context.stalls.add(this);
-    this.#context.running.add(this);
+    this.#place = this.#context.running.add(this);
     try {
       await this.#hook("requestheaders");
       if (flow.response === null) await this.#readRequest();
@@ -464,8 +462,7 @@ class Exchange implements Watched, Cuttable {
 
   #cleanUp(): void {
     const flow = this.#flow;
-    this.#context.stalls.remove(this.#place);
-    this.#context.running.remove(this);
+    this.#context.running.remove(this.#place);
     this.#requestPlan.release();
     this.#responsePlan?.release();
     flow.request[internals].stored?.retire();

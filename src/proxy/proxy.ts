@@ -57,6 +57,7 @@ export class ProxyServer {
   readonly #addons: AddonManager;
   readonly #context: ProxyContext;
   readonly #pool: UpstreamPool;
+  readonly #stalls: StallWatch;
   readonly #stopping = new AbortController();
   readonly #cut = new AbortController();
   readonly #listeners: { listener: TcpListener; listening: Listening }[] = [];
@@ -112,12 +113,12 @@ export class ProxyServer {
       pool: this.#pool,
       certificates,
       running: new Running(),
-      stalls: new StallWatch(() => options.idle_timeout),
       // Each isolate counts for itself, so each has its share.
       memory: new MemoryBudget(() => options.memory_limit && options.memory_limit / options.workers),
       stopping: this.#stopping.signal,
       cut: this.#cut.signal,
     };
+    this.#stalls = new StallWatch(this.#context.running, () => options.idle_timeout);
   }
 
   /** The listeners that are ready, in the order of `mode`. */
@@ -209,7 +210,7 @@ export class ProxyServer {
     running.cut(error, { spare: "none" });
     for (const conn of this.#clients.keys()) conn.reset();
     this.#pool.close();
-    this.#context.stalls.close();
+    this.#stalls.close();
     await settlesWithin(LAST_HOOKS_MS, this.#exchangesEnded());
     this.#unsubscribe();
     await this.#addons.done(DONE_MS);

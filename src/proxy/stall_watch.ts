@@ -5,6 +5,7 @@
  * from time to time, so what moves pays nothing for being watched. The timer runs only while there is something to watch.
  * @module
  */
+import type { Running } from "./running.ts";
 
 /** How often everything is looked at in the time that it may stand still; it is cut that much too late at most. */
 const LOOKS = 8;
@@ -12,60 +13,30 @@ const LOOKS = 8;
 const MIN_PAUSE = 20;
 const MAX_PAUSE = 15_000;
 
-/** What may stand still. */
-export interface Watched {
-  /** Bytes that it has moved so far, in any direction. */
-  readonly moved: number;
-  /** An addon holds it up, which may take as long as it likes. */
-  readonly isHeld: boolean;
-  /** Nothing has moved for too long. Called once, unless it moves again. */
-  onStalled(seconds: number): void;
-}
-
-/**
- * Watches all that is under way. Exchanges come and go by the ten thousand in a second, so each has a place in an array while
- * it runs, and nothing is made or looked up for it.
- */
+/** Watches all that is under way. */
 export class StallWatch {
+  readonly #running: Running;
   readonly #seconds: () => number;
-  /** By place: what is watched, how much it had moved when it was looked at, and when that was first seen. */
-  readonly #watched: (Watched | null)[] = [];
+  /** By place: whose turn it was, how much that had moved when it was looked at, and since when it has stood there. */
+  readonly #turns: number[] = [];
   readonly #moved: number[] = [];
   readonly #since: number[] = [];
-  /** Places that are free. */
-  readonly #free: number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isClosed = false;
 
   /** `seconds`: how long nothing may move, asked for each time, as options change; 0 for ever. */
-  constructor(seconds: () => number) {
+  constructor(running: Running, seconds: () => number) {
+    this.#running = running;
     this.#seconds = seconds;
-  }
-
-  /** Watches it from now on; gives its place, for `remove`. */
-  add(watched: Watched): number {
-    if (this.#isClosed) return -1;
-    const place = this.#free.pop() ?? this.#watched.length;
-    this.#watched[place] = watched;
-    // Nothing has this count: when it is first looked at its time begins.
-    this.#moved[place] = -1;
-    if (this.#timer === undefined) this.#arm();
-    return place;
-  }
-
-  /** It has ended. Call it once. */
-  remove(place: number): void {
-    if (place < 0 || this.#isClosed) return;
-    this.#watched[place] = null;
-    this.#free.push(place);
+    running.onFirst = () => {
+      if (this.#timer === undefined) this.#arm();
+    };
   }
 
   /** Watches nothing any more. */
   close(): void {
-    this.#isClosed = true;
+    this.#running.onFirst = null;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#watched.length = 0;
   }
 
   #arm(): void {
@@ -78,18 +49,17 @@ export class StallWatch {
   #look(): void {
     this.#timer = undefined;
     const now = performance.now(), seconds = this.#seconds();
-    for (let place = 0; place < this.#watched.length; place++) {
-      const watched = this.#watched[place];
-      if (watched === null) continue;
-      const { moved } = watched;
-      if (moved !== this.#moved[place] || watched.isHeld) {
+    this.#running.forEach((run, place, turn) => {
+      const { moved } = run;
+      if (turn !== this.#turns[place] || moved !== this.#moved[place] || run.isHeld) {
+        this.#turns[place] = turn;
         this.#moved[place] = moved;
         this.#since[place] = now;
       } else if (seconds > 0 && now - this.#since[place] >= seconds * 1000) {
         this.#since[place] = Infinity;
-        watched.onStalled(seconds);
+        run.onStalled(seconds);
       }
-    }
-    if (this.#watched.length > this.#free.length) this.#arm();
+    });
+    if (this.#running.count > 0) this.#arm();
   }
 }

@@ -11,9 +11,8 @@ import { PassingTcpMessage } from "../flow/tcp_history.ts";
 import { type Conn, relay } from "../net/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import { isUnknown } from "./protocol.ts";
-import type { Cuttable } from "./running.ts";
+import type { Run } from "./running.ts";
 import type { Destination, Origin } from "./route.ts";
-import type { Watched } from "./stall_watch.ts";
 import type { Dialed } from "./upstream_dialer.ts";
 import type { UpstreamTls } from "./upstream_pool.ts";
 
@@ -98,8 +97,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   const state = flow[internals];
   state.log = log;
   const stop = new AbortController();
-  let place = -1;
-  const watched: Watched & Cuttable = {
+  const run: Run = {
     flow,
     cut: (error) => stop.abort(error),
     get moved() {
@@ -117,11 +115,10 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     client.reset();
     server.reset();
   };
+  const place = context.running.add(run);
   try {
-    context.running.add(watched);
     if (context.cut.aborted) stop.abort(context.cut.reason);
     await hooks.trigger("tcp_start", flow);
-    place = context.stalls.add(watched);
     const { error } = await relay(client, server, { onData: tap, signal: stop.signal });
     if (error !== null) throw error;
     state.ended = true;
@@ -135,8 +132,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     await hooks.trigger("tcp_error", flow);
   } finally {
     state.kill = null;
-    context.stalls.remove(place);
-    context.running.remove(watched);
+    context.running.remove(place);
     flow.history.end();
     client.close();
     server.close();

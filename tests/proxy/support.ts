@@ -21,19 +21,11 @@ import { Running } from "../../src/proxy/running.ts";
 import { Route } from "../../src/proxy/route.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
 import { MemoryBudget } from "../../src/memory_budget.ts";
-import { StallWatch } from "../../src/proxy/stall_watch.ts";
 import type { Lease } from "../../src/proxy/upstream_pool.ts";
 import type { Body } from "../../src/streams/body.ts";
 import { bytesBody } from "../../src/streams/bytes_body.ts";
 import { addonHost, clientConn, serverConn } from "../support/addon_host.ts";
 import { utf8, wholeText } from "../streams/support.ts";
-
-/** One that watches nothing. */
-function closedStallWatch(): StallWatch {
-  const watch = new StallWatch(() => 0);
-  watch.close();
-  return watch;
-}
 
 /** A context whose pool gives what `acquire` says. */
 export function proxyContext(
@@ -56,8 +48,6 @@ export function proxyContext(
     pool: { acquire, connect: unused, release: () => {} },
     certificates: { prepare: unused, warn: unused, offerFor: unused },
     memory: new MemoryBudget(() => values.memory_limit),
-    // What a test has stall it stalls by itself.
-    stalls: closedStallWatch(),
     running: new Running(),
     stopping: new AbortController().signal,
     cut: new AbortController().signal,
