@@ -1,9 +1,9 @@
 /**
  * `deno task soak MINUTES [SEED]`: mixed traffic through a weir of its own, every byte checked, until the time is over.
  *
- * HTTP/1.1, HTTP/2, TLS, WebSocket and event streams, bodies buffered, streamed and hooked, clients that leave and origins
- * that die. Prints memory, descriptors and exchanges; the exit status is 1 when anything came out wrong, weir logged an
- * error, or memory or descriptors drift. Linux alone says what a process uses.
+ * HTTP/1.1, HTTP/2, TLS, WebSocket and event streams, bodies buffered, streamed and hooked, clients that
+ * leave and origins that die. Prints memory, descriptors and exchanges; the exit status is 1 when anything
+ * came out wrong, weir logged an error, or memory or descriptors drift. Linux alone says what a process uses.
  * @module
  */
 import { writeCertificate } from "./bench/origins/certificate.ts";

@@ -1,5 +1,6 @@
 /**
- * Whether what a process uses stays as it is: the last third of a run beside the third before it. The first is for warming up.
+ * Whether what a process uses stays as it is: the last third of a run beside the third before it. The first
+ * is for warming up.
  * @module
  */
 

@@ -1,5 +1,6 @@
 /**
- * What the soak's origin answers; the first part of the path says what weir is to do with the bodies (`addon.ts`).
+ * What the soak's origin answers; the first part of the path says what weir is to do with the bodies
+ * (`addon.ts`).
  *
  *     GET  /MODE/length/SEED/SIZE       SIZE bytes of a pattern, with a content-length
  *     GET  /MODE/open/SEED/SIZE         the same without

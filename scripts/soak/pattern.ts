@@ -1,5 +1,6 @@
 /**
- * Bodies that say themselves whether they are right: the byte at each place follows from the place and a seed.
+ * Bodies that say themselves whether they are right: the byte at each place follows from the place and a
+ * seed.
  * @module
  */
 

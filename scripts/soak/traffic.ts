@@ -73,7 +73,10 @@ export class Clients implements Disposable {
     this.#http2 = Deno.createHttpClient({ proxy: { url }, caCerts, http1: false, http2: true });
   }
 
-  /** Runs one exchange; resolves to its kind. @throws {Error} that names it, when anything was not as it should be. */
+  /**
+   * Runs one exchange; resolves to its kind. @throws {Error} that names it, when anything was not as it
+   * should be.
+   */
   async exchange(random: () => number): Promise<Kind> {
     const kind = chosen(random);
     const mode = MODES[Math.floor(random() * MODES.length)];
@@ -109,8 +112,8 @@ export class Clients implements Disposable {
 }
 
 /**
- * Deno's client has requests wait for an HTTP/2 connection that another request opens, and fails them when that one is
- * aborted. They have not been sent.
+ * Deno's client has requests wait for an HTTP/2 connection that another request opens, and fails them when
+ * that one is aborted. They have not been sent.
  */
 async function againIfCanceled(error: unknown, kind: Kind, turn: Turn): Promise<void> {
   if (!/request was canceled/.test(described(error))) throw error;

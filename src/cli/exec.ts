@@ -1,8 +1,8 @@
 /**
  * Runs the command of `weir exec` to its end, with its traffic going through weir.
  *
- * Stdin, stdout and stderr are the command's. The exit status is its status, 128 + n for signal n as in shells, and
- * 127 or 126 when it is not found or cannot be run (POSIX XCU §2.8.2).
+ * Stdin, stdout and stderr are the command's. The exit status is its status, 128 + n for signal n as in
+ * shells, and 127 or 126 when it is not found or cannot be run (POSIX XCU §2.8.2).
  * @module
  */
 import { messageOf } from "../errors.ts";

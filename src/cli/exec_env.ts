@@ -1,7 +1,8 @@
 /**
- * The environment of a command under `weir exec`: every variable by which the usual clients learn of a proxy and of
- * certificates to trust. There is no standard for either; curl(1), OpenSSL and each language have names of their own.
- * Clients whose configuration files are stronger than these are in `exec_tools.ts` and `exec_overruled.ts`.
+ * The environment of a command under `weir exec`: every variable by which the usual clients learn of a proxy
+ * and of certificates to trust. There is no standard for either; curl(1), OpenSSL and each language have
+ * names of their own. Clients whose configuration files are stronger than these are in `exec_tools.ts` and
+ * `exec_overruled.ts`.
  * @module
  */
 import { dirname } from "node:path";
@@ -21,7 +22,10 @@ export interface Route {
 
 type Env = Readonly<Record<string, string>>;
 
-/** Asked for the proxy: upper case by Go, Rust and Java tools, lower case by curl (for http only that) and Python. */
+/**
+ * Asked for the proxy: upper case by Go, Rust and Java tools, lower case by curl (for http only that) and
+ * Python.
+ */
 const PROXY = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY"];
 /** What is not to go through a proxy; nothing here. */
 const NO_PROXY = ["NO_PROXY", "no_proxy"];
@@ -132,7 +136,9 @@ function pem(texts: readonly string[]): string {
   return [...new Set(found)].join("\n") + "\n";
 }
 
-/** Java trusts the store that it is given alone; weir's certificate is enough for all that goes through weir. */
+/**
+ * Java trusts the store that it is given alone; weir's certificate is enough for all that goes through weir.
+ */
 function javaOptions(proxy: URL, confdir: string): string {
   const properties: Record<string, string> = {
     "http.proxyHost": proxy.hostname,

@@ -1,5 +1,6 @@
 /**
- * The command line of `weir exec [options] [--] COMMAND [ARGUMENT...]`: a command whose traffic goes through weir.
+ * The command line of `weir exec [options] [--] COMMAND [ARGUMENT...]`: a command whose traffic goes through
+ * weir.
  * @module
  */
 import type { OptionValue } from "../options/mod.ts";
@@ -22,8 +23,8 @@ const DEFAULTS: Readonly<Record<string, OptionValue>> = {
 };
 
 /**
- * The two halves of the command line, or null when it is no `exec`. The command begins behind `--`; without it, at the
- * first argument that is neither a flag nor the value of one.
+ * The two halves of the command line, or null when it is no `exec`. The command begins behind `--`; without
+ * it, at the first argument that is neither a flag nor the value of one.
  * @throws {UsageError} when an addon's flag stands in front of a command without `--`: it may have a value, or not.
  */
 export function splitExec(argv: readonly string[]): ExecLine | null {

@@ -1,6 +1,6 @@
 /**
- * Clients that cannot be won over: their own configuration beats every variable. `exec` says so, in a line for each that
- * the command may start.
+ * Clients that cannot be won over: their own configuration beats every variable. `exec` says so, in a line
+ * for each that the command may start.
  * @module
  */
 import { basename } from "node:path";
@@ -11,8 +11,8 @@ interface Client {
   /** Names under which it is started. */
   readonly names: readonly string[];
   /**
-   * Its files: `~/` is the home directory, `./` the working directory and those above it; with `/` at its end, all files in
-   * that directory.
+   * Its files: `~/` is the home directory, `./` the working directory and those above it; with `/` at its
+   * end, all files in that directory.
    */
   readonly files: readonly string[];
   /** Matches a file that names a proxy or certificates. */

@@ -1,7 +1,7 @@
 /**
- * Clients whose own configuration files would beat the variables of `exec_env.ts`, and how each is won over: by a variable
- * that beats the file, or by a file of the same kind that says last what weir needs. What is in the user's files else
- * stays in force. Each entry names the client's manual.
+ * Clients whose own configuration files would beat the variables of `exec_env.ts`, and how each is won over:
+ * by a variable that beats the file, or by a file of the same kind that says last what weir needs. What is in
+ * the user's files else stays in force. Each entry names the client's manual.
  * @module
  */
 
@@ -37,7 +37,8 @@ export async function toolVariables(place: Place): Promise<Variables> {
 
 /** Clients where a variable beats the file, each by its manual. */
 const PLAIN: readonly ((place: Place) => Variables)[] = [
-  // pip.pypa.io/en/stable/topics/configuration: environment variables before files. PIP_CERT is in exec_env.ts.
+  // pip.pypa.io/en/stable/topics/configuration: environment variables before files. PIP_CERT is in
+  // exec_env.ts.
   ({ proxy }) => ({ PIP_PROXY: urlOf(proxy) }),
   // doc.rust-lang.org/cargo/reference/config.html#environment-variables
   ({ proxy }) => ({ CARGO_HTTP_PROXY: urlOf(proxy) }),
@@ -57,7 +58,10 @@ const PLAIN: readonly ((place: Place) => Variables)[] = [
   ({ bundle }) => ({ CONDA_SSL_VERIFY: bundle }),
 ];
 
-/** wget(1), "Wgetrc Location": the file that WGETRC names is read in place of ~/.wgetrc, and the last line wins. */
+/**
+ * wget(1), "Wgetrc Location": the file that WGETRC names is read in place of ~/.wgetrc, and the last line
+ * wins.
+ */
 async function wget({ env, home, proxy, bundle, read, write }: Place): Promise<Variables> {
   const lines = [
     `ca_certificate = ${bundle}`,
@@ -98,7 +102,10 @@ async function curl({ env, home, proxy, bundle, read, write }: Place): Promise<V
   return { CURL_HOME: file.slice(0, -"/.curlrc".length) };
 }
 
-/** npm-config(7): `npm_config_*`, in any case, beats every npmrc; so it does for pnpm. Empty values count as none. */
+/**
+ * npm-config(7): `npm_config_*`, in any case, beats every npmrc; so it does for pnpm. Empty values count as
+ * none.
+ */
 function npm({ env, proxy, bundle }: Place): Variables {
   const values: Variables = {
     npm_config_cafile: bundle,
@@ -112,8 +119,8 @@ function npm({ env, proxy, bundle }: Place): Variables {
 }
 
 /**
- * git-config(1): GIT_CONFIG_COUNT beats all files. What a file says for one URL or one remote is stronger than what is said
- * for all, so it is said again for each. (GIT_SSL_CAINFO beats the files as it is.)
+ * git-config(1): GIT_CONFIG_COUNT beats all files. What a file says for one URL or one remote is stronger
+ * than what is said for all, so it is said again for each. (GIT_SSL_CAINFO beats the files as it is.)
  */
 async function git({ env, proxy, output }: Place): Promise<Variables> {
   const pattern = "^(http\\..+|remote\\..+)\\.proxy$";
@@ -128,8 +135,9 @@ async function git({ env, proxy, output }: Place): Promise<Variables> {
 }
 
 /**
- * php.net/manual/configuration.file.php: directories of PHP_INI_SCAN_DIR come last; an empty one is the built-in. PHP's own
- * streams (`file_get_contents`) know no variable for a proxy: a file that runs in front of every script sets it.
+ * php.net/manual/configuration.file.php: directories of PHP_INI_SCAN_DIR come last; an empty one is the
+ * built-in. PHP's own streams (`file_get_contents`) know no variable for a proxy: a file that runs in front
+ * of every script sets it.
  */
 async function php({ env, proxy, bundle, write }: Place): Promise<Variables> {
   const prepend = await write("php-prepend.php", phpPrepend(proxy));
@@ -146,14 +154,15 @@ async function php({ env, proxy, bundle, write }: Place): Promise<Variables> {
 function phpPrepend(proxy: URL): string {
   return `<?php
 stream_context_set_default(["http" => ["proxy" => "tcp://${proxy.host}", "request_fulluri" => true]]);
-foreach (array_reverse(array_map("trim", array_filter([php_ini_loaded_file(), ...explode(",", (string) php_ini_scanned_files())]))) as $weir) {
+$weirs = [php_ini_loaded_file(), ...explode(",", (string) php_ini_scanned_files())];
+foreach (array_reverse(array_map("trim", array_filter($weirs))) as $weir) {
     $weir = basename($weir) === "weir.ini" ? [] : @parse_ini_file($weir, false, INI_SCANNER_RAW);
     if (($weir["auto_prepend_file"] ?? "") !== "") {
         require $weir["auto_prepend_file"];
         break;
     }
 }
-unset($weir);
+unset($weir, $weirs);
 `;
 }
 
@@ -165,7 +174,10 @@ async function gem({ env, proxy, bundle, write }: Place): Promise<Variables> {
   return { GEMRC: env.GEMRC ? `${env.GEMRC}${separator}${file}` : file };
 }
 
-/** docs.oracle.com, "The java Command": JDK_JAVA_OPTIONS is read behind JAVA_TOOL_OPTIONS, so it must not say otherwise. */
+/**
+ * docs.oracle.com, "The java Command": JDK_JAVA_OPTIONS is read behind JAVA_TOOL_OPTIONS, so it must not say
+ * otherwise.
+ */
 function java({ env }: Place): Variables {
   const options = env.JDK_JAVA_OPTIONS;
   if (options === undefined) return {};
@@ -176,7 +188,9 @@ function java({ env }: Place): Variables {
   return { JDK_JAVA_OPTIONS: kept.trim() };
 }
 
-/** yarnpkg.com/configuration/yarnrc (2 and later): YARN_*; each version refuses names that only others know. */
+/**
+ * yarnpkg.com/configuration/yarnrc (2 and later): YARN_*; each version refuses names that only others know.
+ */
 async function yarn({ home, proxy, bundle, read }: Place): Promise<Variables> {
   const values: Variables = {
     httpProxy: urlOf(proxy),

@@ -1,8 +1,8 @@
 /**
  * `--types DIR`: what an editor and `deno check` need to know the module `weir` in a folder of one's own.
  *
- * Written are the declaration files, below `types/weir/`, and a `deno.json` that leads there, where there is none. weir itself
- * needs neither: addons find `weir` without.
+ * Written are the declaration files, below `types/weir/`, and a `deno.json` that leads there, where there is
+ * none. weir itself needs neither: addons find `weir` without.
  * @module
  */
 import { dirname, join } from "node:path";
@@ -20,7 +20,9 @@ export const DECLARATIONS_KEY = "weir.declarations";
 const TYPES = "types/weir";
 const CONFIG = { imports: { weir: `./${TYPES}/mod.d.ts` } };
 
-/** Writes all of it; resolves to what to tell the user. @throws {WeirError} when it cannot be made or written. */
+/**
+ * Writes all of it; resolves to what to tell the user. @throws {WeirError} when it cannot be made or written.
+ */
 export async function writeTypes(
   directory: string,
   make: () => Promise<Declarations> = declarationsOf,

@@ -1,5 +1,6 @@
 /**
- * What an addon is, and what it is given: `ctx`, and `loader` in its `load` hook (mitmproxy `addonmanager.py`, `ctx.py`).
+ * What an addon is, and what it is given: `ctx`, and `loader` in its `load` hook (mitmproxy
+ * `addonmanager.py`, `ctx.py`).
  * @module
  */
 import type { Address } from "../net/mod.ts";
@@ -11,8 +12,9 @@ import type { EventHooks, LifeHookName } from "./names.ts";
 export type { OptionType, OptionValue };
 
 /**
- * The options' values, parsed: `options.flow_detail` is a number, sizes are bytes. Read only: addons do not change
- * options. Those that addons registered are there too; `options.get` reads them with the type you know them to have.
+ * The options' values, parsed: `options.flow_detail` is a number, sizes are bytes. Read only: addons do not
+ * change options. Those that addons registered are there too; `options.get` reads them with the type you know
+ * them to have.
  */
 export type AddonOptions = Options & { readonly [name: string]: unknown };
 
@@ -51,22 +53,24 @@ export interface ProxyInfo {
   /** Ends weir as SIGINT does: open streams get their grace time, `done` hooks run. */
   shutdown(): void;
   /**
-   * weir ends when all work that was given here is done, unless the option `keepserving` is set: for addons that are there for
-   * something that has an end. Call it in `configure` or `running`. Work that rejects is told in the log, and weir's exit status
-   * becomes 1.
+   * weir ends when all work that was given here is done, unless the option `keepserving` is set: for addons
+   * that are there for something that has an end. Call it in `configure` or `running`. Work that rejects is
+   * told in the log, and weir's exit status becomes 1.
    */
   endsAfter(work: Promise<unknown>): void;
   /**
-   * Runs the hooks that a recorded flow would have run: `requestheaders`, `request`, `responseheaders`, `response`, those of its
-   * messages, and `complete` or `error`; for raw conversations the `tcp_*` hooks. Resolves when all have. Nothing is sent, and
+   * Runs the hooks that a recorded flow would have run: `requestheaders`, `request`, `responseheaders`,
+   * `response`, those of its messages, and `complete` or `error`; for raw conversations the `tcp_*` hooks.
+   * Resolves when all have. Nothing is sent, and
    * `flow.live` is false (mitmproxy `load_flow`).
    */
   load(flow: Flow): Promise<void>;
   /** Why a flow's request cannot be sent again, as the end of a sentence about it; null when it can. */
   whyNoReplay(flow: HttpFlow): string | null;
   /**
-   * Sends the request of a flow again, through weir itself, hooks included. Resolves to the new flow, whose `isReplay` is "request",
-   * when that has ended, well or badly. `through` are stages for its body (mitmproxy `replay.client`).
+   * Sends the request of a flow again, through weir itself, hooks included. Resolves to the new flow, whose
+   * `isReplay` is "request", when that has ended, well or badly. `through` are stages for its body (mitmproxy
+   * `replay.client`).
    * @throws {TypeError} when the request cannot be sent again: its body was not kept, it is a CONNECT or a WebSocket.
    */
   replay(flow: HttpFlow, through?: readonly TransformStream<Uint8Array, Uint8Array>[]): Promise<HttpFlow>;
@@ -79,8 +83,9 @@ export interface Context {
   /** Where an addon may write. */
   readonly log: AddonLog;
   /**
-   * Prints text, or bytes as they are, to stdout, which is flows' place, or to stderr, which is the log's. It never waits for whoever reads: what
-   * nobody reads is left out in the end. With very much to print, await what it returns: there is room again then.
+   * Prints text, or bytes as they are, to stdout, which is flows' place, or to stderr, which is the log's. It
+   * never waits for whoever reads: what nobody reads is left out in the end. With very much to print, await
+   * what it returns: there is room again then.
    */
   print(text: string | Uint8Array, to?: "stdout" | "stderr"): Promise<void> | undefined;
   /** The proxy that the addon is part of. */
@@ -100,8 +105,8 @@ export interface OptionExtras {
 /** The first argument of `load`. */
 export interface Loader {
   /**
-   * Registers an option, which then has a flag and a place in `config.yaml` and in `--set`. A default of null says that
-   * it may be unset; a size, which is written like `3m`, always may.
+   * Registers an option, which then has a flag and a place in `config.yaml` and in `--set`. A default of null
+   * says that it may be unset; a size, which is written like `3m`, always may.
    *
    * ```ts
    * export function load(loader: Loader) {
@@ -121,7 +126,10 @@ export interface Loader {
 /** Hooks that follow flows and connections: each may be async, and may return anything, which is ignored. */
 export type EventHandlers = { [Hook in keyof EventHooks]?: (arg: EventHooks[Hook], ctx: Context) => unknown };
 
-/** Hooks of an addon's own life. The second argument is always `ctx`, but for `configure`, where it is the third. */
+/**
+ * Hooks of an addon's own life. The second argument is always `ctx`, but for `configure`, where it is the
+ * third.
+ */
 export interface LifeHooks extends Record<LifeHookName, unknown> {
   /** Before options are read: register your own. */
   load(loader: Loader, ctx: Context): unknown;
@@ -136,17 +144,17 @@ export interface LifeHooks extends Record<LifeHookName, unknown> {
 /** What an addon says of itself. */
 export interface AddonTraits {
   /**
-   * Set it to false when the addon looks at flows in its hooks and keeps none of them: the bytes of raw connections
-   * (`tcp_message`) are then copied only where it reads them. True where nothing is said.
+   * Set it to false when the addon looks at flows in its hooks and keeps none of them: the bytes of raw
+   * connections (`tcp_message`) are then copied only where it reads them. True where nothing is said.
    */
   readonly keepsFlows?: boolean;
   /**
-   * Which bodies the addon looks at (`content`, `text`), so that with the option `stream_unread` all others can be streamed:
-   * none of them, all of them, or those for which the function returns true. It is asked once for each message, when
-   * its head is known and no addon has set `stream`.
+   * Which bodies the addon looks at (`content`, `text`), so that with the option `stream_unread` all others
+   * can be streamed: none of them, all of them, or those for which the function returns true. It is asked
+   * once for each message, when its head is known and no addon has set `stream`.
    *
-   * Where nothing is said: of requests, when the addon has a hook `request`, `response`, `complete` or `error`; of responses,
-   * when it has one of the last three.
+   * Where nothing is said: of requests, when the addon has a hook `request`, `response`, `complete` or
+   * `error`; of responses, when it has one of the last three.
    *
    * ```ts
    * import type { HttpFlow, Message } from "weir";
@@ -162,14 +170,14 @@ export interface AddonTraits {
    */
   readonly readsBodies?: boolean | ((message: Message, flow: HttpFlow) => boolean);
   /**
-   * Set it to true when nothing may pass that the addon has not dealt with: when one of its hooks throws, the flow is cut, where
-   * it would else go on as if the addon were not there. A connection to an origin that it was asked about
-   * (`server_connect`) is refused.
+   * Set it to true when nothing may pass that the addon has not dealt with: when one of its hooks throws, the
+   * flow is cut, where it would else go on as if the addon were not there. A connection to an origin that it
+   * was asked about (`server_connect`) is refused.
    */
   readonly failClosed?: boolean;
   /**
-   * Milliseconds that `done` may take, where it has more to do than fits into the 2 s that all of them have together: to write what
-   * would be lost. A second SIGINT does not wait for it.
+   * Milliseconds that `done` may take, where it has more to do than fits into the 2 s that all of them have
+   * together: to write what would be lost. A second SIGINT does not wait for it.
    */
   readonly doneMs?: number;
 }

@@ -1,8 +1,8 @@
 /**
  * Calls the hooks of addons: one after another, in the order of the addons, and never lets one break a flow.
  *
- * A hook that nobody has costs one property read. Lists are replaced, never changed, so that a hook that is running
- * while addons are loaded again ends with the list it began with.
+ * A hook that nobody has costs one property read. Lists are replaced, never changed, so that a hook that is
+ * running while addons are loaded again ends with the list it began with.
  * @module
  */
 import { HttpFlow, TcpFlow } from "../flow/flow.ts";
@@ -19,7 +19,10 @@ export interface LoadedAddon {
   /** What the log calls it: the file as given with `-s`, or the name of a built-in. */
   readonly name: string;
   readonly hooks: Addon;
-  /** True for what ships with weir: its hooks are trusted not to throw half-way, so flows are not copied for them. */
+  /**
+   * True for what ships with weir: its hooks are trusted not to throw half-way, so flows are not copied for
+   * them.
+   */
   readonly builtin: boolean;
   /** What it says of itself; what `hooks` says where this is left out. */
   readonly traits?: AddonTraits;
@@ -110,8 +113,9 @@ export class Dispatcher {
   }
 
   /**
-   * Runs a hook of all addons. Returns undefined when that is already done: nobody has the hook, or all ran without
-   * returning a promise. Neither throws nor rejects: what an addon throws is logged, and what it changed is put back.
+   * Runs a hook of all addons. Returns undefined when that is already done: nobody has the hook, or all ran
+   * without returning a promise. Neither throws nor rejects: what an addon throws is logged, and what it
+   * changed is put back.
    * `prepare` is called before each addon's hook, for what may have changed while the one before it took its time.
    */
   trigger<Hook extends EventHookName>(

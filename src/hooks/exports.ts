@@ -9,7 +9,8 @@ import type { Addon, AddonTraits } from "./addon.ts";
 import { HOOK_NAMES, isHookName } from "./names.ts";
 
 /**
- * The addons of a module, in order: its exported functions, then what it exports by default. Classes are instantiated.
+ * The addons of a module, in order: its exported functions, then what it exports by default. Classes are
+ * instantiated.
  * @throws {WeirError} when the default export is none of the kinds.
  */
 export function addonsOf(module: object & { default?: unknown }): Addon[] {
@@ -41,7 +42,9 @@ function collect(value: unknown, into: Addon[]): void {
   }
 }
 
-/** What an addon says of itself, all of it; a module's default exports need not repeat what the module says. */
+/**
+ * What an addon says of itself, all of it; a module's default exports need not repeat what the module says.
+ */
 const TRAITS: { readonly [Trait in keyof AddonTraits]-?: string } = {
   keepsFlows: "true or false",
   readsBodies: "true, false or a function",

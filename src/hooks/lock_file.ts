@@ -1,6 +1,6 @@
 /**
- * Keeps weir's own `deno.lock` as it is: the runtime writes down there whatever is imported from npm or JSR, what an
- * addon imports included. That belongs to the addon, and the file to the checkout.
+ * Keeps weir's own `deno.lock` as it is: the runtime writes down there whatever is imported from npm or JSR,
+ * what an addon imports included. That belongs to the addon, and the file to the checkout.
  * @module
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -28,8 +28,9 @@ export class LockFile {
   }
 
   /**
-   * Writes back what was noted, if all that has changed since is that packages were added which `deno.json` does not
-   * ask for. Anything else is somebody's work (`git pull`, `deno add`), and is what is to be kept from now on.
+   * Writes back what was noted, if all that has changed since is that packages were added which `deno.json`
+   * does not ask for. Anything else is somebody's work (`git pull`, `deno add`), and is what is to be kept
+   * from now on.
    */
   putBack(): void {
     const noted = this.#text, text = this.#read();

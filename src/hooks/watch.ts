@@ -1,13 +1,17 @@
 /**
  * Tells when any of some files may have changed.
  *
- * Files are looked at from time to time, by name, as mitmproxy does: whatever stands at that name now is what counts, be
- * it behind a symbolic link, in a directory that was renamed into place, on a network file system, or not there yet. The
- * system's events belong to the file or directory that was there when watching began, and say nothing of these.
+ * Files are looked at from time to time, by name, as mitmproxy does: whatever stands at that name now is what
+ * counts, be it behind a symbolic link, in a directory that was renamed into place, on a network file system,
+ * or not there yet. The system's events belong to the file or directory that was there when watching began,
+ * and say nothing of these.
  * @module
  */
 
-/** How often to look, in ms. A save is told when the next look finds the files as they were: none is loaded half-written. */
+/**
+ * How often to look, in ms. A save is told when the next look finds the files as they were: none is loaded
+ * half-written.
+ */
 const LOOK_EVERY = 150;
 
 /** Watches a set of files that can be replaced at any time. */

@@ -1,6 +1,6 @@
 /**
- * What clients send by mistake to a listener that speaks HTTP, with what to do about it: another kind of proxy protocol, or
- * something that was never meant for a proxy.
+ * What clients send by mistake to a listener that speaks HTTP, with what to do about it: another kind of
+ * proxy protocol, or something that was never meant for a proxy.
  * @module
  */
 
@@ -49,7 +49,10 @@ const SIGNATURES: readonly Signature[] = [
   },
 ];
 
-/** What these first bytes are, if they are none of HTTP's; all of them send theirs in one go. Null for anything else. */
+/**
+ * What these first bytes are, if they are none of HTTP's; all of them send theirs in one go. Null for
+ * anything else.
+ */
 export function mistakeIn(bytes: Uint8Array): Mistake | null {
   const isIn = (signature: Signature) =>
     bytes.length >= signature.bytes.length && signature.bytes.every((byte, i) => byte === bytes[i]);
