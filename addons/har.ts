@@ -20,6 +20,7 @@ import {
   type Loader,
   parseFilter,
   PlainHarWriter,
+  TemporaryDirectory,
   ZlibHarWriter,
 } from "weir";
 import { expandHome } from "./flows/paths.ts";
@@ -32,7 +33,7 @@ export default class Har implements Addon {
   /** Null when nothing is written, or no longer. */
   #file: Deno.FsFile | null = null;
   /** What standard output gets at the end lies there until then. */
-  #temporary: string | null = null;
+  #temporary: TemporaryDirectory | null = null;
 
   readsBodies(): boolean {
     return this.#file !== null;
@@ -83,7 +84,7 @@ export default class Har implements Addon {
   async #open(name: string): Promise<void> {
     this.#writer = name.endsWith(".zhar") ? new ZlibHarWriter() : new PlainHarWriter();
     const path = name === "-"
-      ? this.#temporary = await Deno.makeTempFile({ prefix: "weir-" })
+      ? `${(this.#temporary = new TemporaryDirectory("har")).path}/flows.har`
       : expandHome(name);
     try {
       await Deno.mkdir(dirname(path), { recursive: true });
@@ -103,14 +104,14 @@ export default class Har implements Addon {
   async #close(): Promise<void> {
     this.#file?.close();
     this.#file = null;
-    const path = this.#temporary;
-    if (path === null) return;
+    const temporary = this.#temporary;
+    if (temporary === null) return;
     this.#temporary = null;
     try {
-      const file = await Deno.open(path);
+      const file = await Deno.open(`${temporary.path}/flows.har`);
       await file.readable.pipeTo(Deno.stdout.writable, { preventClose: true });
     } finally {
-      await Deno.remove(path);
+      temporary.remove();
     }
   }
 }

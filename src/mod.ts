@@ -63,6 +63,7 @@ export type {
 
 export type { CoreValues, Options } from "./options/mod.ts";
 export type { ErrorCode, Side, WeirError } from "./errors.ts";
+export { TemporaryDirectory } from "./temporary.ts";
 export { type Address, type AddressKind, addressKind, hostPort, type TlsInfo } from "./net/mod.ts";
 export type { ClientConnection, ServerConnection } from "./flow/connection.ts";
 export type { BaseFlow, Flow, FlowError, HttpFlow, TcpFlow, TcpMessage } from "./flow/flow.ts";

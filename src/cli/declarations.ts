@@ -6,6 +6,7 @@
  */
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { TemporaryDirectory } from "../temporary.ts";
 
 /** Declaration files by path; `mod.d.ts` is the module itself. */
 export type Declarations = Readonly<Record<string, string>>;
@@ -24,12 +25,13 @@ export async function makeDeclarations(): Promise<Declarations> {
   const files = modules.filter(({ specifier }) =>
     specifier.startsWith(prefix) && !specifier.endsWith(".d.ts")
   ).map(({ specifier }) => fileURLToPath(specifier));
-  const directory = await Deno.makeTempDir({ prefix: "weir-types-" });
+  const temporary = new TemporaryDirectory("types");
+  const directory = temporary.path;
   try {
     await deno(root, ["transpile", "--quiet", "--declaration", "--outdir", directory, ...files]);
     return await reachable(join(directory, "src"));
   } finally {
-    await Deno.remove(directory, { recursive: true });
+    temporary.remove();
   }
 }
 

@@ -13,7 +13,8 @@ export interface ScriptedProxy {
   /** Loads built-in addons and then these scripts. */
   load(scripts: readonly string[]): Promise<void>;
   start(): Promise<readonly Listening[]>;
-  stop(graceMs: number): Promise<void>;
+  /** From when `hurry` resolves addons have no more than a few seconds for their `done` hooks. */
+  stop(graceMs: number, hurry?: Promise<unknown>): Promise<void>;
   /** Something that it was started for could not be done. */
   readonly hasFailed?: boolean;
 }

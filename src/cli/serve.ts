@@ -41,7 +41,12 @@ export async function serve(init: ServeInit): Promise<number> {
   const confdir = resolve(expandHome(options.values.confdir));
   const isKnown = await hasAuthority(confdir);
   // A command gets the signals.
-  const removeSignals = command ? () => {} : onStopSignal(stopping.resolve, signals);
+  const signalled = Promise.withResolvers<void>();
+  const onSignal = () => {
+    signalled.resolve();
+    stopping.resolve();
+  };
+  const removeSignals = command ? () => {} : onStopSignal(onSignal, signals);
   const isWatched = !command && signals === Deno && options.values.scripts.length > 0;
   const watchdog = isWatched ? await startWatchdog((text) => log.debug(text)) : null;
   try {
@@ -62,7 +67,7 @@ export async function serve(init: ServeInit): Promise<number> {
     }
     log.debug("Stopping.");
     const graceMs = options.values.shutdown_grace * 1000;
-    await Promise.all([proxy.stop(graceMs), workers.stop(graceMs), browsed?.close()]);
+    await Promise.all([proxy.stop(graceMs, signalled.promise), workers.stop(graceMs), browsed?.close()]);
     return status === 0 && proxy.hasFailed ? 1 : status;
   } finally {
     watchdog?.stop();

@@ -13,7 +13,7 @@ export function makeProxy(init: ProxyServerInit): ScriptedProxy {
     load: (scripts) =>
       server.load([...builtinAddons, ...scripts.map((script) => ({ script })), ...recorders, dumper]),
     start: () => server.start(),
-    stop: (graceMs) => server.stop(graceMs),
+    stop: (graceMs, hurry) => server.stop(graceMs, hurry),
     get hasFailed() {
       return server.hasFailed;
     },

@@ -7,7 +7,7 @@ import type { Listening } from "../proxy/mod.ts";
 import { removeTemporaryFiles } from "../streams/mod.ts";
 import { REAL, run } from "./run.ts";
 import type { SignalSource } from "./signals.ts";
-import type { FromWorker, ToWorker, Workers } from "./workers.ts";
+import { type FromWorker, STOPPING_EVERY_MS, type ToWorker, type Workers } from "./workers.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -15,10 +15,14 @@ const tell = (message: FromWorker) => self.postMessage(message);
 
 /** The first isolate has the process's signals; here SIGINT is its word to stop. */
 class StopMessage implements SignalSource {
-  #handlers = new Set<() => void>();
+  readonly #handlers = new Set<() => void>();
+  #hasArrived = false;
 
   addSignalListener(signal: Deno.Signal, handler: () => void): void {
-    if (signal === "SIGINT") this.#handlers.add(handler);
+    if (signal !== "SIGINT") return;
+    this.#handlers.add(handler);
+    // It may come while the worker is still starting.
+    if (this.#hasArrived) queueMicrotask(handler);
   }
 
   removeSignalListener(_signal: Deno.Signal, handler: () => void): void {
@@ -28,6 +32,7 @@ class StopMessage implements SignalSource {
   exit(): void {}
 
   arrive(): void {
+    this.#hasArrived = true;
     for (const handler of [...this.#handlers]) handler();
   }
 }
@@ -50,6 +55,7 @@ self.close = () => {
 self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   if (data.kind === "stop") {
     tell({ kind: "stopping" });
+    setInterval(() => tell({ kind: "stopping" }), STOPPING_EVERY_MS);
     return stop.arrive();
   }
   const { addresses } = data;

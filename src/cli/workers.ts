@@ -20,7 +20,7 @@ export type ToWorker =
 /** What a worker answers. */
 export type FromWorker =
   | { readonly kind: "ready" }
-  /** It was told to stop, and is about to. */
+  /** It was told to stop, and is about to; said again and again until it has ended. */
   | { readonly kind: "stopping" }
   | { readonly kind: "ended"; readonly status: number };
 
@@ -32,17 +32,19 @@ export interface Workers {
   stop(graceMs: number): Promise<void>;
 }
 
+/** How often (ms) a worker says that it is stopping. */
+export const STOPPING_EVERY_MS = 500;
 /** Milliseconds in which a worker that is alive hears that it is to stop. */
 const HEARING_MS = 2_000;
-/** What a stop takes beyond the grace time when addons hold it up: see `ProxyServer.stop`. */
-const STOPPING_MS = 6_000;
+/** What a stop takes beyond the grace time at most, when addons hold it up: see `ProxyServer.stop`. */
+const STOPPING_MS = 15_000;
 
 interface Running {
   readonly worker: Worker;
   readonly number: number;
   readonly ready: Promise<void>;
-  /** It has heard that it is to stop, or has ended. */
-  readonly heard: Promise<unknown>;
+  /** Resolves when it says next that it is stopping, or has ended. */
+  readonly heard: () => Promise<unknown>;
   readonly ended: Promise<number>;
 }
 
@@ -69,10 +71,12 @@ export function workersOf(
       await Promise.all(others.map(async ({ worker, number, heard, ended }) => {
         worker.postMessage({ kind: "stop" } satisfies ToWorker);
         // One that is stuck in a loop hears nothing, and one that has closed itself says nothing.
-        const isAlive = await settlesWithin(Math.max(graceMs, HEARING_MS), heard);
-        if (!isAlive || !await settlesWithin(graceMs + STOPPING_MS, ended)) {
-          log.warn(`Worker ${number} does not stop; weir ends without it.`);
+        const late = performance.now() + graceMs + STOPPING_MS;
+        let isAlive = await settlesWithin(Math.max(graceMs, HEARING_MS), heard());
+        while (isAlive && !await settlesWithin(0, ended) && performance.now() < late) {
+          isAlive = await settlesWithin(HEARING_MS, heard());
         }
+        if (!await settlesWithin(0, ended)) log.warn(`Worker ${number} does not stop; weir ends without it.`);
         worker.terminate();
       }));
     },
@@ -87,7 +91,7 @@ function startWorker(start: ToWorker, number: number, log: TermLog, onEnd: () =>
     name: `weir ${number}`,
   });
   const ready = Promise.withResolvers<void>();
-  const heard = Promise.withResolvers<void>();
+  let heard = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<number>();
   // When weir stops before, nobody waits for it.
   ready.promise.catch(() => {});
@@ -99,8 +103,10 @@ function startWorker(start: ToWorker, number: number, log: TermLog, onEnd: () =>
   };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if (data.kind === "ready") ready.resolve();
-    else if (data.kind === "stopping") heard.resolve();
-    else {
+    else if (data.kind === "stopping") {
+      heard.resolve();
+      heard = Promise.withResolvers();
+    } else {
       over(data.status);
       onEnd();
     }
@@ -115,7 +121,7 @@ function startWorker(start: ToWorker, number: number, log: TermLog, onEnd: () =>
     worker,
     number,
     ready: ready.promise,
-    heard: Promise.race([heard.promise, ended.promise]),
+    heard: () => Promise.race([heard.promise, ended.promise]),
     ended: ended.promise,
   };
 }

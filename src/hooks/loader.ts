@@ -36,6 +36,9 @@ export type AddonSource =
     readonly builtin: boolean;
   };
 
+/** What `done` hooks have in all, in ms, when weir is to end soon. */
+const DONE_MS = 2_000;
+const NEVER = new Promise<never>(() => {});
 /** What each `done` hook has at least, in ms, also when others have used up the time. */
 const LAST_MOMENT_MS = 100;
 
@@ -124,22 +127,28 @@ export class AddonManager {
   }
 
   /**
-   * Runs the `done` hooks, for `ms` milliseconds all together, or as long as an addon says that its own may take: one whose hook
-   * takes longer is named in the log and left behind, and those after it still have a moment for theirs.
+   * Runs the `done` hooks. From when `hurry` resolves they have a few seconds all together, or as long as an addon says that its
+   * own may take: one whose hook takes longer is named in the log and left behind, and those after it still have a moment for
+   * theirs.
    */
-  async done(ms: number = Infinity): Promise<void> {
+  async done(hurry: Promise<unknown> = NEVER): Promise<void> {
     this.#isRunning = false;
-    const until = performance.now() + ms;
-    const left = () => Math.max(LAST_MOMENT_MS, until - performance.now());
-    if (!await settlesWithin(left(), this.#reloading)) {
+    let hurriedAt = Infinity;
+    void hurry.then(() => hurriedAt = performance.now());
+    const settles = async (work: Promise<void>, ms: number) => {
+      const ended = work.then(() => true, () => true);
+      if (await Promise.race([ended, hurry.then(() => false)])) return true;
+      return await settlesWithin(Math.max(LAST_MOMENT_MS, hurriedAt + ms - performance.now()), ended);
+    };
+    if (!await settles(this.#reloading, DONE_MS)) {
       this.#ctx.log.warn(
         "An addon that is being loaded again has not come to an end; weir does not wait for it.",
       );
     }
     for (const slot of this.#slots) {
-      const own = Math.max(0, ...slot.addons.map(({ traits }) => traits?.doneMs ?? 0));
-      if (await settlesWithin(Math.max(left(), own), this.#life(slot, "done"))) continue;
-      const seconds = Math.max(ms, own) / 1000;
+      const ms = Math.max(DONE_MS, ...slot.addons.map(({ traits }) => traits?.doneMs ?? 0));
+      if (await settles(this.#life(slot, "done"), ms)) continue;
+      const seconds = ms / 1000;
       this.#ctx.log.warn(
         `Addon ${slot.name}: done has not ended within ${seconds} s; weir goes on without it.`,
       );

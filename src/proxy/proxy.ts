@@ -30,8 +30,8 @@ const LAST_WORDS_MS = 250;
 /** Then, for what the end of each exchange sets off: a hook that never ends must not keep weir from it. */
 const LAST_HOOKS_MS = 2_000;
 
-/** Then, for all `done` hooks together, and for a reload that is under way. */
-const DONE_MS = 2_000, CLOSE_MS = 500;
+/** Then, for a reload that is under way. */
+const CLOSE_MS = 500;
 
 /** One listener that is ready. */
 export interface Listening {
@@ -169,9 +169,12 @@ export class ProxyServer {
     return this.listening;
   }
 
-  /** Stops accepting, lets exchanges finish for `graceMs`, cuts what is left, runs `done` hooks. Idempotent. */
-  stop(graceMs: number): Promise<void> {
-    return this.#stopped ??= this.#stop(graceMs);
+  /**
+   * Stops accepting, lets exchanges finish for `graceMs`, cuts what is left, runs `done` hooks; from when `hurry` resolves these
+   * have no more than a few seconds. Idempotent.
+   */
+  stop(graceMs: number, hurry?: Promise<unknown>): Promise<void> {
+    return this.#stopped ??= this.#stop(graceMs, hurry);
   }
 
   #listen(mode: ModeSpec, address?: Address): void {
@@ -192,7 +195,7 @@ export class ProxyServer {
     }
   }
 
-  async #stop(graceMs: number): Promise<void> {
+  async #stop(graceMs: number, hurry?: Promise<unknown>): Promise<void> {
     for (const { listener } of this.#listeners) listener.close();
     await Promise.all(this.#accepting);
     this.#stopping.abort();
@@ -213,7 +216,7 @@ export class ProxyServer {
     this.#stalls.close();
     await settlesWithin(LAST_HOOKS_MS, this.#exchangesEnded());
     this.#unsubscribe();
-    await this.#addons.done(DONE_MS);
+    await this.#addons.done(hurry);
     await this.#addons.close(CLOSE_MS);
   }
 

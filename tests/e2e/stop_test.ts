@@ -37,6 +37,15 @@ const STUCK: [what: string, options: WeirOptions, log: RegExp][] = [
     },
     /Worker 2 does not stop/,
   ],
+  [
+    "a worker whose done hook is an endless loop",
+    {
+      args: ["--workers", "2"],
+      addon: `export const running = () => console.error("looping");
+        export function done() { if (self.name === "weir 2") for (;;); }`,
+    },
+    /Worker 2 does not stop/,
+  ],
 ];
 Deno.test("an addon that says how long its done may take is waited for", async () => {
   const addon = `
@@ -65,6 +74,15 @@ for (const [what, options, log] of STUCK) {
     assertMatch(ended.log, log);
   });
 }
+
+Deno.test("a done hook has all the time it needs when nobody has asked weir to end", async () => {
+  await using weir = await startWeir({
+    addon: `export const running = (ctx) => setTimeout(() => ctx.proxy.shutdown());
+      export const done = (ctx) => new Promise((resolve) => setTimeout(() => { ctx.log.warn("done"); resolve(); }, 3500));`,
+  });
+  assertEquals(await within(20_000, weir.exit(), "weir to exit"), 0);
+  assertMatch(weir.stderr.list.at(-1)!, /warn: done/);
+});
 
 for (const hook of ["configure", "running"]) {
   Deno.test(`SIGTERM ends weir while the ${hook} hook of an addon does not end`, async () => {
