@@ -1,8 +1,9 @@
 /** A real gRPC client and server (`@grpc/grpc-js`) through weir with default options. @module */
 import { assert, assertEquals } from "@std/assert";
+import { grpcStream, type Message } from "weir";
 import { TextLineStream } from "@std/streams";
 import { type Origin, tcpOrigin } from "./support/origin.ts";
-import { recorder, startProxy } from "./support/proxy.ts";
+import { recorder, startProxy, type TestProxy } from "./support/proxy.ts";
 import { Events, START, within } from "./support/within.ts";
 import { Wire } from "./support/wire.ts";
 
@@ -56,17 +57,16 @@ function script(name: string): string {
   return new URL(`./support/${name}`, import.meta.url).pathname;
 }
 
-Deno.test("gRPC: every kind of call, metadata, trailers, status, cancellation, and each message as it is sent", async () => {
-  const events = new Events(), flows: string[] = [];
-  await using server = await startServer();
-  await using proxy = await startProxy(recorder(events, {
-    complete: ({ request, response }) => {
-      flows.push(`${request.path} ${request.httpVersion} ${response!.httpVersion} ${response!.streamedBy}`);
-    },
-  }));
+/** What the client sees. */
+async function runClient(
+  proxy: TestProxy,
+  server: GrpcServer,
+  ...args: string[]
+): Promise<Record<string, unknown[]>> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", script("grpc_client.ts"), server.authority],
+    args: ["run", "-A", script("grpc_client.ts"), server.authority, ...args],
     env: {
+      DENO_NO_UPDATE_CHECK: "1",
       http_proxy: proxy.url,
       https_proxy: proxy.url,
       grpc_proxy: proxy.url,
@@ -76,9 +76,21 @@ Deno.test("gRPC: every kind of call, metadata, trailers, status, cancellation, a
     },
   }).output();
   assertEquals(code, 0, new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+Deno.test("gRPC: every kind of call, metadata, trailers, status, cancellation, and each message as it is sent", async () => {
+  const events = new Events(), flows: string[] = [];
+  await using server = await startServer();
+  await using proxy = await startProxy(recorder(events, {
+    complete: ({ request, response }) => {
+      flows.push(`${request.path} ${request.httpVersion} ${response!.httpVersion} ${response!.streamedBy}`);
+    },
+  }));
+  const seen = await runClient(proxy, server);
   const leading = ["leading", [0, 255, 13, 10]];
   const echoes = ["echo 1", "echo 2", "echo 3"];
-  assertEquals(JSON.parse(new TextDecoder().decode(stdout)), {
+  assertEquals(seen, {
     unary: [...leading, ["unary one"], 0, "unary"],
     failed: [...leading, ["no: 100% wrong"], 9, "failed"],
     serverStream: [...leading, ["item 0", "item 1", "item 2", "item 3", "item 4"], 0, "server stream"],
@@ -97,3 +109,29 @@ Deno.test("gRPC: every kind of call, metadata, trailers, status, cancellation, a
     "/weir.Test/Unary HTTP/2.0 HTTP/2.0 type",
   ]);
 });
+
+for (const coding of ["identity", "gzip"]) {
+  Deno.test(`gRPC: an addon changes the messages of both sides with grpcStream (${coding})`, async () => {
+    const encodings = new Set<string>();
+    const compressed = new Set<boolean>();
+    const change = (message: Message, mark: string) => {
+      encodings.add(`${message.headers.get("grpc-encoding")}`);
+      message.stream = grpcStream((unit) => {
+        compressed.add(unit.compressed);
+        unit.data = new TextEncoder().encode(`${mark}${new TextDecoder().decode(unit.data)}`);
+      }, message);
+    };
+    await using server = await startServer();
+    await using proxy = await startProxy({
+      requestheaders: ({ request }) => change(request, "<"),
+      responseheaders: ({ response }) => change(response!, ">"),
+    });
+    const { unary, serverStream, clientStream, bidirectional } = await runClient(proxy, server, coding);
+    const messages = [unary, serverStream, clientStream, bidirectional].map((seen) => seen[2]);
+    // "<5" is no number of items.
+    assertEquals(messages, [[">unary <one"], [], ["><a,<b,<c"], [">echo <1", ">echo <2", ">echo <3"]]);
+    assertEquals([...encodings].includes("gzip"), coding === "gzip");
+    assertEquals([...compressed].includes(true), coding === "gzip");
+    assertEquals(proxy.log.list.filter((line) => /^(warn|error)/.test(line)), []);
+  });
+}

@@ -1,6 +1,6 @@
 /**
  * A gRPC client (`deno run grpc_client.ts HOST:PORT`) that finds proxy and CA in its environment, calls every method and
- * prints what it saw as JSON.
+ * prints what it saw as JSON. With the word `gzip` behind the address it compresses what it sends.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -31,8 +31,11 @@ type TestClient = Client & {
 const Constructor = makeClientConstructor(service, "weir.Test") as unknown as new (
   address: string,
   credentials: unknown,
+  options: Record<string, unknown>,
 ) => TestClient;
-const client = new Constructor(Deno.args[0], credentials.createSsl());
+const GZIP = 2;
+const options = Deno.args[1] === "gzip" ? { "grpc.default_compression_algorithm": GZIP } : {};
+const client = new Constructor(Deno.args[0], credentials.createSsl(), options);
 const metadata = new Metadata();
 metadata.set("x-in", "leading");
 metadata.set("x-in-bin", Buffer.from([0, 255, 13, 10]));
