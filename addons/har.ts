@@ -32,6 +32,7 @@ export default class Har implements Addon {
   #writer: HarWriter = new PlainHarWriter();
   /** Null when nothing is written, or no longer. */
   #file: Deno.FsFile | null = null;
+  #last: HarWrite | null = null;
   /** What standard output gets at the end lies there until then. */
   #temporary: TemporaryDirectory | null = null;
 
@@ -89,13 +90,29 @@ export default class Har implements Addon {
     try {
       await Deno.mkdir(dirname(path), { recursive: true });
       this.#file = await Deno.open(path, { write: true, create: true, truncate: true });
+      this.#last = null;
       this.#write(this.#writer.begin());
     } catch (error) {
       throw new Error(`hardump: ${name}: ${textOf(error)}`, { cause: error });
     }
   }
 
-  #write({ at, bytes }: HarWrite): void {
+  /** @throws what the disk says; the file is then as it was before. */
+  #write(next: HarWrite): void {
+    const last = this.#last;
+    try {
+      this.#writeAt(next);
+      this.#last = next;
+    } catch (error) {
+      // What was overwritten is the end of what was written last.
+      const end = last === null ? new Uint8Array() : last.bytes.subarray(next.at - last.at);
+      this.#file!.truncateSync(next.at);
+      this.#writeAt({ at: next.at, bytes: end });
+      throw error;
+    }
+  }
+
+  #writeAt({ at, bytes }: HarWrite): void {
     const file = this.#file!;
     file.seekSync(at, Deno.SeekMode.Start);
     for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));

@@ -185,3 +185,59 @@ Deno.test("-w - writes flows to standard output, and prints them to the other", 
   assertEquals(stdout, await Deno.readTextFile(`${weir.dir}/flows.mitm`));
   assertStringIncludes(stderr, server.url("/a"));
 });
+
+Deno.test("a full disk: one error line, exchanges go on, and the file ends with a whole flow", async () => {
+  const dir = await Deno.makeTempDir();
+  const mount = await new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=256k", "tmpfs", dir] })
+    .output();
+  if (!mount.success) {
+    await Deno.remove(dir);
+    return console.log("skipped: this user may not mount a small file system");
+  }
+  try {
+    await using server = await origin(withLength("x".repeat(50_000)));
+    await using weir = await startWeir({
+      args: ["-w", `${dir}/flows.mitm`, "--set", `hardump=${dir}/flows.har`],
+    });
+    for (let i = 0; i < 10; i++) {
+      const { text } = await exchange(weir, server.url(`/${i}`));
+      assertEquals(text.length, 50_000);
+    }
+    await weir.stop();
+    const errors = weir.stderr.list.filter((line) => /No space left on device/.test(line));
+    assertEquals(errors.length, 2, weir.stderr.list.join("\n"));
+    assert(
+      errors.some((line) => line.includes(`Flows are not saved to ${dir}/flows.mitm any more`)),
+      errors[0],
+    );
+    const saved = await read(`${dir}/flows.mitm`);
+    assert(saved.length >= 1 && saved.length < 10, `${saved.length}`);
+    const { log } = JSON.parse(await Deno.readTextFile(`${dir}/flows.har`));
+    assert(log.entries.length >= 1 && log.entries.length < 10);
+  } finally {
+    await new Deno.Command("umount", { args: ["-l", dir] }).output();
+    await Deno.remove(dir);
+  }
+});
+
+Deno.test("a HAR is whole, valid JSON after kill -9, and read again it gives the same HAR", async () => {
+  await using server = await origin(echo);
+  await using weir = await startWeir({ args: ["--set", "hardump=$DIR/flows.har"] });
+  for (let i = 0; i < 5; i++) {
+    await exchange(weir, server.url(`/${i}?a=${i}`), { method: "POST", body: `é${i}` });
+  }
+  await weir.waitForOutput(/\/4\?a=4/);
+  weir.signal("SIGKILL");
+  await weir.exit();
+  const file = `${weir.dir}/flows.har`;
+  const har = JSON.parse(await Deno.readTextFile(file));
+  assertEquals(
+    har.log.entries.map((entry: { request: { url: string } }) => entry.request.url),
+    [
+      ...Array(5).keys(),
+    ].map((i) => server.url(`/${i}?a=${i}`)),
+  );
+  const { code } = await runWeir({ args: ["-q", "-nr", file, "--set", `hardump=${file}.2`] });
+  assertEquals(code, 0);
+  assertEquals(JSON.parse(await Deno.readTextFile(`${file}.2`)), har);
+});
