@@ -171,8 +171,8 @@ export interface AddonTraits {
   readonly readsBodies?: boolean | ((message: Message, flow: HttpFlow) => boolean);
   /**
    * Set it to true when nothing may pass that the addon has not dealt with: when one of its hooks throws, the
-   * flow is cut, where it would else go on as if the addon were not there. A connection to an origin that it
-   * was asked about (`server_connect`) is refused.
+   * flow is cut, where it would else go on as if the addon were not there. A connection that it
+   * was asked about (`client_connected`, `tls_clienthello`, `server_connect`) is refused.
    */
   readonly failClosed?: boolean;
   /**

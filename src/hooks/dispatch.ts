@@ -5,6 +5,7 @@
  * running while addons are loaded again ends with the list it began with.
  * @module
  */
+import type { ClientConnection } from "../flow/connection.ts";
 import { HttpFlow, TcpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
 import type { Message } from "../flow/message.ts";
@@ -12,7 +13,13 @@ import { snapshot } from "../flow/snapshot.ts";
 import { isThenable } from "../streams/mod.ts";
 import type { Addon, AddonTraits, Context } from "./addon.ts";
 import { describeHookError } from "./describe.ts";
-import { EVENT_HOOK_NAMES, type EventHookName, type EventHooks, type ServerConnectionData } from "./names.ts";
+import {
+  type ClientHelloData,
+  EVENT_HOOK_NAMES,
+  type EventHookName,
+  type EventHooks,
+  type ServerConnectionData,
+} from "./names.ts";
 
 /** One object with hooks, with the name of the addon it came from. */
 export interface LoadedAddon {
@@ -200,11 +207,12 @@ function cut(hook: EventHookName, arg: unknown, { name }: LoadedAddon): boolean 
     arg.kill();
     return true;
   }
-  if (hook === "server_connect") {
-    (arg as ServerConnectionData).error ??= `The addon ${name} has failed, and is to fail closed.`;
-    return true;
-  }
-  return false;
+  const reason = `The addon ${name} has failed, and is to fail closed.`;
+  if (hook === "server_connect") (arg as ServerConnectionData).error ??= reason;
+  else if (hook === "client_connected") (arg as ClientConnection).error ??= reason;
+  else if (hook === "tls_clienthello") (arg as ClientHelloData).clientConn.error ??= reason;
+  else return false;
+  return true;
 }
 
 /** What puts a hook's argument back as it was; null when addons cannot change it. */

@@ -3,7 +3,7 @@
  * asked for, and what it says when it does not like that one.
  * @module
  */
-import { messageOf } from "../errors.ts";
+import { messageOf, WeirError } from "../errors.ts";
 import type { ClientHelloData } from "../hooks/mod.ts";
 import { HEAD_TIMEOUT } from "../http/mod.ts";
 import { type Conn, FirstBytes, PassingConn } from "../net/mod.ts";
@@ -64,6 +64,7 @@ async function isLeftAlone(
     ignore: false,
   };
   await hooks.trigger("tls_clienthello", data);
+  if (facts.error !== null) throw new WeirError("weir", "closed", facts.error);
   if (origin === null) return false;
   const names = [origin, { ...origin, host: hello.sni ?? origin.host }];
   return data.ignore || isIgnored(options, names) || !isAllowed(options, names);

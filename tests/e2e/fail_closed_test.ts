@@ -75,6 +75,35 @@ Deno.test("failClosed: a CONNECT is cut, and an origin that was asked about is n
   assertEquals([plain.connections, server.connections], [0, 0]);
 });
 
+Deno.test("failClosed: a client whose connection, or whose TLS, the addon failed to look at is closed", async () => {
+  await using server = await origin(withLength(SECRET), { tls: true });
+  for (const hook of ["client_connected", "tls_clienthello"] as const) {
+    await using proxy = await startProxy(throwing(hook, true));
+    const { code } = await curl(
+      "-x",
+      proxy.url,
+      "--cacert",
+      `${proxy.confdir}/weir-ca-cert.pem`,
+      server.url(),
+    );
+    assert(code !== 0, hook);
+    await proxy.logged(new RegExp(`oops \\(in ${hook}\\); .* is cut, as the addon is to fail closed`));
+  }
+  assertEquals(server.requests.length, 0);
+  await using proxy = await startProxy([
+    throwing("client_connected", false),
+    throwing("tls_clienthello", false),
+  ]);
+  const { stdout } = await curl(
+    "-x",
+    proxy.url,
+    "--cacert",
+    `${proxy.confdir}/weir-ca-cert.pem`,
+    server.url(),
+  );
+  assertEquals(textOf(stdout), SECRET);
+});
+
 Deno.test("failClosed: a WebSocket message is not passed on, and the connection is cut", async () => {
   await using conversation = await converse({ addons: [throwing("websocket_message", true)] });
   const { client, server, events } = conversation;
