@@ -13,7 +13,7 @@ import {
   type ServeOptions,
 } from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
-import { Deadline } from "./deadline.ts";
+import { Deadline } from "../timing.ts";
 import { requestBodyLength } from "./framing.ts";
 import { type Parsed, parseRequestHead } from "./head.ts";
 import { HeadScanner } from "./head_scanner.ts";

@@ -11,7 +11,7 @@ import type { Body } from "../streams/mod.ts";
 import { hasToken, type IncomingExchange, type RequestHead, type ResponseHead } from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
 import { bodyOf, type BufferBody } from "./body.ts";
-import type { Deadline } from "./deadline.ts";
+import type { Deadline } from "../timing.ts";
 import { becomesTunnel, type BodyLength } from "./framing.ts";
 import type { Parsed } from "./head.ts";
 import { drain } from "./linger.ts";

@@ -7,6 +7,7 @@
  * @module
  */
 import type { WeirError } from "../errors.ts";
+import { Wakeup } from "../timing.ts";
 import { Loans } from "../net/mod.ts";
 import type { Body } from "../streams/mod.ts";
 import { MAX_FRAME_SIZE } from "./frames.ts";
@@ -41,7 +42,7 @@ export class ReceiveBody implements Body {
   #ended = false;
   #cancelled: WeirError | null = null;
   #error: WeirError | null = null;
-  #wake: (() => void) | null = null;
+  readonly #wakeup = new Wakeup();
 
   constructor(onTaken: OnTaken, onCancelled: (reason: WeirError) => void) {
     this.#onTaken = onTaken;
@@ -67,21 +68,21 @@ export class ReceiveBody implements Body {
     slab.bytes[slab.write + 1] = payload.length;
     slab.bytes.set(payload, slab.write + LENGTH_BYTES);
     slab.write += size;
-    this.#notify();
+    this.#wakeup.wake();
   }
 
   /** END_STREAM was received. */
   end(trailers: string[] | null): void {
     this.#ended = true;
     this.trailers = trailers;
-    this.#notify();
+    this.#wakeup.wake();
   }
 
   /** The stream broke; what has arrived before can still be taken. */
   fail(error: WeirError): void {
     if (this.#ended || this.#error !== null) return;
     this.#error = error;
-    this.#notify();
+    this.#wakeup.wake();
   }
 
   take(): Uint8Array | null | undefined {
@@ -102,7 +103,7 @@ export class ReceiveBody implements Body {
     const slab = this.#slabs[0];
     const waiting = slab !== undefined && (slab.read < slab.write || this.#slabs.length > 1);
     if (waiting || this.#ended || this.#error !== null) return Promise.resolve();
-    return new Promise((resolve) => this.#wake = resolve);
+    return this.#wakeup.wait();
   }
 
   cancel(reason: WeirError): void {
@@ -111,7 +112,7 @@ export class ReceiveBody implements Body {
     // Someone may still hold a piece of a slab, so they are left to the garbage collector.
     this.#slabs.length = 0;
     this.#error ??= reason;
-    this.#notify();
+    this.#wakeup.wake();
     this.#onCancelled(reason);
   }
 
@@ -121,11 +122,5 @@ export class ReceiveBody implements Body {
     if (slab === undefined || slab.read < slab.write) return;
     this.#slabs.shift();
     (slab.bytes.length === SLAB_SIZE ? large : small).giveBack(slab.bytes);
-  }
-
-  #notify(): void {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { onAbort } from "../timing.ts";
 import {
   type ExchangeHandler,
   hasNoBody,
@@ -65,13 +66,11 @@ export async function serveHttp2(
     () => session.streams.size,
     () => session.drain(),
   );
-  const shutdown = () => session.drain();
-  options.signal?.addEventListener("abort", shutdown);
   const closed = link.run();
-  if (options.signal?.aborted) shutdown();
+  const ignoreSignal = onAbort(options.signal, () => session.drain());
   await closed;
   idle.stop();
-  options.signal?.removeEventListener("abort", shutdown);
+  ignoreSignal();
   while (running.size > 0) await Promise.all(running);
 }
 

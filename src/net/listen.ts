@@ -3,6 +3,7 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
+import { Wakeup } from "../timing.ts";
 import type { Address } from "./conn.ts";
 import { holdReserve, releaseReserve } from "./reset.ts";
 import { hostPort, TcpConn } from "./tcp.ts";
@@ -38,7 +39,7 @@ export class TcpListener implements AsyncIterable<TcpConn> {
   readonly addr: Address;
   readonly #listener: Deno.TcpListener;
   #closed = false;
-  #wake: (() => void) | null = null;
+  readonly #pause = new Wakeup();
 
   constructor(listener: Deno.TcpListener) {
     this.#listener = listener;
@@ -54,7 +55,7 @@ export class TcpListener implements AsyncIterable<TcpConn> {
         conn = await this.#listener.accept();
       } catch (thrown) {
         if (this.#closed) return;
-        if (!isOfOneClient(thrown)) await this.#pause();
+        if (!isOfOneClient(thrown)) await this.#pause.wait(ACCEPT_RETRY);
         continue;
       }
       yield new TcpConn(conn, "client");
@@ -65,19 +66,9 @@ export class TcpListener implements AsyncIterable<TcpConn> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#wake?.();
+    this.#pause.wake();
     this.#listener.close();
     releaseReserve();
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ACCEPT_RETRY);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 

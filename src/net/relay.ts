@@ -3,6 +3,7 @@
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
+import { onAbort } from "../timing.ts";
 import { bulk } from "./bulk_buffers.ts";
 import type { Conn } from "./conn.ts";
 
@@ -88,14 +89,12 @@ export async function relay(
       }
     }
   };
-  const stop = () => fail(signal!.reason, "weir", "The connection was cut");
-  signal?.addEventListener("abort", stop);
-  if (signal?.aborted) stop();
+  const ignoreSignal = onAbort(signal, () => fail(signal!.reason, "weir", "The connection was cut"));
   const [toServer, toClient] = await Promise.all([
     oneWay(client, server, true),
     oneWay(server, client, false),
   ]);
-  signal?.removeEventListener("abort", stop);
+  ignoreSignal();
   client.close();
   server.close();
   return { toServer, toClient, error };

@@ -3,6 +3,7 @@
  * @module
  */
 import { type Side, WeirError } from "../errors.ts";
+import { onAbort } from "../timing.ts";
 import type { Address, Conn } from "./conn.ts";
 import { socketError } from "./errors.ts";
 import { holdReserve, releaseReserve, sendReset } from "./reset.ts";
@@ -110,9 +111,7 @@ export async function dial(hostname: string, port: number, options: DialOptions)
     timedOut = true;
     stop.abort();
   }, timeout);
-  const onAbort = () => stop.abort();
-  signal?.addEventListener("abort", onAbort);
-  if (signal?.aborted) stop.abort();
+  const ignoreSignal = onAbort(signal, () => stop.abort());
   try {
     const conn = await Deno.connect({ hostname: name, port, signal: stop.signal });
     if (stop.signal.aborted) {
@@ -130,7 +129,7 @@ export async function dial(hostname: string, port: number, options: DialOptions)
     throw socketError(thrown, side, what);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    ignoreSignal();
   }
 }
 

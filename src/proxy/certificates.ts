@@ -6,7 +6,7 @@ import { messageOf, WeirError } from "../errors.ts";
 import type { ClientConnection } from "../flow/connection.ts";
 import type { AddonLog, CertificateFormat } from "../hooks/mod.ts";
 import { expandHome, type Options } from "../options/mod.ts";
-import { deadline } from "../timing.ts";
+import { within } from "../timing.ts";
 import {
   type Authority,
   certificatesIn,
@@ -133,7 +133,7 @@ export class Certificates {
     if (known !== undefined && performance.now() < known.until) return known.shown;
     this.#seen.delete(key);
     try {
-      const shown = await deadline(
+      const shown = await within(
         LOOK_MS,
         this.#lookAt(destination, clientConn),
         "the origin did not answer",

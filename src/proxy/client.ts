@@ -6,6 +6,7 @@ import type { ClientConnection } from "../flow/connection.ts";
 import { newId } from "../flow/connection.ts";
 import { IDLE_TIMEOUT } from "../http/mod.ts";
 import type { Address, Conn, TlsInfo } from "../net/mod.ts";
+import { onAbort } from "../timing.ts";
 import { certificateFromPem, type Leaf } from "../tls/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Origin } from "./route.ts";
@@ -75,14 +76,13 @@ export class Client {
   ): Promise<T> {
     const { stopping } = this.context;
     const close = () => conn.close();
-    if (stopping.aborted) close();
+    const ignoreStopping = onAbort(stopping, close);
     const timer = setTimeout(close, ms);
-    stopping.addEventListener("abort", close);
     try {
       return await pending;
     } finally {
       clearTimeout(timer);
-      stopping.removeEventListener("abort", close);
+      ignoreStopping();
     }
   }
 

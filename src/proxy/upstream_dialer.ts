@@ -3,6 +3,7 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
+import { onAbort } from "../timing.ts";
 import { authorityOf } from "../http/mod.ts";
 import { type ClientConnection, markClosed, newId, type ServerConnection } from "../flow/connection.ts";
 import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
@@ -50,8 +51,7 @@ export class UpstreamDialer {
     const ca = destination.scheme === "http" ? [] : await trusted();
     const conn = await this.#connect(destination, serverConn, clientConn);
     if (destination.scheme === "http") return { conn, serverConn };
-    const close = () => conn.close();
-    signal.addEventListener("abort", close);
+    const ignoreClosing = onAbort(signal, () => conn.close());
     try {
       const secure = await clientHandshake(conn, {
         servername: destination.sni ?? destination.host,
@@ -71,7 +71,7 @@ export class UpstreamDialer {
       await hooks.trigger("server_disconnected", { server: serverConn, clientConn, error: messageOf(error) });
       throw signal.aborted ? stoppingError() : error;
     } finally {
-      signal.removeEventListener("abort", close);
+      ignoreClosing();
     }
   }
 

@@ -18,6 +18,7 @@ import {
   type WebSocketPeer,
 } from "../websocket/mod.ts";
 import { messageOf, WeirError } from "../errors.ts";
+import { onAbort } from "../timing.ts";
 import { Headers, type RequestHead, type UpstreamResponse } from "../http/mod.ts";
 import type { Conn } from "../net/mod.ts";
 import { parseHistory } from "../options/mod.ts";
@@ -105,11 +106,9 @@ export async function runWebSocket(
     relay.kill();
   };
   if (state.killed) relay.kill();
-  const goAway = () => data.close(CloseCode.goingAway, "weir is stopping.");
-  cut.addEventListener("abort", goAway);
-  if (cut.aborted) goAway();
+  const ignoreCut = onAbort(cut, () => data.close(CloseCode.goingAway, "weir is stopping."));
   const error = await relay.ended;
-  cut.removeEventListener("abort", goAway);
+  ignoreCut();
   await hooks.trigger("websocket_end", flow);
   if (error !== null) throw error;
 }

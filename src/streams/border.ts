@@ -3,6 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { Wakeup } from "../timing.ts";
 import { checkCount } from "./arguments.ts";
 import type { Body } from "./body.ts";
 import { PassingBody } from "./passing.ts";
@@ -125,7 +126,7 @@ class StalledBody extends BorderBody {
   /** When the border was reached. */
   #since: number | null = null;
   #isOver = false;
-  #stopWaiting: ((error: WeirError | null) => void) | null = null;
+  readonly #wakeup = new Wakeup();
 
   constructor(source: Body, border: number, ms: number) {
     super(source, border);
@@ -148,20 +149,12 @@ class StalledBody extends BorderBody {
 
   override fill(): Promise<void> {
     if (this.rest === null || this.#since === null || this.#left() <= 0) return super.fill();
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#stopWaiting?.(null), Math.ceil(this.#left()));
-      this.#stopWaiting = (error) => {
-        this.#stopWaiting = null;
-        clearTimeout(timer);
-        if (error === null) resolve();
-        else reject(error);
-      };
-    });
+    return this.#wakeup.wait(this.#left());
   }
 
   override cancel(reason: WeirError): void {
     this.source.cancel(reason);
-    this.#stopWaiting?.(reason);
+    this.#wakeup.fail(reason);
   }
 
   #left(): number {

@@ -3,6 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
+import { Wakeup } from "../timing.ts";
 import { checkCount } from "./arguments.ts";
 import type { Body } from "./body.ts";
 import { holdOf, type HoldOptions } from "./hold.ts";
@@ -44,8 +45,7 @@ class DelayedBody implements Body {
   #chunkLeft = 0;
   /** Reading ahead: under way, waiting for room, or over. */
   #state: "idle" | "reading" | "full" | "over" = "idle";
-  #stopWaiting: ((error: WeirError | null) => void) | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #wakeup = new Wakeup();
   #cancelled: WeirError | null = null;
 
   constructor(source: Body, ms: number, hold: number) {
@@ -88,15 +88,9 @@ class DelayedBody implements Body {
   fill(): Promise<void> {
     if (this.#cancelled !== null) return Promise.reject(this.#cancelled);
     this.#start();
-    return new Promise((resolve, reject) => {
-      this.#stopWaiting = (error) => {
-        this.#stopWaiting = null;
-        clearTimeout(this.#timer);
-        if (error === null) resolve();
-        else reject(error);
-      };
-      this.#await();
-    });
+    const due = this.#wakeup.wait();
+    this.#await();
+    return due;
   }
 
   cancel(reason: WeirError): void {
@@ -104,18 +98,13 @@ class DelayedBody implements Body {
     this.#cancelled = reason;
     this.#queue.length = this.#held = 0;
     this.#source.cancel(reason);
-    this.#stopWaiting?.(reason);
+    this.#wakeup.fail(reason);
   }
 
   /** Wakes who waits when the first one is due. */
   #await(): void {
     const [first] = this.#queue;
-    if (first === undefined || this.#stopWaiting === null) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => this.#stopWaiting?.(null),
-      Math.max(0, Math.ceil(first.due - performance.now())),
-    );
+    if (first !== undefined && this.#wakeup.isAwaited) this.#wakeup.wakeIn(first.due - performance.now());
   }
 
   #start(): void {

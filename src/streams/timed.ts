@@ -3,6 +3,7 @@
  * @module
  */
 import type { WeirError } from "../errors.ts";
+import { Wakeup } from "../timing.ts";
 import { nameOf } from "./bytes.ts";
 import type { Body } from "./body.ts";
 import { PassingBody } from "./passing.ts";
@@ -41,7 +42,7 @@ class TimedBody extends PassingBody {
   /** When the first byte was there. */
   #start: number | null = null;
   #rest: Uint8Array | null = null;
-  #stopWaiting: ((error: WeirError | null) => void) | null = null;
+  readonly #wakeup = new Wakeup();
 
   constructor(source: Body, timeline: readonly Moment[], speed: number) {
     super(source);
@@ -75,21 +76,13 @@ class TimedBody extends PassingBody {
     if (this.#rest === null) return this.source.fill();
     const ms = this.#waitMs();
     if (ms <= 0) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#stopWaiting?.(null), Math.ceil(ms));
-      this.#stopWaiting = (error) => {
-        this.#stopWaiting = null;
-        clearTimeout(timer);
-        if (error === null) resolve();
-        else reject(error);
-      };
-    });
+    return this.#wakeup.wait(ms);
   }
 
   override cancel(reason: WeirError): void {
     this.#rest = null;
     this.source.cancel(reason);
-    this.#stopWaiting?.(reason);
+    this.#wakeup.fail(reason);
   }
 
   /** Milliseconds until the next bytes may go. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { WeirError } from "../errors.ts";
+import { Wakeup } from "../timing.ts";
 import type { Body } from "./body.ts";
 import { PassingBody } from "./passing.ts";
 import { Stage } from "./stage.ts";
@@ -62,7 +63,7 @@ class ValveBody extends PassingBody {
   readonly #holder: ValveHolder;
   /** What of a piece may not go yet. */
   #rest: Uint8Array | null = null;
-  #stopWaiting: ((error: WeirError | null) => void) | null = null;
+  readonly #wakeup = new Wakeup();
   #error: WeirError | null = null;
 
   constructor(source: Body, holder: ValveHolder) {
@@ -91,23 +92,14 @@ class ValveBody extends PassingBody {
     if (this.#error !== null) return Promise.reject(this.#error);
     if (valve === null || !valve.isPaused && this.#rest === null) return this.source.fill();
     const ms = valve.isPaused ? null : valve.bucket?.waitMs(this.#rest!.length) ?? 0;
-    return new Promise((resolve, reject) => {
-      const timer = ms === null ? undefined : setTimeout(() => this.#stopWaiting?.(null), ms);
-      const forget = valve.onChange(() => this.#stopWaiting?.(null));
-      this.#stopWaiting = (error) => {
-        this.#stopWaiting = null;
-        clearTimeout(timer);
-        forget();
-        if (error === null) resolve();
-        else reject(error);
-      };
-    });
+    const forget = valve.onChange(() => this.#wakeup.wake());
+    return this.#wakeup.wait(ms).finally(forget);
   }
 
   override cancel(reason: WeirError): void {
     this.#error ??= reason;
     this.#rest = null;
     this.source.cancel(reason);
-    this.#stopWaiting?.(reason);
+    this.#wakeup.fail(reason);
   }
 }
