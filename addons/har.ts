@@ -24,9 +24,12 @@ import {
   ZlibHarWriter,
 } from "weir";
 import { expandHome } from "./flows/paths.ts";
+import { writeToStdout } from "./flows/stdout.ts";
 
 export default class Har implements Addon {
   readonly keepsFlows = false;
+  /** Gigabytes may have to go to stdout. */
+  readonly doneMs = 600_000;
   #name: string | null = null;
   #filter: Filter | null = null;
   #writer: HarWriter = new PlainHarWriter();
@@ -50,11 +53,11 @@ export default class Har implements Addon {
     );
   }
 
-  async configure(options: AddonOptions, changed: ReadonlySet<string>) {
+  async configure(options: AddonOptions, changed: ReadonlySet<string>, ctx: Context) {
     const filter = "save_stream_filter" in options ? options.get<string | null>("save_stream_filter") : null;
     this.#filter = filter ? parseFilter(filter) : null;
     if (!changed.has("hardump")) return;
-    await this.#close();
+    await this.#close(ctx);
     this.#name = options.get<string | null>("hardump") || null;
     if (this.#name !== null) await this.#open(this.#name);
   }
@@ -67,8 +70,8 @@ export default class Har implements Addon {
     this.#add(flow, ctx);
   }
 
-  async done() {
-    await this.#close();
+  async done(ctx: Context) {
+    await this.#close(ctx);
   }
 
   #add(flow: HttpFlow, ctx: Context): void {
@@ -118,7 +121,7 @@ export default class Har implements Addon {
     for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
   }
 
-  async #close(): Promise<void> {
+  async #close({ proxy }: Context): Promise<void> {
     this.#file?.close();
     this.#file = null;
     const temporary = this.#temporary;
@@ -126,7 +129,7 @@ export default class Har implements Addon {
     this.#temporary = null;
     try {
       const file = await Deno.open(`${temporary.path}/flows.har`);
-      await file.readable.pipeTo(Deno.stdout.writable, { preventClose: true });
+      for await (const bytes of file.readable) await writeToStdout(bytes, proxy.hurry);
     } finally {
       temporary.remove();
     }

@@ -156,7 +156,7 @@ export default class Save implements Addon {
     const path = this.#path!;
     this.#name = hasTime(path) ? strftime(path, new Date()) : path;
     const sink = path === "-"
-      ? new StdoutSink()
+      ? new StdoutSink(this.#ctx!.proxy.hurry)
       : await FileSink.open(this.#name, this.#append).catch((error) => {
         throw new Error(`${this.#name}: ${reasonOf(error)}`, { cause: error });
       });

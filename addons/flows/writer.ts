@@ -7,6 +7,7 @@
  */
 import { dirname } from "node:path";
 import { type EncodedFlow, scanFlowFile } from "weir";
+import { writeToStdout } from "./stdout.ts";
 
 /** Where whole flows go. */
 export interface FlowSink {
@@ -93,8 +94,14 @@ async function wholeEnd(file: Deno.FsFile): Promise<number> {
 
 /** Standard output. */
 export class StdoutSink implements FlowSink {
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+  readonly #hurry: AbortSignal;
+
+  constructor(hurry: AbortSignal) {
+    this.#hurry = hurry;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return writeToStdout(bytes, this.#hurry);
   }
 
   commit(): void {}

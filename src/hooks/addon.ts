@@ -50,6 +50,8 @@ export interface ProxyInfo {
   readonly modes: readonly string[];
   /** The certificate of weir's CA, never its key. */
   certificate(format: CertificateFormat): Promise<Uint8Array>;
+  /** Aborted when somebody has asked weir to end (SIGINT, SIGTERM, SIGHUP): what is still to be done should be done soon. */
+  readonly hurry: AbortSignal;
   /** Ends weir as SIGINT does: open streams get their grace time, `done` hooks run. */
   shutdown(): void;
   /**

@@ -59,6 +59,7 @@ export class ProxyServer {
   readonly #pool: UpstreamPool;
   readonly #stalls: StallWatch;
   readonly #stopping = new AbortController();
+  readonly #hurry = new AbortController();
   readonly #cut = new AbortController();
   readonly #listeners: { listener: TcpListener; listening: Listening }[] = [];
   readonly #clients = new Map<Conn, Promise<void>>();
@@ -86,6 +87,7 @@ export class ProxyServer {
           return addresses();
         },
         isPrimary: init.addresses === undefined,
+        hurry: this.#hurry.signal,
         get modes() {
           return options.mode;
         },
@@ -196,6 +198,7 @@ export class ProxyServer {
   }
 
   async #stop(graceMs: number, hurry?: Promise<unknown>): Promise<void> {
+    void hurry?.then(() => this.#hurry.abort());
     for (const { listener } of this.#listeners) listener.close();
     await Promise.all(this.#accepting);
     this.#stopping.abort();

@@ -17,3 +17,15 @@ for (const [reader, args] of [["sleeps", []], ["leaves", []], ["sleeps", ["--flo
     assertEquals(await within(10_000, weir.exit(), "weir to exit"), 0);
   });
 }
+
+for (const args of [["-w", "-"], ["--hardump", "-"]]) {
+  Deno.test(`flows for a stdout that nobody reads (${args.join(" ")}) do not keep weir from ending`, async () => {
+    await using server = await origin(withLength("x".repeat(100_000)));
+    await using weir = await startWeir({ reader: "sleeps", args });
+    for (let i = 0; i < 20; i++) {
+      assertEquals((await exchange(weir, server.url(`/${i}`))).head.statusCode, 200);
+    }
+    weir.signal("SIGTERM");
+    assertEquals(await within(15_000, weir.exit(), "weir to exit"), 0);
+  });
+}
