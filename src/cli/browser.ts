@@ -38,14 +38,14 @@ const KILL_SECONDS = 3, CLOSE_MS = 5000;
 /** How long (ms) it is tried to remove the profile. */
 const REMOVE_MS = 2000;
 
-/** What a machine has; tests have their own. */
-export interface Machine {
+/** What is to be known of the platform; tests have their own. */
+export interface Platform {
   readonly os: typeof Deno.build.os;
   readonly env: (name: string) => string | undefined;
   readonly isFile: (path: string) => boolean;
 }
 
-const REAL: Machine = {
+const REAL: Platform = {
   os: Deno.build.os,
   env: (name) => Deno.env.get(name),
   isFile: (path) => {
@@ -66,18 +66,18 @@ export interface Browser {
 }
 
 /** The path of a browser. @throws {WeirError} when there is none. */
-export function findBrowser(machine: Machine = REAL): string {
-  const found = candidates(machine).find(machine.isFile);
+export function findBrowser(platform: Platform = REAL): string {
+  const found = candidates(platform).find(platform.isFile);
   if (found !== undefined) return found;
-  const looked = machine.os === "windows"
+  const looked = platform.os === "windows"
     ? WINDOWS_PROGRAMS.map((path) => path.split("\\").at(-1)).join(", ")
-    : machine.os === "darwin"
+    : platform.os === "darwin"
     ? `${MAC_APPS.join(", ")} in /Applications`
     : `${COMMANDS.join(", ")} on PATH`;
   throw new WeirError("weir", "internal", `--browser found no browser: it looked for ${looked}.`);
 }
 
-function candidates({ os, env }: Machine): string[] {
+function candidates({ os, env }: Platform): string[] {
   if (os === "windows") {
     const folders = ["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"].map(env);
     return WINDOWS_PROGRAMS.flatMap((path) =>

@@ -11,7 +11,7 @@ import { toolVariables } from "./exec_tools.ts";
 import { nodePreload } from "./node_preload.ts";
 
 /** Where a command's traffic is to go, and what it must trust for that. */
-export interface Route {
+export interface ProxyRoute {
   /** `http://127.0.0.1:8080` */
   readonly proxyUrl: string;
   /** The directory that holds `weir-ca-cert.pem` and its other forms. */
@@ -52,7 +52,7 @@ const ADDED = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** Writes the files that a command needs, and returns its whole environment, made from `env`. */
-export async function commandEnv(route: Route, env: Env): Promise<Record<string, string>> {
+export async function commandEnv(route: ProxyRoute, env: Env): Promise<Record<string, string>> {
   const { proxyUrl, confdir, directory } = route;
   const own = await Deno.readTextFile(`${confdir}/weir-ca-cert.pem`);
   const write = async (name: string, text: string) => {

@@ -15,7 +15,7 @@ import { cut } from "./refusal.ts";
 export type BodyEnd = (error: WeirError | null) => void;
 
 /** The body of `length` that comes next on `buffer`; `length` is not 0. `lenient` is for its trailers. */
-export function bodyOf(
+export function incomingBody(
   buffer: ReadBuffer,
   length: BodyLength,
   onEnd: BodyEnd,

@@ -15,7 +15,7 @@ import {
   type UpstreamResponse,
 } from "../http/mod.ts";
 import { isClosedByServer, WeirError } from "../errors.ts";
-import { bodyOf, type BufferBody } from "./body.ts";
+import { type BufferBody, incomingBody } from "./body.ts";
 import { FieldSummary } from "./field_summary.ts";
 import { becomesTunnel, responseBodyLength } from "./framing.ts";
 import { type Parsed, parseResponseHead } from "./head.ts";
@@ -183,7 +183,7 @@ export class ClientExchange implements OutgoingExchange {
       (head.httpVersion === "HTTP/1.1"
         ? !hasToken(fields.connection, "close")
         : hasToken(fields.connection, "keep-alive"));
-    if (length !== 0) this.#body = bodyOf(buffer, length, (error) => this.#bodyOver(error), this.#leg);
+    if (length !== 0) this.#body = incomingBody(buffer, length, (error) => this.#bodyOver(error), this.#leg);
     else this.#bodyOver(null);
     return { head, body: this.#body, upgraded: null };
   }

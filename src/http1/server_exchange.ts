@@ -10,7 +10,7 @@ import { type Conn, peerState } from "../net/mod.ts";
 import type { Body } from "../streams/mod.ts";
 import { hasToken, type IncomingExchange, type RequestHead, type ResponseHead } from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
-import { bodyOf, type BufferBody } from "./body.ts";
+import { type BufferBody, incomingBody } from "./body.ts";
 import type { Deadline } from "../timing.ts";
 import { becomesTunnel, type BodyLength } from "./framing.ts";
 import type { Parsed } from "./head.ts";
@@ -76,7 +76,7 @@ export class ServerExchange implements IncomingExchange {
       ? !hasToken(fields.connection, "close")
       : hasToken(fields.connection, "keep-alive");
     this.#expectsContinue = fields.expectsContinue && this.#http11;
-    this.body = length === 0 ? null : bodyOf(leg.buffer, length, (error) => this.#bodyOver(error));
+    this.body = length === 0 ? null : incomingBody(leg.buffer, length, (error) => this.#bodyOver(error));
     leg.buffer.onRead = () => this.#onRead();
     if (this.body === null) this.#watch();
     else leg.watch.set(STALL_CHECK);

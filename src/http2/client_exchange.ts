@@ -16,7 +16,7 @@ import type { Conn } from "../net/mod.ts";
 import { shown } from "../shown.ts";
 import type { Body } from "../streams/mod.ts";
 import { Code, resetCode, ResetError } from "./errors.ts";
-import { contentLength, type LengthRule, malformed, repairBlanks } from "./field_rules.ts";
+import { contentLength, type LengthRule, repairBlanks, throwMalformed } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 import { requestFields } from "./request_head.ts";
 import { readResponseHead } from "./response_head.ts";
@@ -139,7 +139,7 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
 
   onHead(fields: DecodedFields, endStream: boolean): void {
     const stream = this.#stream!;
-    if (fields === null) malformed("The response's head is larger than allowed.");
+    if (fields === null) throwMalformed("The response's head is larger than allowed.");
     const head = readResponseHead(fields);
     if (head.statusCode < 200) return this.#onInterim(head, endStream);
     stream.headReceived = true;
@@ -148,7 +148,7 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
     const bodyless = hasNoBody(this.#method, head.statusCode);
     const length = tunnel ? null : bodyless ? 0 : declared;
     if (endStream && length !== null && length > 0) {
-      malformed(`No body follows, its content-length says ${length}.`);
+      throwMalformed(`No body follows, its content-length says ${length}.`);
     }
     stream.expected = stream.body.size = length;
     const response: UpstreamResponse = {
@@ -161,9 +161,9 @@ export class ClientExchange implements OutgoingExchange, StreamListener {
   }
 
   #onInterim(head: ResponseHead, endStream: boolean): void {
-    if (endStream) malformed(`The interim response ${head.statusCode} ends its stream.`);
+    if (endStream) throwMalformed(`The interim response ${head.statusCode} ends its stream.`);
     if (++this.#interimCount > MAX_INTERIM) {
-      malformed(`There are more than ${MAX_INTERIM} interim responses.`);
+      throwMalformed(`There are more than ${MAX_INTERIM} interim responses.`);
     }
     const pass = async () => {
       try {

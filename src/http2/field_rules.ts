@@ -31,14 +31,16 @@ const CONNECTION_SPECIFIC: ReadonlySet<FieldKind> = new Set<FieldKind>([
 
 /** @throws {StreamError} when a received field makes its message malformed. */
 export function checkField(name: string, value: string): void {
-  if (!NAME.test(name)) malformed(`The field name ${shown(name)} is not allowed.`);
+  if (!NAME.test(name)) throwMalformed(`The field name ${shown(name)} is not allowed.`);
   // §8.2.1, and the control characters that HTTP/1 has in no value either.
-  if (!isFieldValue(value)) malformed(`The value of ${shortened(name)} has a character that is not allowed.`);
-  if (hasBlanksAround(value)) malformed(`The value of ${shortened(name)} has blanks around it.`);
-  if (CONNECTION_SPECIFIC.has(fieldKind(name))) malformed(`The field ${name} belongs to a connection.`);
+  if (!isFieldValue(value)) {
+    throwMalformed(`The value of ${shortened(name)} has a character that is not allowed.`);
+  }
+  if (hasBlanksAround(value)) throwMalformed(`The value of ${shortened(name)} has blanks around it.`);
+  if (CONNECTION_SPECIFIC.has(fieldKind(name))) throwMalformed(`The field ${name} belongs to a connection.`);
   // §8.2.2: TE may be there and say nothing but "trailers".
   if (name === "te" && value.toLowerCase() !== "trailers") {
-    malformed(`The field te says ${shown(value)}.`);
+    throwMalformed(`The field te says ${shown(value)}.`);
   }
 }
 
@@ -62,7 +64,7 @@ export function repairBlanks(fields: string[]): string | null {
 
 /** §8.1: trailers have no pseudo-header fields. @throws {StreamError} */
 export function checkTrailers(fields: DecodedFields): string[] {
-  if (fields === null) malformed("The trailers are larger than allowed.");
+  if (fields === null) throwMalformed("The trailers are larger than allowed.");
   for (let i = 0; i < fields.length; i += 2) {
     checkField(fields[i], fields[i + 1]);
   }
@@ -78,7 +80,7 @@ export function contentLength(fields: readonly string[]): number | null {
     if (
       !/^[0-9]+$/.test(fields[i + 1]) || !Number.isSafeInteger(value) || (length !== null && length !== value)
     ) {
-      malformed(`The content-length ${shown(fields[i + 1])} is malformed or differs from another.`);
+      throwMalformed(`The content-length ${shown(fields[i + 1])} is malformed or differs from another.`);
     }
     length = value;
   }
@@ -86,7 +88,7 @@ export function contentLength(fields: readonly string[]): number | null {
 }
 
 /** A message that breaks the rules of §8. */
-export function malformed(message: string): never {
+export function throwMalformed(message: string): never {
   throw new StreamError(Code.PROTOCOL_ERROR, message);
 }
 

@@ -16,7 +16,7 @@ import {
 } from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
-import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
+import { addFields, checkField, type LengthRule, throwMalformed } from "./field_rules.ts";
 
 /**
  * Reads a decoded field list. The result's headers begin with `host` where the client did not send one, so that weir's
@@ -29,8 +29,8 @@ export function readRequestHead(fields: readonly string[]): RequestHead {
   // §8.3: all pseudo-header fields come first, each once, and no others than these.
   for (; at < fields.length && fields[at].startsWith(":"); at += 2) {
     const name = fields[at];
-    if (!REQUEST_PSEUDO.has(name)) malformed(`The pseudo-header field ${shown(name)} is not known.`);
-    if (pseudo.has(name)) malformed(`The pseudo-header field ${name} comes twice.`);
+    if (!REQUEST_PSEUDO.has(name)) throwMalformed(`The pseudo-header field ${shown(name)} is not known.`);
+    if (pseudo.has(name)) throwMalformed(`The pseudo-header field ${name} comes twice.`);
     pseudo.set(name, fields[at + 1]);
   }
   const raw: string[] = [];
@@ -39,7 +39,7 @@ export function readRequestHead(fields: readonly string[]): RequestHead {
     const name = fields[at], value = fields[at + 1];
     checkField(name, value);
     if (name === "host") {
-      if (hostField !== null) malformed("There is more than one host field.");
+      if (hostField !== null) throwMalformed("There is more than one host field.");
       hostField = value;
     } else if (name === "cookie") {
       // §8.2.3: cookie crumbs are one field for HTTP/1.
@@ -57,21 +57,23 @@ export function readRequestHead(fields: readonly string[]): RequestHead {
   }
   const method = pseudo.get(":method"), scheme = pseudo.get(":scheme"), path = pseudo.get(":path");
   const authority = pseudo.get(":authority");
-  if (method === undefined || !isToken(method)) malformed("The :method is missing or no token.");
-  if (authority === undefined && hostField === null) malformed("There is neither :authority nor host.");
+  if (method === undefined || !isToken(method)) throwMalformed("The :method is missing or no token.");
+  if (authority === undefined && hostField === null) throwMalformed("There is neither :authority nor host.");
   const target = parseAuthority(authority ?? hostField ?? "");
-  if (target === null) malformed(`The authority ${shown(authority ?? hostField)} is malformed.`);
+  if (target === null) throwMalformed(`The authority ${shown(authority ?? hostField)} is malformed.`);
   if (method === "CONNECT") {
     // §8.5.
-    if (scheme !== undefined || path !== undefined) malformed("CONNECT has a :scheme or a :path.");
-    if (authority === undefined || target.port === 0) malformed("CONNECT has no :authority with a port.");
+    if (scheme !== undefined || path !== undefined) throwMalformed("CONNECT has a :scheme or a :path.");
+    if (authority === undefined || target.port === 0) {
+      throwMalformed("CONNECT has no :authority with a port.");
+    }
     addHost(raw, hostField, authority);
     return head(method, "authority", "", target, "", raw);
   }
-  if (scheme !== "http" && scheme !== "https") malformed(`The :scheme is ${shown(scheme ?? null)}.`);
+  if (scheme !== "http" && scheme !== "https") throwMalformed(`The :scheme is ${shown(scheme ?? null)}.`);
   const asterisk = path === "*" && method === "OPTIONS";
   if (path === undefined || !(asterisk || (path.startsWith("/") && isTarget(path)))) {
-    malformed(`The :path is ${shown(path ?? null)}.`);
+    throwMalformed(`The :path is ${shown(path ?? null)}.`);
   }
   if (target.port === 0) target.port = defaultPort(scheme);
   if (authority !== undefined && hostField !== null) checkAgreement(target, hostField, scheme);
@@ -100,7 +102,7 @@ function addHost(raw: string[], hostField: string | null, authority: string): vo
 function checkAgreement(target: Authority, hostField: string, scheme: string): void {
   const other = parseAuthority(hostField);
   if (other === null || !agrees(other, target, scheme)) {
-    malformed(`The host field ${shown(hostField)} does not agree with :authority.`);
+    throwMalformed(`The host field ${shown(hostField)} does not agree with :authority.`);
   }
 }
 

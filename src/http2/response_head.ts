@@ -3,16 +3,16 @@
  * @module
  */
 import { type FieldKind, Headers, type ResponseHead } from "../http/mod.ts";
-import { addFields, checkField, type LengthRule, malformed } from "./field_rules.ts";
+import { addFields, checkField, type LengthRule, throwMalformed } from "./field_rules.ts";
 
 /** @throws {StreamError} PROTOCOL_ERROR when the response is malformed (§8.1.1). */
 export function readResponseHead(fields: readonly string[]): ResponseHead {
   const status = fields[1];
   if (fields[0] !== ":status" || !/^[1-9][0-9][0-9]$/.test(status)) {
-    malformed("The :status is missing or malformed.");
+    throwMalformed("The :status is missing or malformed.");
   }
   // §8.6: 101 has no meaning in HTTP/2.
-  if (status === "101") malformed("The :status is 101.");
+  if (status === "101") throwMalformed("The :status is 101.");
   const raw: string[] = [];
   let hasLength = false;
   for (let i = 2; i < fields.length; i += 2) {

@@ -19,7 +19,7 @@ import {
 import type { Conn } from "../net/mod.ts";
 import type { Body } from "../streams/mod.ts";
 import { isPassedOn, resetCode, StreamError } from "./errors.ts";
-import { contentLength, type LengthRule, malformed } from "./field_rules.ts";
+import { contentLength, type LengthRule, throwMalformed } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
 import { IdleWatch } from "./idle.ts";
 import { Link } from "./link.ts";
@@ -101,7 +101,7 @@ class Opening implements StreamListener {
     if (head.method.length + head.path.length > MAX_START_LINE) return this.#refuse(414);
     const length = head.method === "CONNECT" ? null : contentLength(fields);
     if (endStream && length !== null && length > 0) {
-      malformed(`No body follows, its content-length says ${length}.`);
+      throwMalformed(`No body follows, its content-length says ${length}.`);
     }
     stream.expected = length;
     stream.body.size = length;

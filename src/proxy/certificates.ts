@@ -8,7 +8,7 @@ import type { AddonLog, CertificateFormat } from "../hooks/mod.ts";
 import { expandHome, type Options } from "../options/mod.ts";
 import { within } from "../timing.ts";
 import {
-  type Authority,
+  type CertificateAuthority,
   certificatesIn,
   type KeyType,
   type Leaf,
@@ -40,7 +40,7 @@ export class Certificates {
   readonly #options: Options;
   readonly #log: AddonLog;
   readonly #lookAt: Look;
-  #authority: Promise<{ authority: Authority; leaves: Leaves }> | null = null;
+  #authority: Promise<{ authority: CertificateAuthority; leaves: Leaves }> | null = null;
   /** What origins have shown and until when it counts, newest last. */
   readonly #seen = new Map<string, { readonly shown: UpstreamTls; readonly until: number }>();
   readonly #seenMs: number;
@@ -119,7 +119,7 @@ export class Certificates {
     return expandHome(this.#options.confdir);
   }
 
-  #load(): Promise<{ authority: Authority; leaves: Leaves }> {
+  #load(): Promise<{ authority: CertificateAuthority; leaves: Leaves }> {
     return this.#authority ??= loadAuthority(this.#confdir).then((authority) => ({
       authority,
       leaves: new Leaves(authority),

@@ -11,7 +11,7 @@ import { messageOf, WeirError } from "../errors.ts";
 import { pkcs12 } from "./pkcs12.ts";
 
 /** What signs leaf certificates. */
-export interface Authority {
+export interface CertificateAuthority {
   /** PEM of the CA's certificate, and of those above it if the file has any. */
   readonly chainPem: string;
   /** DER of the CA's certificate. */
@@ -32,7 +32,7 @@ export const CLOCK_SKEW_DAYS = 2;
 export const DAY = 86_400_000;
 
 /** Loads the CA in `confdir`, or makes it; several processes that do so at once end up with the same one. */
-export async function loadAuthority(confdir: string): Promise<Authority> {
+export async function loadAuthority(confdir: string): Promise<CertificateAuthority> {
   const { path, pem } = await find(confdir);
   const authority = await parse(pem, path, `${confdir}/weir-ca-cert.pem`);
   await publish(confdir, authority);
@@ -40,7 +40,7 @@ export async function loadAuthority(confdir: string): Promise<Authority> {
 }
 
 /** A sentence when others than its owner may read or write the CA's key: they can pose as any host. Else null. */
-export async function warningOfKey({ path }: Authority): Promise<string | null> {
+export async function warningOfKey({ path }: CertificateAuthority): Promise<string | null> {
   const { mode } = await Deno.stat(path);
   // Null on Windows.
   if (mode === null || (mode & 0o077) === 0) return null;
@@ -126,7 +126,7 @@ export function serialNumber(): string {
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 const PEM_KEY = /-----BEGIN (?:RSA |EC |ENCRYPTED |)PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/;
 
-async function parse(pem: string, path: string, certificatePath: string): Promise<Authority> {
+async function parse(pem: string, path: string, certificatePath: string): Promise<CertificateAuthority> {
   const keyPem = PEM_KEY.exec(pem)?.[0];
   const certificates: string[] = pem.match(PEM_CERTIFICATE) ?? [];
   if (keyPem === undefined) throw unusable(path, "there is no private key in it");
@@ -165,7 +165,7 @@ function spkiOf(key: KeyObject): string {
   return key.export({ type: "spki", format: "der" }).toString("base64");
 }
 
-async function importKey(key: KeyObject): Promise<Pick<Authority, "key" | "algorithm">> {
+async function importKey(key: KeyObject): Promise<Pick<CertificateAuthority, "key" | "algorithm">> {
   const pkcs8 = Uint8Array.from(key.export({ type: "pkcs8", format: "der" }));
   if (key.asymmetricKeyType === "rsa") {
     const algorithm = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
@@ -188,7 +188,7 @@ async function importKey(key: KeyObject): Promise<Pick<Authority, "key" | "algor
 }
 
 /** Writes the certificate alone in the forms that clients take, where they are missing or of another CA. */
-async function publish(confdir: string, { certificate, chainPem }: Authority): Promise<void> {
+async function publish(confdir: string, { certificate, chainPem }: CertificateAuthority): Promise<void> {
   const pem = chainPem.match(PEM_CERTIFICATE)![0] + "\n";
   const pemPath = `${confdir}/weir-ca-cert.pem`;
   const files: [string, () => Uint8Array][] = [

@@ -1,6 +1,6 @@
 /**
  * Certificates for the hosts that clients ask for (RFC 5280, RFC 6125), made from the client's SNI and the
- * upstream certificate, signed by the {@linkcode Authority}, and kept.
+ * upstream certificate, signed by the {@linkcode CertificateAuthority}, and kept.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -9,7 +9,7 @@ import { isIP } from "node:net";
 import tls, { type SecureContext } from "node:tls";
 import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
-import { type Authority, CLOCK_SKEW_DAYS, DAY, serialNumber } from "./authority.ts";
+import { type CertificateAuthority, CLOCK_SKEW_DAYS, DAY, serialNumber } from "./authority.ts";
 import type { KeyType } from "./client_hello.ts";
 
 /** Certificates kept: a browser's day has some hundreds of hosts, and each entry is about 10 KiB. */
@@ -51,13 +51,13 @@ export interface Leaf {
 
 /** Makes and keeps leaf certificates. */
 export class Leaves {
-  readonly #authority: Authority;
+  readonly #authority: CertificateAuthority;
   readonly #cacheSize: number;
   readonly #cache = new Map<string, Promise<Leaf>>();
   /** Made when the first client wants one of that kind. */
   readonly #keys: Partial<Record<KeyType, Promise<LeafKey>>> = {};
 
-  constructor(authority: Authority, options: { cacheSize?: number } = {}) {
+  constructor(authority: CertificateAuthority, options: { cacheSize?: number } = {}) {
     this.#authority = authority;
     this.#cacheSize = options.cacheSize ?? LEAVES_MAX;
   }

@@ -4,7 +4,7 @@
  * The handshake and the records are node:tls's; everything here is about what goes in and what comes out.
  * @module
  */
-export { type Authority, loadAuthority, warningOfKey } from "./authority.ts";
+export { type CertificateAuthority, loadAuthority, warningOfKey } from "./authority.ts";
 export {
   type ClientHello,
   type ClientHelloResult,

@@ -37,7 +37,7 @@ const output = new Uint8Array(64 * 1024);
 const TAIL = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
 
 /** Drives one native stream. */
-class Machine {
+class ZlibStream {
   readonly #native: Native;
   #failed: string | null = null;
 
@@ -78,7 +78,7 @@ class Machine {
 
 /** Decompresses what `side` sends. */
 export class Inflater {
-  readonly #machine = new Machine(zlib.createInflateRaw({ windowBits: 15 }));
+  readonly #machine = new ZlibStream(zlib.createInflateRaw({ windowBits: 15 }));
   readonly #side: Side;
   readonly #takeover: boolean;
 
@@ -117,11 +117,11 @@ export const MIN_DEFLATE_BITS = 9;
 
 /** Compresses messages. */
 export class Deflater {
-  readonly #machine: Machine;
+  readonly #machine: ZlibStream;
   readonly #takeover: boolean;
 
   constructor(windowBits: number, takeover: boolean) {
-    this.#machine = new Machine(zlib.createDeflateRaw({ windowBits, memLevel: 8 }));
+    this.#machine = new ZlibStream(zlib.createDeflateRaw({ windowBits, memLevel: 8 }));
     this.#takeover = takeover;
   }
 

@@ -210,7 +210,7 @@ function decodeHead(start: Uint8Array, side: Side): FrameHead {
 }
 
 /** Writes a head at `at`, with a mask key unless that is null; returns where the payload goes. */
-export function encodeHead(
+export function encodeFrameHead(
   into: Uint8Array,
   at: number,
   fin: boolean,

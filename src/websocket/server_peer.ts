@@ -6,7 +6,7 @@ import { concat } from "@std/bytes";
 import { WeirError } from "../errors.ts";
 import type { Address, Conn } from "../net/mod.ts";
 import { closePayload, parseClose } from "./close.ts";
-import { encodeHead, FrameParser, isControl, MAX_HEAD, Opcode } from "./frames.ts";
+import { encodeFrameHead, FrameParser, isControl, MAX_HEAD, Opcode } from "./frames.ts";
 
 /** A message that the client has sent. */
 export interface PeerMessage {
@@ -167,7 +167,7 @@ export class ServerPeer implements Conn {
   #frame(opcode: number, payload: Uint8Array): Promise<void> {
     if (this.#state === "closed") return Promise.reject(closedError());
     const bytes = new Uint8Array(MAX_HEAD + payload.length);
-    const at = encodeHead(bytes, 0, true, false, opcode, payload.length, null);
+    const at = encodeFrameHead(bytes, 0, true, false, opcode, payload.length, null);
     bytes.set(payload, at);
     const taken = Promise.withResolvers<void>();
     this.#out.push({ bytes: bytes.subarray(0, at + payload.length), taken });

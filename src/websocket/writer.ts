@@ -9,7 +9,7 @@
 import { type Side, WeirError } from "../errors.ts";
 import { type Conn, Loans } from "../net/mod.ts";
 import { type Close, closePayload } from "./close.ts";
-import { encodeHead, MAX_CONTROL, MAX_HEAD, Opcode } from "./frames.ts";
+import { encodeFrameHead, MAX_CONTROL, MAX_HEAD, Opcode } from "./frames.ts";
 import { applyMask, newMaskKey } from "./mask.ts";
 
 /** What one write takes: as much as pays, small enough for thousands of connections. */
@@ -139,7 +139,7 @@ export class FrameWriter {
     this.#offset = 0;
     this.#left = length;
     if (this.#buffer === NOTHING) this.#buffer = buffers.borrow();
-    this.#used = encodeHead(this.#buffer, this.#used, fin, rsv1, opcode, length, this.#key);
+    this.#used = encodeFrameHead(this.#buffer, this.#used, fin, rsv1, opcode, length, this.#key);
   }
 
   #append(piece: Uint8Array): void {

@@ -1,22 +1,22 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { browserArgs, findBrowser, launchBrowser, type Machine, spkiHash } from "../../src/cli/browser.ts";
+import { browserArgs, findBrowser, launchBrowser, type Platform, spkiHash } from "../../src/cli/browser.ts";
 import { WeirError } from "../../src/errors.ts";
 import { originCa } from "../e2e/support/certs.ts";
 
-function machine(os: Machine["os"], env: Record<string, string>, files: string[]): Machine {
+function platform(os: Platform["os"], env: Record<string, string>, files: string[]): Platform {
   return { os, env: (name) => env[name], isFile: (path) => files.includes(path) };
 }
 
 Deno.test("a browser is found where each system has them, Chrome first", () => {
-  const rows: [Machine, string][] = [
-    [machine("linux", { PATH: "/a:/b" }, ["/b/chromium"]), "/b/chromium"],
-    [machine("linux", { PATH: "/a::/b" }, ["/a/chromium", "/b/google-chrome"]), "/b/google-chrome"],
+  const rows: [Platform, string][] = [
+    [platform("linux", { PATH: "/a:/b" }, ["/b/chromium"]), "/b/chromium"],
+    [platform("linux", { PATH: "/a::/b" }, ["/a/chromium", "/b/google-chrome"]), "/b/google-chrome"],
     [
-      machine("darwin", { HOME: "/me" }, ["/me/Applications/Chromium.app/Contents/MacOS/Chromium"]),
+      platform("darwin", { HOME: "/me" }, ["/me/Applications/Chromium.app/Contents/MacOS/Chromium"]),
       "/me/Applications/Chromium.app/Contents/MacOS/Chromium",
     ],
     [
-      machine("windows", { "ProgramFiles(x86)": "C:\\P" }, [
+      platform("windows", { "ProgramFiles(x86)": "C:\\P" }, [
         "C:\\P\\Microsoft\\Edge\\Application\\msedge.exe",
       ]),
       "C:\\P\\Microsoft\\Edge\\Application\\msedge.exe",
@@ -32,7 +32,7 @@ Deno.test("without a browser the error says what was looked for", () => {
       "chrome.exe",
     ]] as const
   ) {
-    const error = assertThrows(() => findBrowser(machine(os, {}, [])), WeirError);
+    const error = assertThrows(() => findBrowser(platform(os, {}, [])), WeirError);
     assert(error.message.startsWith("--browser found no browser: it looked for "), error.message);
     assert(error.message.includes(what), error.message);
   }

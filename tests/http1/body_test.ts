@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
-import { bodyOf } from "../../src/http1/body.ts";
+import { incomingBody } from "../../src/http1/body.ts";
 import type { BodyLength } from "../../src/http1/framing.ts";
 import { ReadBuffer } from "../../src/http1/read_buffer.ts";
 import {
@@ -21,7 +21,7 @@ function incoming(length: BodyLength, split: Split = whole) {
   const [peer, conn] = memoryConnPair({ split });
   const ends: (WeirError | null)[] = [];
   const buffer = new ReadBuffer(conn, "server");
-  return { peer, conn, buffer, ends, body: bodyOf(buffer, length, (error) => ends.push(error)) };
+  return { peer, conn, buffer, ends, body: incomingBody(buffer, length, (error) => ends.push(error)) };
 }
 
 Deno.test("a body by content-length ends after its bytes and leaves the next ones", async () => {

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
 import type { Conn } from "../../src/net/conn.ts";
-import { bodyOf } from "../../src/http1/body.ts";
+import { incomingBody } from "../../src/http1/body.ts";
 import { Output } from "../../src/http1/output.ts";
 import { ReadBuffer } from "../../src/http1/read_buffer.ts";
 import { writeBody } from "../../src/http1/write_body.ts";
@@ -101,7 +101,7 @@ Deno.test("a source that breaks is written as far as it came, without an end", a
 async function rechunked(wire: string, reads: (available: number) => number): Promise<string> {
   const [from, to] = memoryConnPair({ split: reads, capacity: 2 * 1024 * 1024 });
   await from.write(bytes(wire));
-  const conn = new Writes(), body = bodyOf(new ReadBuffer(to, "server"), "chunked", () => {});
+  const conn = new Writes(), body = incomingBody(new ReadBuffer(to, "server"), "chunked", () => {});
   await writeBody(new Output(conn), "chunked", body);
   return conn.texts.join("");
 }
@@ -127,7 +127,7 @@ Deno.test("the size and first bytes of a chunk go out before the rest is here", 
   const written = writeBody(
     new Output(out),
     "chunked",
-    bodyOf(new ReadBuffer(to, "server"), "chunked", () => {}),
+    incomingBody(new ReadBuffer(to, "server"), "chunked", () => {}),
   );
   await from.writeText("a\r\nabc");
   assertEquals(await far.readUntil("c"), "a\r\nabc");

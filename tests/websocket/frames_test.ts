@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { encodeHead, FrameParser, MAX_HEAD, Opcode } from "../../src/websocket/frames.ts";
+import { encodeFrameHead, FrameParser, MAX_HEAD, Opcode } from "../../src/websocket/frames.ts";
 import { encode, type TestFrame } from "./support.ts";
 
 /** The same cases in every run. */
@@ -72,7 +72,7 @@ Deno.test("heads are written as they are read, at every length of length", () =>
   const into = new Uint8Array(MAX_HEAD);
   for (const length of [0, 125, 126, 65535, 65536, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER]) {
     for (const key of [null, 0x7f_12_34_56]) {
-      const end = encodeHead(into, 0, true, true, Opcode.binary, length, key);
+      const end = encodeFrameHead(into, 0, true, true, Opcode.binary, length, key);
       const parser = new FrameParser(key === null ? "server" : "client", true);
       parser.push(into.slice(0, end));
       assertEquals(parser.next(), "head");
