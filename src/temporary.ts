@@ -11,6 +11,7 @@ const LOCK = ".weir-lock";
 
 /** A directory of this process. */
 export class TemporaryDirectory {
+  /** Where it is. */
   readonly path: string;
   /** Descriptor of the lock; -1 where there is none. */
   #lock = -1;
