@@ -2,6 +2,7 @@
  * The two connections of a flow, from a record and into one.
  * @module
  */
+import { Buffer } from "node:buffer";
 import type { ClientConnection, ServerConnection } from "../../flow/connection.ts";
 import { makeClientConnection, makeServerConnection } from "../../flow/make.ts";
 import type { Address, TlsInfo } from "../../net/mod.ts";
@@ -130,7 +131,8 @@ function writeOnce<C extends ClientConnection | ServerConnection>(
 ): string {
   const known = written.get(connection);
   if (known !== undefined && known.end === connection.timestampEnd) return known.record;
-  const record = write(connection);
+  // In one piece: what it was joined from would be gone through again for every flow.
+  const record = Buffer.from(write(connection), "latin1").toString("latin1");
   written.set(connection, { record, end: connection.timestampEnd });
   return record;
 }
