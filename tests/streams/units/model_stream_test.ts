@@ -201,6 +201,22 @@ Deno.test("a stream that ends without the event that ends its channels still say
   }
 });
 
+Deno.test("what is held at the end stands before an event that never became whole", async () => {
+  const chunk = (content: string) =>
+    `data: {"choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":null}]}\n\n`;
+  const rest = 'data: {"choices":[';
+  for (const pieces of [[chunk("a sk"), rest], byteByByte(utf8(chunk("a sk") + rest))]) {
+    const out = await textThrough(modelStream(message(chatStream), secretsOnly), pieces);
+    assertEquals(out, chunk("a ") + chunk("sk") + rest);
+  }
+  const line = (content: string) =>
+    `{"model":"m","message":{"role":"assistant","content":"${content}"},"done":false}`;
+  const lines = await textThrough(modelStream(message(ollamaStream), secretsOnly), [
+    `${line("a sk-")}\n${line("live s")}`,
+  ]);
+  assertEquals(lines, [line("a "), line("[key] "), line("s")].join("\n"));
+});
+
 Deno.test("only the text is written anew: numbers, white space and order stay", async () => {
   const head = '{ "created":1.50, "choices" : [ {"delta":{"content":';
   const body =
