@@ -192,7 +192,8 @@ function finish<F extends BaseFlow>(flow: F, init: FlowInit): F {
   flow.marked = init.marked ?? "";
   flow.comment = init.comment ?? "";
   flow.isReplay = init.isReplay ?? null;
-  Object.assign(flow.metadata, init.metadata);
+  // As properties of its own whatever their names are.
+  Object.defineProperties(flow.metadata, Object.getOwnPropertyDescriptors(init.metadata ?? {}));
   flow[internals].ended = true;
   return flow;
 }

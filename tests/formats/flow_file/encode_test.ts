@@ -266,3 +266,11 @@ for (const kind of ["http", "tcp"] as const) {
     assertEquals(new TextDecoder().decode(copies[3].content), "edited");
   });
 }
+
+Deno.test("metadata may have any names, also those that objects inherit", async () => {
+  const metadata = JSON.parse('{"__proto__": {"a": 1}, "constructor": 2, "": 3}');
+  const flow = makeHttpFlow({ request: { url: "http://a/" }, metadata });
+  const copy = await again(flow);
+  assertEquals(Object.keys(copy.metadata), ["__proto__", "constructor", ""]);
+  assertEquals(JSON.stringify(copy.metadata), JSON.stringify(metadata));
+});
