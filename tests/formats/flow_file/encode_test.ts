@@ -274,3 +274,27 @@ Deno.test("metadata may have any names, also those that objects inherit", async 
   assertEquals(Object.keys(copy.metadata), ["__proto__", "constructor", ""]);
   assertEquals(JSON.stringify(copy.metadata), JSON.stringify(metadata));
 });
+
+Deno.test("records around the sizes at which a reader changes its ways come back as they were", async () => {
+  for (const size of [65_000, 200_000, 260_000, 1_048_576, 4_193_000, 4_194_200, 4_195_000]) {
+    const body = pattern(Math.ceil(size / 4) * 4).subarray(0, size);
+    const flow = makeHttpFlow({
+      request: { url: "http://a/", body: body.slice(0, 70_000) },
+      response: { body },
+    });
+    const bytes = encodeFlow(flow).bytes();
+    const two = new Uint8Array(2 * bytes.length);
+    two.set(bytes);
+    two.set(bytes, bytes.length);
+    for (const lengths of [[two.length], [64 * 1024], [4099], [1_000_001, 17]]) {
+      const { flows, error } = await readAll(readFlowFile(cut(two, lengths)));
+      assertEquals([error, flows.length], [null, 2]);
+      for (const copy of flows as HttpFlow[]) {
+        assertEquals([copy.request.size, copy.response!.size], [Math.min(size, 70_000), size]);
+        const content = copy.response!.rawContent!;
+        assert(content.every((byte, i) => byte === body[i]), `${size} bytes in pieces of ${lengths}`);
+        copy.response![internals].stored?.dispose();
+      }
+    }
+  }
+});
