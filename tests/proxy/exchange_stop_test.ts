@@ -1,11 +1,23 @@
 /** An exchange that is stopped from outside, at every stage: killed, or its client gone. @module */
 import { assertEquals } from "@std/assert";
+import { gzipSync } from "node:zlib";
 import type { HttpFlow } from "../../src/flow/flow.ts";
 import type { Addon } from "../../src/hooks/mod.ts";
 import { runExchange } from "../../src/proxy/exchange.ts";
 import type { Lease } from "../../src/proxy/upstream_pool.ts";
 import { TestBody, turn, utf8 } from "../streams/support.ts";
-import { FakeIncoming, lease, ok, proxyContext, recorder, route, transcript } from "./support.ts";
+import { bytesBody } from "../../src/streams/bytes_body.ts";
+import {
+  FakeIncoming,
+  lease,
+  ok,
+  type Origin,
+  proxyContext,
+  recorder,
+  responseHead,
+  route,
+  transcript,
+} from "./support.ts";
 
 const KILLS: [string, string[]][] = [
   ["requestheaders", ["requestheaders", "abort killed", "error"]],
@@ -113,5 +125,33 @@ Deno.test("killed in the very moment in which the connection is there: nothing i
       "upstream abort killed",
       "discard",
     ]);
+  }
+});
+
+Deno.test("whatever the end of a flow is, nothing of it is booked afterwards, and nothing of it is watched", async () => {
+  const coded = gzipSync(new Uint8Array(50_000));
+  const reply: Origin = () => ({
+    head: responseHead(200, [["Content-Encoding", "gzip"]]),
+    body: bytesBody(coded),
+    upgraded: null,
+  });
+  const endings: Addon[] = [
+    {},
+    { response: (flow) => flow.kill() },
+    { response: (flow) => void (flow.response = new Response("another")) },
+    { complete: (flow) => void flow.response!.content },
+  ];
+  for (const ending of endings) {
+    const log: string[] = [];
+    let during = 0, content = 0;
+    const { context } = proxyContext(() => lease(log, reply), [{
+      response: (flow) => {
+        content = flow.response!.content!.length;
+        during = context.memory.used;
+      },
+    }, ending]);
+    await runExchange(context, new FakeIncoming(log), route);
+    assertEquals([content, during], [50_000, 50_000 + coded.length]);
+    assertEquals([context.memory.used, context.running.count], [0, 0]);
   }
 });
