@@ -29,5 +29,5 @@ export function redactBytes(
   const bytes = asBytes(data);
   if (bytes === null) throw new TypeError(`redactBytes takes a string or bytes, not ${nameOf(data)}.`);
   const redactor = new Redactor(secretsOf(secrets), redaction(by), Math.max(HOLD, bytes.length));
-  return concat([redactor.push(bytes), redactor.end()]);
+  return concat([redactor.push(bytes).slice(), redactor.end()]);
 }

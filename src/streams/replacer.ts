@@ -8,6 +8,7 @@ import { concat } from "@std/bytes";
 import { Automaton } from "./automaton.ts";
 import { asBytes, type BytesLike, EMPTY, nameOf } from "./bytes.ts";
 import { GRAM, GramFilter } from "./grams.ts";
+import { Output } from "./output.ts";
 import type { PieceEditor } from "./piece_stage.ts";
 
 /** What takes the place of a match: bytes as they are, or a function of the match. */
@@ -83,7 +84,7 @@ function literal(value: unknown, what: string): Uint8Array {
 export class Replacer implements PieceEditor {
   readonly #patterns: Patterns;
   #held: Uint8Array = EMPTY;
-  #out: Uint8Array[] = [];
+  readonly #out = new Output();
   #state = 0;
   /** A match that is whole, but could still be part of a longer one: its pattern or -1, and where in the text it is. */
   #found = -1;
@@ -124,14 +125,14 @@ export class Replacer implements PieceEditor {
       if (this.#found === -1) break;
       if (!atEnd && at - live[state] <= this.#foundStart) break;
       // No longer match can begin where this one does.
-      if (this.#foundStart > sent) out.push(text.subarray(sent, this.#foundStart));
-      out.push(this.#patterns.replacement(this.#found, text.slice(this.#foundStart, this.#foundEnd)));
+      out.put(text, sent, this.#foundStart);
+      out.put(this.#patterns.replacement(this.#found, text.slice(this.#foundStart, this.#foundEnd)));
       sent = at = this.#foundEnd;
       state = 0;
       this.#found = -1;
     }
     const keep = atEnd ? text.length : text.length - live[state];
-    if (keep > sent) out.push(text.subarray(sent, keep));
+    out.put(text, sent, keep);
     this.#held = text.slice(keep);
     this.#foundStart -= keep;
     this.#foundEnd -= keep;
@@ -140,9 +141,7 @@ export class Replacer implements PieceEditor {
   }
 
   decided(): Uint8Array {
-    const out = this.#out;
-    this.#out = [];
-    return out.length === 1 ? out[0] : concat(out);
+    return this.#out.take();
   }
 
   #find(pattern: number, start: number, end: number): void {

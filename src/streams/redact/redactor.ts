@@ -2,10 +2,9 @@
  * Finding secrets in a body in any of the forms that it can give them (`./forms.ts`), and putting something in their place.
  * @module
  */
-import { concat } from "@std/bytes";
-import { EMPTY } from "../bytes.ts";
 import { GRAM, GramFilter } from "../grams.ts";
 import { HOLD } from "../hold.ts";
+import { Output } from "../output.ts";
 import type { PieceEditor } from "../piece_stage.ts";
 import type { Part } from "../regexp/parser.ts";
 import { Machine } from "../regexp/machine.ts";
@@ -132,7 +131,7 @@ export class Redactor implements MatchSink, PieceEditor {
   readonly #secrets: Secrets;
   readonly #by: Redaction;
   readonly #search: Search;
-  #out: Uint8Array[] = [];
+  readonly #out = new Output();
 
   constructor(secrets: Secrets, by: Redaction, hold = HOLD, what = "redactStream") {
     this.#secrets = secrets;
@@ -154,20 +153,16 @@ export class Redactor implements MatchSink, PieceEditor {
   }
 
   decided(): Uint8Array {
-    const out = this.#out;
-    if (out.length === 0) return EMPTY;
-    this.#out = [];
-    return out.length === 1 ? out[0] : concat(out);
+    return this.#out.take();
   }
 
   pass(text: Uint8Array, from: number, to: number): void {
-    this.#out.push(text.subarray(from, to));
+    this.#out.put(text, from, to);
   }
 
   match(text: Uint8Array, from: number, to: number, captures: Captures): void {
     const found = text.subarray(from, to);
     const [secret, form] = this.#secrets.identify(captures, found);
-    const bytes = this.#by(secret, form, found);
-    if (bytes.length > 0) this.#out.push(bytes);
+    this.#out.put(this.#by(secret, form, found));
   }
 }

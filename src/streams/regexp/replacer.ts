@@ -6,6 +6,7 @@
  */
 import { concat } from "@std/bytes";
 import { asBytes, type BytesLike, EMPTY, nameOf } from "../bytes.ts";
+import { Output } from "../output.ts";
 import type { PieceEditor } from "../piece_stage.ts";
 import { Machine } from "./machine.ts";
 import { type Program, sourceOf } from "./program.ts";
@@ -45,7 +46,7 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
   readonly #bytes: Uint8Array | null;
   readonly #template: readonly TemplatePart[];
   readonly #function: MatchFunction | null;
-  #out: Uint8Array[] = [];
+  readonly #out = new Output();
   /** UTF-16 code units before the place that was reached; counted for a function. */
   #place = 0;
   /** Bytes behind that place that were passed on and not counted: the beginning of a unit. */
@@ -89,10 +90,7 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
   }
 
   decided(): Uint8Array {
-    const out = this.#out;
-    if (out.length === 0) return EMPTY;
-    this.#out = [];
-    return out.length === 1 ? out[0] : concat(out);
+    return this.#out.take();
   }
 
   pass(text: Uint8Array, from: number, to: number, startsHalf: boolean): void {
@@ -105,7 +103,7 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
     const end = isHalf ? to - 2 : to;
     if (end > from) {
       this.#endHalf();
-      this.#out.push(text.subarray(from, end));
+      this.#out.put(text, from, end);
     }
     if (isHalf) this.#put(this.#decode(text, end, to));
   }
@@ -119,7 +117,7 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
     } else if (this.#bytes === null) this.#put(this.#filled(text, from, to, captures));
     else if (this.#bytes.length > 0) {
       this.#endHalf();
-      this.#out.push(this.#bytes);
+      this.#out.put(this.#bytes);
     }
   }
 
@@ -154,7 +152,7 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
     const made = by(this.#decode(text, from, to), ...args);
     if (typeof made === "string") return this.#put(made);
     this.#endHalf();
-    this.#out.push(literal(made, "The replacement function's result"));
+    this.#out.put(literal(made, "The replacement function's result").slice());
   }
 
   /** Puts text out. Two halves of a character that come to stand side by side are one. */
@@ -164,13 +162,13 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
     const isHalf = last >= 0xd800 && last < 0xdc00;
     this.#half = isHalf ? joined.slice(-1) : "";
     const bytes = encoder.encode(isHalf ? joined.slice(0, -1) : joined);
-    if (bytes.length > 0) this.#out.push(bytes);
+    this.#out.put(bytes);
   }
 
   #endHalf(): void {
     if (this.#half === "") return;
     this.#half = "";
-    this.#out.push(encoder.encode("\ufffd"));
+    this.#out.put(encoder.encode("\ufffd"));
   }
 
   #decode(text: Uint8Array, from: number, to: number): string {

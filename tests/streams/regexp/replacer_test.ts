@@ -105,7 +105,19 @@ const sources = fc.letrec<{ part: string }>((tie) => ({
     ),
   ),
 })).part;
-const letters = fc.string({ maxLength: 12, unit: fc.constantFrom("a", "b", "c", "A", " ", "\n", "é", "😀") });
+// Longer texts would make V8 backtrack for minutes.
+const letters = fc.string({ maxLength: 7, unit: fc.constantFrom("a", "b", "c", "A", " ", "\n", "é", "😀") });
+
+/**
+ * False where V8 15.0 reads beyond the end of the text: `"c".replace(/((?:a|a)|(?:[^a][^])*)*\/g, "<$&>")` has bytes in it that were
+ * never in the text.
+ */
+function staysInside(regexp: RegExp, whole: string): boolean {
+  for (const match of whole.matchAll(global(regexp))) {
+    if (!whole.startsWith(match[0], match.index)) return false;
+  }
+  return true;
+}
 
 Deno.test("any expression: the same matches and groups as replace, at any split", () => {
   fc.assert(
@@ -119,6 +131,7 @@ Deno.test("any expression: the same matches and groups as replace, at any split"
         const regexp = new RegExp(source, flags);
         // V8 lets assertions match between the halves of a character, also with `u`; the standard does not.
         if (regexp.unicode && /[\^$]|\\b/.test(source)) whole = whole.replaceAll("😀", "é");
+        fc.pre(staysInside(regexp, whole));
         assertEquals(concat(runBytes(regexp, by, cut(utf8(whole), lengths))), expected(whole, regexp, by));
       },
     ),
