@@ -66,6 +66,8 @@ export async function serve(init: ServeInit): Promise<number> {
       } else await stopping.promise;
     }
     log.debug("Stopping.");
+    // Whoever ran a command waits for it, and not for addons.
+    if (command) signalled.resolve();
     const graceMs = options.values.shutdown_grace * 1000;
     await Promise.all([proxy.stop(graceMs, signalled.promise), workers.stop(graceMs), browsed?.close()]);
     return status === 0 && proxy.hasFailed ? 1 : status;

@@ -162,6 +162,17 @@ Deno.test("exec: an addon that ends weir ends the command", async () => {
   assertEquals(code, 128 + 15);
 });
 
+Deno.test("exec: a done hook that never ends keeps nobody waiting", async () => {
+  await using dir = await directory();
+  await Deno.writeTextFile(`${dir.path}/addon.mjs`, "export const done = () => new Promise(() => {});");
+  const { code } = await within(
+    20_000,
+    exec(dir.path, ["-s", "addon.mjs", "--", "sh", "-c", "exit 3"]),
+    "exec",
+  );
+  assertEquals(code, 3);
+});
+
 Deno.test("exec: the proxy and the files made for the command go when it does", async () => {
   await using dir = await directory();
   const { stdout } = await exec(dir.path, [
