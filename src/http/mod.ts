@@ -8,7 +8,7 @@ export * from "./authority.ts";
 export { errorPage } from "./error_page.ts";
 export { FieldKind, fieldKind, mayBeTrailer, nominated } from "./field_kind.ts";
 export { hasToken, isBlank, isFieldValue, isTarget, listElements, trimBlanks } from "../http_grammar.ts";
-export { Headers, type HeadersInit, isToken, sameName } from "./headers.ts";
+export { Headers, type HeadersInit, isToken } from "./headers.ts";
 export * from "./limits.ts";
 export * from "./status.ts";
 export type * from "./wire.ts";

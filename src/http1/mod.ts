@@ -10,5 +10,4 @@
  * @module
  */
 export { serveHttp1 } from "./server.ts";
-export { HALF_CLOSE_GRACE } from "./server_exchange.ts";
 export { Http1Connection } from "./client.ts";

@@ -9,5 +9,4 @@
  */
 export { Http2Connection } from "./client.ts";
 export { PREFACE } from "./frames.ts";
-export type { KeepAliveOptions } from "./keep_alive.ts";
 export { serveHttp2 } from "./server.ts";

@@ -5,10 +5,10 @@
 export { type AddressKind, addressKind } from "./address_kind.ts";
 export { bulk, BULK_SIZE, Loans } from "./bulk_buffers.ts";
 export type { Address, Conn, TlsInfo } from "./conn.ts";
-export { dial, DIAL_TIMEOUT, type DialOptions, hostPort, TcpConn } from "./tcp.ts";
+export { dial, hostPort, TcpConn } from "./tcp.ts";
 export { socketError } from "./errors.ts";
-export { listen, type ListenOptions, TcpListener } from "./listen.ts";
+export { listen, TcpListener } from "./listen.ts";
 export { FirstBytes } from "./first_bytes.ts";
 export { PassingConn } from "./passing.ts";
-export { type PeerState, peerState } from "./peer.ts";
-export { relay, type RelayHook, type RelayResult } from "./relay.ts";
+export { peerState } from "./peer.ts";
+export { relay } from "./relay.ts";

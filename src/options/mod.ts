@@ -4,18 +4,12 @@
  * This floor knows texts and values; flags and help are `src/cli/`.
  * @module
  */
-export { applyAll, applyKnown, type ConfigFile, readConfigFile } from "./config_file.ts";
+export { applyAll, applyKnown, readConfigFile } from "./config_file.ts";
 export { OptionError } from "./error.ts";
 export { type History, parseHistory } from "./history.ts";
-export { type ModeSpec, parseMode, type RegularMode, type ReverseMode } from "./mode.ts";
+export { type ModeSpec, parseMode, type ReverseMode } from "./mode.ts";
 export { hint, levenshtein, nearest } from "./nearest.ts";
-export {
-  type AddOptionExtras,
-  type OptionChanges,
-  type OptionListener,
-  OptionRegistry,
-  type Options,
-} from "./registry.ts";
+export { OptionRegistry, type Options } from "./registry.ts";
 export { parseSize } from "./size.ts";
-export { type CoreValues, LOG_LEVELS, type OptionDefinition, type OptionName, OPTIONS } from "./table.ts";
+export { type CoreValues, LOG_LEVELS, type OptionDefinition, OPTIONS } from "./table.ts";
 export { expandHome, type OptionType, type OptionValue } from "./values.ts";

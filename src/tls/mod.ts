@@ -5,22 +5,8 @@
  * @module
  */
 export { type CertificateAuthority, loadAuthority, warningOfKey } from "./authority.ts";
-export {
-  type ClientHello,
-  type ClientHelloResult,
-  type KeyType,
-  keyTypeFor,
-  parseClientHello,
-} from "./client_hello.ts";
-export {
-  clientHandshake,
-  type ClientHandshakeOptions,
-  distrust,
-  HANDSHAKE_TIMEOUT,
-  serverHandshake,
-  type ServerHandshakeOptions,
-} from "./handshake.ts";
-export { type Leaf, type LeafRequest, Leaves } from "./leaf.ts";
-export { TlsConn } from "./tls_conn.ts";
+export { type ClientHello, type KeyType, keyTypeFor, parseClientHello } from "./client_hello.ts";
+export { clientHandshake, distrust, serverHandshake } from "./handshake.ts";
+export { type Leaf, Leaves } from "./leaf.ts";
 export { certificateFromPem, certificateToPem } from "./pem.ts";
 export { certificatesIn } from "./trust.ts";

@@ -9,8 +9,8 @@
  * @module
  */
 export { acceptValue, type Agreement, checkRequest, checkResponse, isWebSocketUpgrade } from "./handshake.ts";
-export { type DeflateParams, filterOffer, parseAgreed } from "./extensions.ts";
+export { filterOffer } from "./extensions.ts";
 export { type RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./conversation.ts";
-export { type RelayOptions, relayWebSocket, type WebSocketRelay } from "./relay.ts";
-export { CloseCode, WebSocketError } from "./close.ts";
+export { relayWebSocket } from "./relay.ts";
+export { CloseCode } from "./close.ts";
 export { type PeerMessage, ServerPeer, type WebSocketPeer } from "./server_peer.ts";

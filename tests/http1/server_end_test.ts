@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { HALF_CLOSE_GRACE } from "../../src/http1/mod.ts";
+import { HALF_CLOSE_GRACE } from "../../src/http1/server_exchange.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
 import { latin1 } from "../support/memory_conn.ts";
 import { echo, held, response, ScriptedBody, serving, textOf, transcript } from "./support.ts";

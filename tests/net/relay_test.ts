@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { relay, type RelayHook } from "../../src/net/mod.ts";
+import { relay } from "../../src/net/mod.ts";
+import type { RelayHook } from "../../src/net/relay.ts";
 import { settled } from "../support/fake_clock.ts";
 import { latin1, memoryConnPair } from "../support/memory_conn.ts";
 

@@ -2,14 +2,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { WeirError } from "../../src/errors.ts";
 import { within } from "../e2e/support/within.ts";
 import { type Conn, dial, listen, TcpConn } from "../../src/net/mod.ts";
-import {
-  clientHandshake,
-  type ClientHandshakeOptions,
-  type Leaf,
-  Leaves,
-  loadAuthority,
-  serverHandshake,
-} from "../../src/tls/mod.ts";
+import { clientHandshake, type Leaf, Leaves, loadAuthority, serverHandshake } from "../../src/tls/mod.ts";
+import type { ClientHandshakeOptions } from "../../src/tls/handshake.ts";
 import { settled } from "../support/fake_clock.ts";
 import { byteByByte, latin1, memoryConnPair, type Split, whole } from "../support/memory_conn.ts";
 import { prefixed } from "../support/prefixed.ts";

@@ -1,7 +1,7 @@
 /** Frames as bytes, with what the parser says of each (RFC 6455 §5.2 – §5.5), for both sides and with and without deflate. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { WebSocketError } from "../../src/websocket/mod.ts";
+import { WebSocketError } from "../../src/websocket/close.ts";
 import { FrameParser } from "../../src/websocket/frames.ts";
 
 type Verdict = string;

@@ -7,7 +7,9 @@ import type { WeirError } from "../../src/errors.ts";
 import type { MemoryBudget } from "../../src/memory_budget.ts";
 import { internals } from "../../src/internals.ts";
 import { WebSocketData, type WebSocketMessage } from "../../src/websocket/conversation.ts";
-import { type DeflateParams, relayWebSocket, type WebSocketRelay } from "../../src/websocket/mod.ts";
+import { relayWebSocket } from "../../src/websocket/mod.ts";
+import type { DeflateParams } from "../../src/websocket/extensions.ts";
+import type { WebSocketRelay } from "../../src/websocket/relay.ts";
 
 /** A frame as tests write it: whatever is said goes onto the wire, right or wrong. */
 export interface TestFrame {
