@@ -1,8 +1,9 @@
 /**
- * `message.stream = (chunk) => …`: a function that is called for each chunk, and once more with an empty one at the end.
+ * `message.stream = (chunk) => …`: a function that is called for each chunk, and once more with an empty one
+ * at the end.
  *
- * Its results are pulled: an iterable that it returns for one chunk is asked for its next piece when the reader wants one, and
- * the next chunk is read after that.
+ * Its results are pulled: an iterable that it returns for one chunk is asked for its next piece when the
+ * reader wants one, and the next chunk is read after that.
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -23,8 +24,9 @@ export function perChunk(hook: (chunk: Chunk) => unknown): Stage {
 }
 
 /**
- * The same for weir's own stages (`what` is at fault where the function fails): the pieces are neither cut nor copied. A piece belongs to the source: it is valid until the
- * function is called again, and what is kept longer is copied. What it gives may be a part of the piece.
+ * The same for weir's own stages (`what` is at fault where the function fails): the pieces are neither cut
+ * nor copied. A piece belongs to the source: it is valid until the function is called again, and what is kept
+ * longer is copied. What it gives may be a part of the piece.
  */
 export function perPiece(hook: (piece: Uint8Array) => unknown, what = WHAT): Stage {
   return new Stage((source, onFault) => new ChunkHookBody(source, hook, onFault, what));
@@ -68,7 +70,10 @@ class ChunkHookBody extends PulledBody {
     }
   }
 
-  /** Hands the next chunk to the hook. Like those below: bytes to send, null for none, undefined when it will call back. */
+  /**
+   * Hands the next chunk to the hook. Like those below: bytes to send, null for none, undefined when it will
+   * call back.
+   */
   #nextChunk(): Uint8Array | null | undefined {
     let chunk: Uint8Array | null | undefined;
     try {
@@ -169,7 +174,9 @@ class ChunkHookBody extends PulledBody {
     else if (bytes !== undefined) this.arrive(bytes);
   }
 
-  /** A stage of weir's own throws what went wrong as it is to be told (a limit that was passed, for instance). */
+  /**
+   * A stage of weir's own throws what went wrong as it is to be told (a limit that was passed, for instance).
+   */
   readonly #threw = (thrown: unknown): undefined => {
     this.#asyncOutputs = null;
     return this.#broken(thrown instanceof WeirError ? thrown : threw(this.#what, thrown));

@@ -4,8 +4,8 @@
  */
 
 /**
- * Returned by (or given in place of) the function of a stage: what it was called for is not sent. It says so where
- * `null` is a value of its own, as in JSON.
+ * Returned by (or given in place of) the function of a stage: what it was called for is not sent. It says so
+ * where `null` is a value of its own, as in JSON.
  *
  * @example
  * ```ts

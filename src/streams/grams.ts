@@ -1,8 +1,9 @@
 /**
  * Passing over text in which no match can begin, several bytes at a time (Wu and Manber 1994).
  *
- * Matches have at least so many bytes. Of the first of them, all groups of three that can stand there are known, with their distance to the
- * end of that window: three bytes that stand in none let the search go on behind them.
+ * Matches have at least so many bytes. Of the first of them, all groups of three that can stand there are
+ * known, with their distance to the end of that window: three bytes that stand in none let the search go on
+ * behind them.
  * @module
  */
 
@@ -11,7 +12,10 @@ export const GRAM = 3;
 /** Largest window: larger ones make longer steps, and more groups that stop them. */
 const MOST_WINDOW = 16;
 
-/** Where three bytes lead, from a table of 64 KiB; different ones may share an entry, which only makes steps shorter. */
+/**
+ * Where three bytes lead, from a table of 64 KiB; different ones may share an entry, which only makes steps
+ * shorter.
+ */
 export class GramFilter {
   /** How many of a match's first bytes are known. */
   readonly window: number;

@@ -7,7 +7,10 @@ import { nameOf } from "./bytes.ts";
 
 /** The last argument of every stage that holds bytes back. */
 export interface HoldOptions {
-  /** Most bytes that are held back; where more would have to be, the stage fails (code `limit`) and the body is cut. */
+  /**
+   * Most bytes that are held back; where more would have to be, the stage fails (code `limit`) and the body
+   * is cut.
+   */
   hold?: number;
 }
 

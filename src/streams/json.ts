@@ -9,17 +9,20 @@ import { Edits, type JsonEdits } from "./json/edits.ts";
 import { editorStage } from "./piece_stage.ts";
 
 /**
- * A stage that changes the values of a JSON text to which paths lead. A path is made of `$` (the whole), `.name` and `["name"]` (a
- * member), `[n]` (an element, from 0), `.*` and `[*]` (all of either) and `..name` (members of that name at any depth; also `..[n]`, `..*`).
+ * A stage that changes the values of a JSON text to which paths lead. A path is made of `$` (the whole),
+ * `.name` and `["name"]` (a member), `[n]` (an element, from 0), `.*` and `[*]` (all of either) and `..name`
+ * (members of that name at any depth; also `..[n]`, `..*`).
  *
- * What is given for a path is put in the place of each value that it leads to: a value; `drop`, which takes the member or element away, and
- * one comma with it; or a function of the value and its place (`["items", 0, "price"]`), which may be async. The function may change an
- * object or array in place, or return another value (`null` is one), or `drop`; what it leaves alone goes on as it came. Members of
- * the same name are all edited. Where several paths lead to a value, they have their turns in the order in which they are given;
+ * What is given for a path is put in the place of each value that it leads to: a value; `drop`, which takes
+ * the member or element away, and one comma with it; or a function of the value and its place (`["items", 0,
+ * "price"]`), which may be async. The function may change an object or array in place, or return another
+ * value (`null` is one), or `drop`; what it leaves alone goes on as it came. Members of the same name are all
+ * edited. Where several paths lead to a value, they have their turns in the order in which they are given;
  * values inside others have theirs first.
  *
- * Only values that a function is called for are held, each until it is whole. All other bytes stay as they are: white space, order, the
- * spelling of numbers. A body that is no JSON passes from the byte on that does not belong there, with one warning.
+ * Only values that a function is called for are held, each until it is whole. All other bytes stay as they
+ * are: white space, order, the spelling of numbers. A body that is no JSON passes from the byte on that does
+ * not belong there, with one warning.
  *
  * @example
  * ```ts
@@ -35,8 +38,9 @@ import { editorStage } from "./piece_stage.ts";
  * if (text !== '{"user": {"email": "...@b.c"}, "items": [{"price": 0}]}') throw new Error(text);
  * ```
  *
- * @throws {TypeError} on a path that cannot be read, and on a value that JSON cannot say. The stage fails where a value for a
- * function has more than `hold` bytes (1 MiB; code `limit`), and where a function throws or gives what JSON cannot say (code `addon`).
+ * @throws {TypeError} on a path that cannot be read, and on a value that JSON cannot say. The stage fails
+ * where a value for a function has more than `hold` bytes (1 MiB; code `limit`), and where a function throws
+ * or gives what JSON cannot say (code `addon`).
  */
 export function jsonStream(
   edits: JsonEdits,

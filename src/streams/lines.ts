@@ -8,15 +8,17 @@ import { checkFunction } from "./arguments.ts";
 import { LineEditor, type LineOutput } from "./lines/line_editor.ts";
 
 /**
- * A stage that calls `fn` for each line of text, without its end, and with its number from 0. A line ends with `\n`, `\r\n` or `\r`, or
- * with the body. The end goes with its line.
+ * A stage that calls `fn` for each line of text, without its end, and with its number from 0. A line ends
+ * with `\n`, `\r\n` or `\r`, or with the body. The end goes with its line.
  *
- * The function returns nothing, or the same string, and the line's bytes go on as they came; another string to send instead; `null`
- * (or `drop`) to send none; or an iterator of several lines (a generator's call, also an async one), each with the end that the line
- * had. Those made of a last line without end are parted by `\n`. It may be async; the next line waits for it.
+ * The function returns nothing, or the same string, and the line's bytes go on as they came; another string
+ * to send instead; `null` (or `drop`) to send none; or an iterator of several lines (a generator's call, also
+ * an async one), each with the end that the line had. Those made of a last line without end are parted by
+ * `\n`. It may be async; the next line waits for it.
  *
- * A lone `\r` ends its line at once; a `\n` that comes behind it belongs to it. A line of more than `hold` bytes (1 MiB) fails the stage
- * (code `limit`), as does a function that throws or gives something else (code `addon`): the body is cut.
+ * A lone `\r` ends its line at once; a `\n` that comes behind it belongs to it. A line of more than `hold`
+ * bytes (1 MiB) fails the stage (code `limit`), as does a function that throws or gives something else (code
+ * `addon`): the body is cut.
  *
  * @example
  * ```ts

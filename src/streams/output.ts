@@ -7,7 +7,10 @@ import { EMPTY } from "./bytes.ts";
 /** Parts up to this size are copied byte by byte, which is faster than making a view of them. */
 const SMALL = 48;
 
-/** Collects parts. A single one is handed on without a copy; several are copied into a buffer that is used again. */
+/**
+ * Collects parts. A single one is handed on without a copy; several are copied into a buffer that is used
+ * again.
+ */
 export class Output {
   #buffer = EMPTY;
   #length = 0;

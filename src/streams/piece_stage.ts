@@ -16,8 +16,8 @@ export interface PieceEditor {
 }
 
 /**
- * A stage for an editor, or for the one that a function makes, which is given where to warn. `what` is at fault when it throws
- * something else than a `WeirError`.
+ * A stage for an editor, or for the one that a function makes, which is given where to warn. `what` is at
+ * fault when it throws something else than a `WeirError`.
  */
 export function editorStage(
   editor: PieceEditor | ((warn: (text: string) => void) => PieceEditor),

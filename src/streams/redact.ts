@@ -8,15 +8,17 @@ import { redaction, type SecretList, type SecretReplacement, secretsOf } from ".
 import { Redactor } from "./redact/redactor.ts";
 
 /**
- * A stage that puts `by` in the place of each secret, wherever a body has it: as it is; escaped for JSON (any mix of `\uXXXX`, `\/` and the
- * other short escapes); percent-encoded (either case, `+` for a space); escaped for HTML; each character in its own way; all of
- * it in hexadecimal digits (either case); or in Base64 or base64url, also as a part of something longer. In Base64 those digits that
- * depend on the secret alone are replaced by as many `A`, so that what is around them can still be decoded.
+ * A stage that puts `by` in the place of each secret, wherever a body has it: as it is; escaped for JSON (any
+ * mix of `\uXXXX`, `\/` and the other short escapes); percent-encoded (either case, `+` for a space); escaped
+ * for HTML; each character in its own way; all of it in hexadecimal digits (either case); or in Base64 or
+ * base64url, also as a part of something longer. In Base64 those digits that depend on the secret alone are
+ * replaced by as many `A`, so that what is around them can still be decoded.
  *
- * With a function, what it gives is sent, in Base64 too; `found.write(text)` is a text in the form in which the secret stood.
+ * With a function, what it gives is sent, in Base64 too; `found.write(text)` is a text in the form in which
+ * the secret stood.
  *
- * Of secrets that begin at the same place the longest is taken. Nothing is held back that is not the beginning of one. Where that is
- * more than `hold` bytes (1 MiB), the stage fails (code `limit`).
+ * Of secrets that begin at the same place the longest is taken. Nothing is held back that is not the
+ * beginning of one. Where that is more than `hold` bytes (1 MiB), the stage fails (code `limit`).
  *
  * @example
  * ```ts

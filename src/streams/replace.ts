@@ -11,16 +11,18 @@ import { editorStage, type PieceEditor } from "./piece_stage.ts";
 import { Patterns, type Replacement, type Replacements, Replacer } from "./replacer.ts";
 
 /**
- * A stage that replaces every `pattern`. Nothing is held back but the end of the text that could still become (part of) a match, and that
- * only until the next byte decides.
+ * A stage that replaces every `pattern`. Nothing is held back but the end of the text that could still become
+ * (part of) a match, and that only until the next byte decides.
  *
- * A string or bytes as pattern are literal (a string stands for its UTF-8 bytes), and so is what replaces them (`$&` means nothing), or
- * it is a function of the match's bytes. Several are given as `{ pattern: replacement, … }` or as a list of pairs: the
- * leftmost match wins, and of those that begin at the same place the longest.
+ * A string or bytes as pattern are literal (a string stands for its UTF-8 bytes), and so is what replaces
+ * them (`$&` means nothing), or it is a function of the match's bytes. Several are given as `{ pattern:
+ * replacement, … }` or as a list of pairs: the leftmost match wins, and of those that begin at the same place
+ * the longest.
  *
- * With a regular expression the result is that of `text.replace(regexp, replacement)` with the flag `g`, for the whole text: the
- * replacement may have `$1`, `$<name>`, `$&`, `$$`, or is a function that gets the match, its groups, its place and the named groups. The
- * flags `i`, `m`, `s`, `u` work; time is in proportion to the text whatever the expression. Bytes that are no UTF-8 pass and match nothing.
+ * With a regular expression the result is that of `text.replace(regexp, replacement)` with the flag `g`, for
+ * the whole text: the replacement may have `$1`, `$<name>`, `$&`, `$$`, or is a function that gets the match,
+ * its groups, its place and the named groups. The flags `i`, `m`, `s`, `u` work; time is in proportion to the
+ * text whatever the expression. Bytes that are no UTF-8 pass and match nothing.
  *
  * Like every stage it serves one body: make a new one in each hook call.
  *
@@ -33,9 +35,10 @@ import { Patterns, type Replacement, type Replacements, Replacer } from "./repla
  * console.log(await new Response(clean).text()); // data: the key is [secret]
  * ```
  *
- * @throws {TypeError} on an empty literal, on a pattern that is neither text nor bytes nor an expression, and on what cannot be done
- * exactly while text flows: lookahead, lookbehind, back-references, the flags `y`, `v` and `d`, and `` $` `` and `$'` in the
- * replacement. The stage fails with a {@linkcode WeirError} of code `limit` where more than `hold` bytes (1 MiB) would have to be held.
+ * @throws {TypeError} on an empty literal, on a pattern that is neither text nor bytes nor an expression, and
+ * on what cannot be done exactly while text flows: lookahead, lookbehind, back-references, the flags `y`, `v`
+ * and `d`, and `` $` `` and `$'` in the replacement. The stage fails with a {@linkcode WeirError} of code
+ * `limit` where more than `hold` bytes (1 MiB) would have to be held.
  */
 export function replaceStream(
   pattern: RegExp,

@@ -34,7 +34,9 @@ export class Patterns {
   readonly filter: GramFilter | null;
   readonly #replacements: readonly (Uint8Array | ((match: Uint8Array) => BytesLike))[];
 
-  /** @throws {TypeError} on a pattern or replacement that is no text and no bytes, and on an empty pattern. */
+  /**
+   * @throws {TypeError} on a pattern or replacement that is no text and no bytes, and on an empty pattern.
+   */
   constructor(replacements: Replacements) {
     const pairs = Symbol.iterator in replacements
       ? [...replacements as Iterable<readonly [string | Uint8Array, Replacement]>]
@@ -78,15 +80,19 @@ function literal(value: unknown, what: string): Uint8Array {
 }
 
 /**
- * Replaces in one text. Matches are found from left to right and do not overlap, like `String.prototype.replaceAll`; of several that
- * begin at the same place, the longest is taken. Replacements are not searched again.
+ * Replaces in one text. Matches are found from left to right and do not overlap, like
+ * `String.prototype.replaceAll`; of several that begin at the same place, the longest is taken. Replacements
+ * are not searched again.
  */
 export class Replacer implements PieceEditor {
   readonly #patterns: Patterns;
   #held: Uint8Array = EMPTY;
   readonly #out = new Output();
   #state = 0;
-  /** A match that is whole, but could still be part of a longer one: its pattern or -1, and where in the text it is. */
+  /**
+   * A match that is whole, but could still be part of a longer one: its pattern or -1, and where in the text
+   * it is.
+   */
   #found = -1;
   #foundStart = 0;
   #foundEnd = 0;

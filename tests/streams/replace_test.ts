@@ -32,7 +32,10 @@ function expected(whole: string, replacements: [string, string][]): string {
   return out;
 }
 
-/** The most that can be sent of `sent`: all but the longest end with which a pattern begins, if more text could come. */
+/**
+ * The most that can be sent of `sent`: all but the longest end with which a pattern begins, if more text
+ * could come.
+ */
 function mustBeHeld(all: string, patterns: string[]): number {
   for (let n = Math.min(all.length, Math.max(...patterns.map((p) => p.length)) - 1); n > 0; n--) {
     if (patterns.some((pattern) => pattern.length > n && pattern.startsWith(all.slice(-n)))) return n;

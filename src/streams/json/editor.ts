@@ -1,5 +1,6 @@
 /**
- * Editing a JSON text that comes in pieces: only values that are looked at are held, and what is around them is passed on.
+ * Editing a JSON text that comes in pieces: only values that are looked at are held, and what is around them
+ * is passed on.
  * @module
  */
 import { concat } from "@std/bytes";
@@ -33,8 +34,9 @@ class Frame {
   sent = 0;
   isFirstDropped = false;
   /**
-   * While it is open whether it is sent: its comma, its name and what is between them, as far as they were taken out of pieces; and where
-   * what is still in the piece begins (-1: nothing is). Null when it is decided.
+   * While it is open whether it is sent: its comma, its name and what is between them, as far as they were
+   * taken out of pieces; and where what is still in the piece begins (-1: nothing is). Null when it is
+   * decided.
    */
   pending: readonly Uint8Array[] | null = null;
   pendingFrom = -1;
@@ -241,7 +243,10 @@ export class JsonEditor implements PieceEditor {
     return this.#apply(frame, JSON.parse(decoder.decode(raw)), raw);
   }
 
-  /** Calls the functions for a value one after the other, and sends what comes of it; `raw` are the bytes that it was read from. */
+  /**
+   * Calls the functions for a value one after the other, and sends what comes of it; `raw` are the bytes that
+   * it was read from.
+   */
   #apply(frame: Frame, value: unknown, raw: Uint8Array | null): Promise<void> | null {
     const before = raw === null ? "" : JSON.stringify(value), calls = frame.child.edits.filter(isCall);
     const place = this.#frames.slice(1).map(({ isObject, name, index }) => isObject ? name : index);

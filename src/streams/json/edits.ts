@@ -13,8 +13,8 @@ export type JsonPlace = readonly (string | number)[];
 export type JsonEdits = Readonly<
   Record<
     string,
-    // What a value is, the function's author knows: `any` lets it be named in place, as `JSON.parse` does. A symbol is `drop`, whose own
-    // type an object literal forgets.
+    // What a value is, the function's author knows: `any` lets it be named in place, as `JSON.parse` does. A
+    // symbol is `drop`, whose own type an object literal forgets.
     // deno-lint-ignore no-explicit-any
     ((value: any, place: JsonPlace) => unknown) | symbol | string | number | boolean | object | null
   >
@@ -28,9 +28,14 @@ export type Edit =
 
 const encoder = new TextEncoder();
 
-/** A value that the paths lead to or past: what is done to it, and to what is in it. Made while it is used. */
+/**
+ * A value that the paths lead to or past: what is done to it, and to what is in it. Made while it is used.
+ */
 export class Spot {
-  /** The edits that apply to the value itself, in order: `drop` alone, or what there is from the last constant on. */
+  /**
+   * The edits that apply to the value itself, in order: `drop` alone, or what there is from the last constant
+   * on.
+   */
   readonly edits: readonly Edit[];
   readonly first: Edit | undefined;
   /** True when nothing in the value can be edited. */

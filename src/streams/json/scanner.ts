@@ -38,7 +38,10 @@ const Expect = {
   nothing: 11,
 } as const;
 
-/** States of a number (RFC 8259 §6): behind the minus, a leading zero, digits, the point, digits, the e, its sign, digits. */
+/**
+ * States of a number (RFC 8259 §6): behind the minus, a leading zero, digits, the point, digits, the e, its
+ * sign, digits.
+ */
 const Digits = { minus: 0, zero: 1, whole: 2, point: 3, fraction: 4, e: 5, sign: 6, exponent: 7 } as const;
 
 /** Containers inside each other. */
@@ -90,7 +93,10 @@ export class JsonScanner {
     return this.#expect === Expect.value && this.depth === 0;
   }
 
-  /** Finds what comes next in a piece, from `next` on. @throws {WeirError} `limit` when containers are nested too deep. */
+  /**
+   * Finds what comes next in a piece, from `next` on. @throws {WeirError} `limit` when containers are nested
+   * too deep.
+   */
   find(piece: Uint8Array): number {
     for (let i = this.next; i < piece.length;) {
       const byte = piece[i];

@@ -1,8 +1,8 @@
 /**
  * Changing the lines of a text that comes in pieces.
  *
- * What a function answers at once is done at once; from the first answer that has to be waited for, the rest of the piece is done in an
- * async generator.
+ * What a function answers at once is done at once; from the first answer that has to be waited for, the rest
+ * of the piece is done in an async generator.
  * @module
  */
 import { concat } from "@std/bytes";
@@ -37,7 +37,10 @@ interface OpenLine {
   readonly rest: readonly Uint8Array[];
 }
 
-/** One line in a piece: its text begins at `from` (what is held comes before that) and ends at `textEnd`, its end is at `end`. */
+/**
+ * One line in a piece: its text begins at `from` (what is held comes before that) and ends at `textEnd`, its
+ * end is at `end`.
+ */
 interface Line {
   readonly bytes: Uint8Array;
   readonly text: string;

@@ -1,6 +1,7 @@
 /**
- * The forms in which a text may stand in a body: as it is, escaped for JSON (RFC 8259 §7), percent-encoded (RFC 3986 §2.1, and `+`
- * for a space as in HTML forms), escaped for HTML (§13.5), as hexadecimal digits, as Base64 (RFC 4648 §4, §5).
+ * The forms in which a text may stand in a body: as it is, escaped for JSON (RFC 8259 §7), percent-encoded
+ * (RFC 3986 §2.1, and `+` for a space as in HTML forms), escaped for HTML (§13.5), as hexadecimal digits, as
+ * Base64 (RFC 4648 §4, §5).
  *
  * The first four may be mixed, character by character.
  * @module
@@ -141,8 +142,8 @@ export function hexPart(secret: Uint8Array): Part {
 }
 
 /**
- * Base64 of something that has the secret in it, with so many bytes (modulo 3) before it: the digits that depend on nothing else. Those
- * that are no letters may be escaped, for JSON or in a URL.
+ * Base64 of something that has the secret in it, with so many bytes (modulo 3) before it: the digits that
+ * depend on nothing else. Those that are no letters may be escaped, for JSON or in a URL.
  */
 export function base64Part(secret: Uint8Array, before: number): Part {
   const padded = new Uint8Array(before + secret.length + 2);

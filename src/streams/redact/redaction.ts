@@ -15,7 +15,10 @@ export interface FoundSecret {
   readonly index: number;
   /** How it is written there: of mixed forms, the first escape tells. */
   readonly form: "plain" | "json" | "percent" | "html" | "hex" | "base64";
-  /** A text in that form; in Base64, where the form depends on what is around it, as many `A` as there were digits. */
+  /**
+   * A text in that form; in Base64, where the form depends on what is around it, as many `A` as there were
+   * digits.
+   */
   write(text: string): Uint8Array;
 }
 

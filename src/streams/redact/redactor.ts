@@ -1,5 +1,6 @@
 /**
- * Finding secrets in a body in any of the forms that it can give them (`./forms.ts`), and putting something in their place.
+ * Finding secrets in a body in any of the forms that it can give them (`./forms.ts`), and putting something
+ * in their place.
  * @module
  */
 import { GRAM, GramFilter } from "../grams.ts";
@@ -18,7 +19,10 @@ export const LEAST_SECRET = 8;
 /** Bytes of all secrets together: each is some forty nodes in the network of its forms. */
 const MOST_BYTES = 16 * 1024;
 
-/** What takes the place of a secret: `secret` is its number in the list, `found` the bytes that stand there (not to be kept). */
+/**
+ * What takes the place of a secret: `secret` is its number in the list, `found` the bytes that stand there
+ * (not to be kept).
+ */
 export type Redaction = (secret: number, form: Form, found: Uint8Array) => Uint8Array;
 
 /** Secrets that were made ready; can be used for many bodies. */
@@ -27,7 +31,10 @@ export class Secrets {
   readonly filter: GramFilter;
   /** The secrets' bytes. */
   readonly values: readonly Uint8Array[];
-  /** For each capturing group (from 1): the secret's number, and its form, null for the forms that can be mixed. */
+  /**
+   * For each capturing group (from 1): the secret's number, and its form, null for the forms that can be
+   * mixed.
+   */
   readonly #groups: [secret: number, form: "hex" | "base64" | null][] = [];
 
   /** @throws {TypeError} on a secret that is too short, and on too many. */

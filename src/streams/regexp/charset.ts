@@ -1,8 +1,9 @@
 /**
- * Which characters an atom of a regular expression stands for: a class, an escape, a dot, a letter in either case.
+ * Which characters an atom of a regular expression stands for: a class, an escape, a dot, a letter in either
+ * case.
  *
- * The platform's own `RegExp` is asked, character by character, so that Unicode properties and case folding are the same
- * as in `String.prototype.replace`.
+ * The platform's own `RegExp` is asked, character by character, so that Unicode properties and case folding
+ * are the same as in `String.prototype.replace`.
  * @module
  */
 
@@ -62,7 +63,8 @@ function asked(atom: string, flags: string): Ranges {
 
 /** How many of the 16 planes beyond the BMP the atom can have to do with. */
 function planesOf(atom: string, flags: string): number {
-  // ASCII, alone or in a class that is not negated, and \d \s \w: letters that have two cases end with plane 1.
+  // ASCII, alone or in a class that is not negated, and \d \s \w: letters that have two cases end with plane
+  // 1.
   const isNear = /^(?:[ -\-\/-~]|\\[dsw]|\[(?!\^)(?:[ -[^-~]|\\[dsw\W])*\])$/.test(atom);
   return isNear ? flags.includes("i") ? 1 : 0 : 16;
 }

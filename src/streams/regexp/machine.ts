@@ -18,7 +18,10 @@ export class Machine {
     this.table = new Table(this.program);
   }
 
-  /** Finds captures within a match that is known: each time from its beginning to its end, so that one is enough for all texts. */
+  /**
+   * Finds captures within a match that is known: each time from its beginning to its end, so that one is
+   * enough for all texts.
+   */
   get capturing(): Simulation {
     return this.#capturing ??= new Simulation(this.program);
   }

@@ -1,8 +1,9 @@
 /**
- * The structure of a regular expression (ECMA-262 §22.2.1 with Annex B.1.2): what is repeated, grouped and asserted.
+ * The structure of a regular expression (ECMA-262 §22.2.1 with Annex B.1.2): what is repeated, grouped and
+ * asserted.
  *
- * The platform has parsed it before, so it is known to be valid; what single atoms stand for is left to the platform
- * as well (`./charset.ts`). Refused is what a stream cannot do exactly.
+ * The platform has parsed it before, so it is known to be valid; what single atoms stand for is left to the
+ * platform as well (`./charset.ts`). Refused is what a stream cannot do exactly.
  * @module
  */
 import { type Ranges, rangesOf } from "./charset.ts";

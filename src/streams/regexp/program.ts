@@ -1,8 +1,8 @@
 /**
  * A regular expression as a network of nodes, and the classes of units that its nodes tell apart.
  *
- * The network says the same as the expression with the same order of preference: of two ways out of a node, the first is
- * tried first, as the backtracking of ECMA-262 §22.2.2 does.
+ * The network says the same as the expression with the same order of preference: of two ways out of a node,
+ * the first is tried first, as the backtracking of ECMA-262 §22.2.2 does.
  * @module
  */
 import { type Ranges, rangesOf } from "./charset.ts";
@@ -80,7 +80,10 @@ export class Program {
   /** Capturing groups, without the whole match. */
   readonly groups: number;
   readonly names: ReadonlyMap<string, readonly number[]> | null;
-  /** One more than the combinations of rounds that have begun: a node's number times this tells where a path stands. */
+  /**
+   * One more than the combinations of rounds that have begun: a node's number times this tells where a path
+   * stands.
+   */
   readonly rounds: number;
   /** Classes of units; the last one is bytes that are no UTF-8. */
   readonly classes: number;
@@ -312,7 +315,10 @@ class Network {
     return this.op.length - 1;
   }
 
-  /** Adds a part in front of the node `next`; `depth` is how many loops with rounds that could be empty are around it. */
+  /**
+   * Adds a part in front of the node `next`; `depth` is how many loops with rounds that could be empty are
+   * around it.
+   */
   add(part: Part, next: number, depth: number): number {
     switch (part.type) {
       case "empty":

@@ -16,10 +16,11 @@ import { isMiddle, lengthInUnits, wholeUnits } from "./units.ts";
 import type { Captures } from "./walk.ts";
 
 /**
- * Called for each match as by `String.prototype.replace`: the match, its groups, its place in the text (UTF-16 code units before it) and, where groups
- * have names, an object of them. The whole text is not there and not given.
+ * Called for each match as by `String.prototype.replace`: the match, its groups, its place in the text
+ * (UTF-16 code units before it) and, where groups have names, an object of them. The whole text is not there
+ * and not given.
  */
-// deno-lint-ignore no-explicit-any -- groups are strings or undefined, the place is a number: only the caller knows which is where
+// deno-lint-ignore no-explicit-any -- only the caller knows which are groups, and which is the place
 export type MatchFunction = (match: string, ...args: any[]) => BytesLike;
 
 /** Expressions that were made ready, the one used last at the end. */
@@ -42,7 +43,10 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export class RegExpReplacer implements MatchSink, PieceEditor {
   readonly #search: Search;
   readonly #program: Program;
-  /** What takes the place of matches: always the same bytes, text with parts of the match, or what a function gives. */
+  /**
+   * What takes the place of matches: always the same bytes, text with parts of the match, or what a function
+   * gives.
+   */
   readonly #bytes: Uint8Array | null;
   readonly #template: readonly TemplatePart[];
   readonly #function: MatchFunction | null;
@@ -55,7 +59,8 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
   #half = "";
 
   /**
-   * @throws {TypeError} on an expression or a replacement that cannot be done exactly, or is no text, bytes or function.
+   * @throws {TypeError} on an expression or a replacement that cannot be done exactly, or is no text, bytes
+   * or function.
    */
   constructor(regexp: RegExp, by: BytesLike | MatchFunction, hold: number) {
     const machine = made(regexp), { program } = machine;

@@ -1,8 +1,9 @@
 /**
  * The matches of an expression in text that comes in pieces, each told as soon as it is decided.
  *
- * Text is followed with the table (`./table.ts`). An expression that needs too many states, or one that makes the table read text again
- * and again, is followed by the simulation (`./simulation.ts`), which is slower and reads everything once.
+ * Text is followed with the table (`./table.ts`). An expression that needs too many states, or one that makes
+ * the table read text again and again, is followed by the simulation (`./simulation.ts`), which is slower and
+ * reads everything once.
  * @module
  */
 import { EMPTY } from "../bytes.ts";
@@ -22,7 +23,10 @@ const FREE_REREADS = 4096;
 export interface MatchSink {
   /** Text without a match. `startsHalf`: it begins with the second half of a character that is two units. */
   pass(text: Uint8Array, from: number, to: number, startsHalf: boolean): void;
-  /** A match; `captures` has a place in `text` for the beginning and the end of each group, the whole match first; or is empty. */
+  /**
+   * A match; `captures` has a place in `text` for the beginning and the end of each group, the whole match
+   * first; or is empty.
+   */
   match(text: Uint8Array, from: number, to: number, captures: Captures): void;
 }
 
@@ -145,7 +149,10 @@ export class Search {
     }
   }
 
-  /** Follows the text with the table; gives from where on it is to be held back, or -1 where the simulation is to go on. */
+  /**
+   * Follows the text with the table; gives from where on it is to be held back, or -1 where the simulation is
+   * to go on.
+   */
   #follow(text: Uint8Array, atEnd: boolean): number {
     for (;;) {
       if (this.#simulation !== null) return -1;
@@ -280,8 +287,8 @@ export class Search {
   }
 
   /**
-   * The text ends inside a unit. Gives from where on it is to be held back: behind it when it is decided that no match can have the
-   * unit, whatever it will be; -1 when a match that ends before it is decided.
+   * The text ends inside a unit. Gives from where on it is to be held back: behind it when it is decided that
+   * no match can have the unit, whatever it will be; -1 when a match that ends before it is decided.
    */
   #foresee(text: Uint8Array): number {
     if (this.#options.hasCaptures && this.#program.looksBack) return this.#heldFrom();

@@ -1,9 +1,10 @@
 /**
- * All matches of an expression, found by following all its ways at once (Thompson 1968, Pike's captures), in one pass.
+ * All matches of an expression, found by following all its ways at once (Thompson 1968, Pike's captures), in
+ * one pass.
  *
- * The ways stand in the order of preference. A match cuts off those behind it and opens the search for the match after it; the ways
- * before it may still find one that is preferred. So nothing is ever read twice, whatever the expression: time is at most
- * the length of the text times the number of nodes.
+ * The ways stand in the order of preference. A match cuts off those behind it and opens the search for the
+ * match after it; the ways before it may still find one that is preferred. So nothing is ever read twice,
+ * whatever the expression: time is at most the length of the text times the number of nodes.
  * @module
  */
 import { Op, type Program, UNKNOWN } from "./program.ts";
@@ -53,7 +54,10 @@ export class Simulation {
     this.#given = new Int32Array(program.op.length);
   }
 
-  /** Begins at a place in a text, with a context before it. `isAnchored`: only a match that begins here is looked for. */
+  /**
+   * Begins at a place in a text, with a context before it. `isAnchored`: only a match that begins here is
+   * looked for.
+   */
   begin(at: number, context: number, hasCaptures: boolean, isAnchored = false): void {
     this.decided.length = 0;
     this.#places = [];

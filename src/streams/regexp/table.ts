@@ -1,9 +1,10 @@
 /**
  * A table that finds the matches of an expression at a few instructions per byte, made while it is used.
  *
- * A state is all ways through the expression at one place of the text (as in `./simulation.ts`, without captures), in groups: the
- * ways of a group are of a match that begins at the same place. Where the groups' matches begin is not in the table: whoever uses it keeps
- * these places, and most steps leave them as they are.
+ * A state is all ways through the expression at one place of the text (as in `./simulation.ts`, without
+ * captures), in groups: the ways of a group are of a match that begins at the same place. Where the groups'
+ * matches begin is not in the table: whoever uses it keeps these places, and most steps leave them as they
+ * are.
  * @module
  */
 import { Op, type Program, UNKNOWN } from "./program.ts";
@@ -38,7 +39,10 @@ export interface State {
 /** A step that is more than another row of the table. */
 export interface Step {
   readonly state: State;
-  /** For each group of the new state, the group before the unit that it was; the number of groups stands for `fresh`. */
+  /**
+   * For each group of the new state, the group before the unit that it was; the number of groups stands for
+   * `fresh`.
+   */
   readonly from: readonly number[];
   /** The group that has a match before the unit, found now; -1 for none. */
   readonly match: number;

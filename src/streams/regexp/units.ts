@@ -1,8 +1,10 @@
 /**
- * UTF-8 as the units that a regular expression looks at: code points with the flag `u`, else UTF-16 code units.
+ * UTF-8 as the units that a regular expression looks at: code points with the flag `u`, else UTF-16 code
+ * units.
  *
- * A character outside the BMP has four bytes and, without `u`, two units: the second one is taken to begin at its third byte. Bytes
- * that are no UTF-8 are one unit, `INVALID`, per sequence that a decoder would replace by one U+FFFD (Encoding Standard §4.1).
+ * A character outside the BMP has four bytes and, without `u`, two units: the second one is taken to begin at
+ * its third byte. Bytes that are no UTF-8 are one unit, `INVALID`, per sequence that a decoder would replace
+ * by one U+FFFD (Encoding Standard §4.1).
  * @module
  */
 
@@ -66,7 +68,10 @@ function sequenceLength(first: number): number {
   return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
 
-/** True when `byte` can be the byte number `index` (from 0) of a sequence that begins with `first` (RFC 3629 §4). */
+/**
+ * True when `byte` can be the byte number `index` (from 0) of a sequence that begins with `first` (RFC 3629
+ * §4).
+ */
 function continues(first: number, index: number, byte: number): boolean {
   if (index === 1) {
     if (first === 0xe0) return byte >= 0xa0 && byte <= 0xbf;
@@ -86,7 +91,9 @@ export function isMiddle(text: Uint8Array, at: number): boolean {
     continues(first, 3, text[at + 1]);
 }
 
-/** The code points that the beginning of a sequence (which is all of `text` from `at` on) can still become. */
+/**
+ * The code points that the beginning of a sequence (which is all of `text` from `at` on) can still become.
+ */
 export function pointsFrom(text: Uint8Array, at: number): [from: number, to: number] {
   const first = text[at], length = sequenceLength(first);
   let from = first & (0xff >> length + 1), to = from;

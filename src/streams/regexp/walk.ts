@@ -11,12 +11,16 @@ export type Captures = readonly number[];
 export const NONE: Captures = [];
 
 /**
- * Is told where the ways from a node lead: to a node that takes a unit, or to an assertion that needs the next one. `place` is the node
- * and the rounds that have begun (node times `rounds`, plus them). True ends the walk.
+ * Is told where the ways from a node lead: to a node that takes a unit, or to an assertion that needs the
+ * next one. `place` is the node and the rounds that have begun (node times `rounds`, plus them). True ends
+ * the walk.
  */
 export type Visitor = (place: number, captures: Captures) => boolean;
 
-/** Walks at one place in a text. What was visited before, at the same place and with more preference, is left out. */
+/**
+ * Walks at one place in a text. What was visited before, at the same place and with more preference, is left
+ * out.
+ */
 export class Walker {
   /** The captures of the match that was found. */
   captures: Captures = NONE;
@@ -40,7 +44,10 @@ export class Walker {
     this.#toldMark = this.#mark;
   }
 
-  /** The next walks look for another match: they may go where others went, but visit only what was not visited. */
+  /**
+   * The next walks look for another match: they may go where others went, but visit only what was not
+   * visited.
+   */
   again(): void {
     if (this.#mark++ < 0x7ffffffe) return;
     this.#visited.fill(0);
@@ -49,8 +56,9 @@ export class Walker {
   }
 
   /**
-   * Walks from `place`, at position `at`, between the contexts `before` and `after` (or `UNKNOWN`). True when a match was reached
-   * before `visit` ended the walk; what has less preference than the match is not visited.
+   * Walks from `place`, at position `at`, between the contexts `before` and `after` (or `UNKNOWN`). True when
+   * a match was reached before `visit` ended the walk; what has less preference than the match is not
+   * visited.
    */
   walk(
     place: number,

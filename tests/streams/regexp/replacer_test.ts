@@ -109,8 +109,8 @@ const sources = fc.letrec<{ part: string }>((tie) => ({
 const letters = fc.string({ maxLength: 7, unit: fc.constantFrom("a", "b", "c", "A", " ", "\n", "é", "😀") });
 
 /**
- * False where V8 15.0 reads beyond the end of the text: `"c".replace(/((?:a|a)|(?:[^a][^])*)*\/g, "<$&>")` has bytes in it that were
- * never in the text.
+ * False where V8 15.0 reads beyond the end of the text: `"c".replace(/((?:a|a)|(?:[^a][^])*)*\/g, "<$&>")`
+ * has bytes in it that were never in the text.
  */
 function staysInside(regexp: RegExp, whole: string): boolean {
   for (const match of whole.matchAll(global(regexp))) {
