@@ -25,7 +25,7 @@ export type MatchFunction = (match: string, ...args: any[]) => BytesLike;
 
 /** Expressions that were made ready, the one used last at the end. */
 const ready = new Map<string, Machine>();
-const MOST_READY = 64;
+const MOST_READY = 32;
 
 function made(regexp: RegExp): Machine {
   const name = `${regexp.flags}/${regexp.source}`;

@@ -14,6 +14,8 @@ import { NONE, Walker } from "./walk.ts";
 const MOST_STATES = 4096;
 /** Entries of all rows together: 4 MiB. */
 const MOST_ENTRIES = 1024 * 1024;
+/** Ways in all states together. */
+const MOST_WAYS = 512 * 1024;
 
 /** An entry of the table that was not made yet. Others below 0 are `-2 - index` of a {@linkcode Step}. */
 export const UNMADE = -1;
@@ -66,6 +68,7 @@ export class Table {
   readonly #new: Walker;
   readonly #given: Int32Array;
   #givenMark = 0;
+  #ways = 0;
 
   constructor(program: Program) {
     this.#program = program;
@@ -204,7 +207,9 @@ export class Table {
       groups.every((ways) => ways.length === 0);
     const row = this.#states.length * this.width;
     state = { row, context, groups, fresh, hasMatch, isSeeking, isOver };
-    if (this.#states.length >= MOST_STATES || row + this.width > MOST_ENTRIES) {
+    this.#ways += groups.reduce((sum, ways) => sum + ways.length, fresh?.length ?? 0);
+    const isTooLarge = this.#states.length >= MOST_STATES || row + this.width > MOST_ENTRIES;
+    if (isTooLarge || this.#ways > MOST_WAYS) {
       this.isFull = true;
       return state;
     }
