@@ -373,6 +373,9 @@ Deno.test("json: more than hold is never held; constants and drop hold nothing; 
     assertEquals(run({ "$.a": drop }, pieces, 50).all, '{"x":1}');
     assertEquals(run({ "$.b": () => {} }, pieces, 50).all, long);
   }
+  // What was held for one value is free for the next.
+  const many = `["12345678${'","12345678'.repeat(50)}"]`;
+  assertEquals(run({ "$[*]": () => {} }, [many], 50).all, many);
   const deep = jsonStream({ "$..a": 1 });
   await assertRejects(
     () => whole(throughHook(bodyOfPieces(["[".repeat(20_000)]), deep)),

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { WeirError } from "../../../src/errors.ts";
 import { type MatchFunction, RegExpReplacer } from "../../../src/streams/regexp/replacer.ts";
 import { text, utf8 } from "../support.ts";
+import { letters, sources, staysInside } from "./generated.ts";
 import { PATTERNS, TEXTS } from "./patterns.ts";
 
 const MIB = 1024 * 1024;
@@ -87,37 +88,6 @@ Deno.test("expressions: the same as replace at any split, also inside characters
     { numRuns: 3000 },
   );
 });
-
-/** Sources of expressions, built from parts that overlap and can be empty. */
-const sources = fc.letrec<{ part: string }>((tie) => ({
-  part: fc.oneof(
-    { maxDepth: 4, depthIdentifier: "regexp" },
-    fc.constantFrom("a", "b", "c", ".", "[ab]", "[^a]", "\\w", "\\W", "é", "😀", "[^]", "^", "$", "\\b", ""),
-    fc.tuple(tie("part"), tie("part")).map((parts) => parts.join("")),
-    fc.tuple(tie("part"), tie("part")).map((parts) => `(?:${parts.join("|")})`),
-    tie("part").map((part) => `(${part})`),
-    fc.tuple(tie("part"), fc.constantFrom("*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?", "{2,}"))
-      .map(
-        ([part, times]) => `(?:${part})${times}`,
-      ),
-    fc.tuple(tie("part"), tie("part"), fc.constantFrom("*", "+", "*?", "{1,2}")).map(
-      ([one, other, times]) => `(${one}|${other})${times}`,
-    ),
-  ),
-})).part;
-// Longer texts would make V8 backtrack for minutes.
-const letters = fc.string({ maxLength: 7, unit: fc.constantFrom("a", "b", "c", "A", " ", "\n", "é", "😀") });
-
-/**
- * False where V8 15.0 reads beyond the end of the text: `"c".replace(/((?:a|a)|(?:[^a][^])*)*\/g, "<$&>")`
- * has bytes in it that were never in the text.
- */
-function staysInside(regexp: RegExp, whole: string): boolean {
-  for (const match of whole.matchAll(global(regexp))) {
-    if (!whole.startsWith(match[0], match.index)) return false;
-  }
-  return true;
-}
 
 Deno.test("any expression: the same matches and groups as replace, at any split", () => {
   fc.assert(
