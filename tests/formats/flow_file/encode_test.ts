@@ -5,6 +5,7 @@ import { encodeFlow, encodeMessage, readFlowFile } from "../../../src/formats/mo
 import { type HttpFlow, TCP_HISTORY } from "../../../src/flow/flow.ts";
 import { makeHttpFlow, makeServerConnection, makeTcpFlow } from "../../../src/flow/make.ts";
 import { internals } from "../../../src/internals.ts";
+import { markClosed } from "../../../src/flow/connection.ts";
 import { WeirError } from "../../../src/errors.ts";
 import { StoredBody } from "../../../src/streams/mod.ts";
 import { cut, facts, readAll } from "../support.ts";
@@ -297,4 +298,12 @@ Deno.test("records around the sizes at which a reader changes its ways come back
       }
     }
   }
+});
+
+Deno.test("a connection is written as it is when the flow is", async () => {
+  const serverConn = makeServerConnection({ address: { hostname: "a", port: 80 }, timestampStart: 1000 });
+  const flow = makeHttpFlow({ request: { url: "http://a/" }, serverConn });
+  assertEquals((await again(flow)).serverConn?.timestampEnd, null);
+  markClosed(serverConn);
+  assertEquals((await again(flow)).serverConn?.timestampEnd, serverConn.timestampEnd);
 });

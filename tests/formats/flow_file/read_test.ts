@@ -146,6 +146,14 @@ Deno.test("any damage is flows, or a FormatError within the file", async () => {
 
 /** A record that is `length` bytes long, or says so. */
 const claims = (length: number, text: string) => new TextEncoder().encode(`${length}:${text}`);
+/** A flow with 5 MiB of content, in which the tag of the whole or of the content is another. */
+function wrongTag(tag: string): Uint8Array {
+  const content = "x".repeat(5 * 1024 * 1024);
+  const request = `7:content;${content.length}:${content}${tag === "," ? ";" : ","}`;
+  const record = `7:request;${request.length}:${request}}`;
+  return claims(record.length, `${record}${tag === "}" ? "]" : "}"}`);
+}
+
 const HOSTILE: [string, Uint8Array, RegExp][] = [
   ["a length that nobody has", claims(999_999_999_999, "7:version;2:17#"), /ends in the middle of a flow/],
   [
@@ -155,6 +163,8 @@ const HOSTILE: [string, Uint8Array, RegExp][] = [
   ],
   ["a long key", claims(99_999_999, "77777777:xxxx"), /a key is no text/],
   ["a body that is longer than its record", claims(9_999_999, "7:request;9999999:"), /runs over the end/],
+  ["a long record with the wrong tag", wrongTag("}"), /the tag "}" was expected, there is "]"/],
+  ["a long body with the wrong tag", wrongTag(","), /the tag "," was expected, there is ";"/],
   ["a list in place of a flow", claims(0, "]"), /a record is a list, not a dict/],
   ["an empty dict", claims(0, "}"), /version of a flow is missing/],
 ];

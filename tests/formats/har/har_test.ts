@@ -251,6 +251,12 @@ Deno.test("cookies, query, form and redirect are taken apart", () => {
   ]);
 });
 
+Deno.test("text with a NUL is no text", () => {
+  const { content } =
+    harEntry(makeHttpFlow({ request: { url: "http://a/" }, response: { body: "a\0b" } })).response;
+  assertEquals([content.text, content.encoding], [btoa("a\0b"), "base64"]);
+});
+
 Deno.test("what is no text is base64 in both directions", () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
   const { request, response } = harEntry(makeHttpFlow({
