@@ -200,6 +200,7 @@ class ServerExchange implements IncomingExchange, StreamListener {
         );
         sent = null;
       }
+      this.#stream.isAnswered = true;
       await sendMessage(this.#stream, () => responseFields(head, lengthRule(method, head, sent)), sent);
     }
     this.#responded = true;

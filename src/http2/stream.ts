@@ -2,7 +2,7 @@
  * One stream (RFC 9113 §5.1): its two halves, its windows, and the one thing its sender may be waiting for.
  * @module
  */
-import type { Side, WeirError } from "../errors.ts";
+import { type Side, WeirError } from "../errors.ts";
 import { Code, StreamError } from "./errors.ts";
 import { checkTrailers } from "./field_rules.ts";
 import type { DecodedFields } from "./hpack/decoder.ts";
@@ -60,6 +60,8 @@ export class Stream {
   id = 0;
   /** END_STREAM was sent. */
   localEnded = false;
+  /** The final response to the peer's request is on its way. */
+  isAnswered = false;
   /** END_STREAM was received. */
   remoteEnded = false;
   /** Why the stream ended early. */
@@ -140,10 +142,10 @@ export class Stream {
 
   #receiveEnd(trailers: string[] | null): void {
     if (this.expected !== null && this.#received !== this.expected) {
-      throw new StreamError(
-        Code.PROTOCOL_ERROR,
-        `The body has ${this.#received} bytes, its content-length says ${this.expected}.`,
-      );
+      const message = `The body has ${this.#received} bytes, its content-length says ${this.expected}.`;
+      // A client that sees the response come may stop its upload so (curl does): a reset would take the response from it.
+      if (!this.isAnswered) throw new StreamError(Code.PROTOCOL_ERROR, message);
+      this.body.fail(new WeirError("client", "closed", message));
     }
     this.remoteEnded = true;
     this.body.end(trailers);
