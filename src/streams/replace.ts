@@ -51,6 +51,12 @@ export function replaceStream(
   replacement: Replacement,
   options?: HoldOptions,
 ): TransformStream<Uint8Array, Uint8Array>;
+/** The same with a pattern of either kind. */
+export function replaceStream(
+  pattern: string | Uint8Array | RegExp,
+  replacement: BytesLike,
+  options?: HoldOptions,
+): TransformStream<Uint8Array, Uint8Array>;
 /** The same with several literal patterns. */
 export function replaceStream(
   replacements: Replacements,

@@ -210,6 +210,7 @@ Deno.test("a replacement function that throws, or gives no bytes, fails the body
   });
   await assertRejects(() => whole(throughHook(bodyOfPieces(["bab"]), throwing)), WeirError, "no idea");
   for (const pattern of ["a", /a/]) {
+    assertEquals(await wholeText(throughHook(bodyOfPieces(["bab"]), replaceStream(pattern, "-"))), "b-b");
     const wrong = replaceStream(pattern as string, (() => 7) as unknown as () => string);
     await assertRejects(() => whole(throughHook(bodyOfPieces(["bab"]), wrong)), WeirError, "the number 7");
   }
