@@ -60,10 +60,11 @@ function quoted(text: string): string {
 /** The format by which `printf` prints these bytes: what is not plain in octal. */
 function format(bytes: Uint8Array): string {
   let text = "'";
-  for (const byte of bytes) {
-    // Apart from quotes and printf's own characters: what an interactive bash takes for its history.
+  for (const [i, byte] of bytes.entries()) {
+    // Apart from quotes and printf's own characters: what an interactive bash takes for its history, and a first `-`, which
+    // would be an option.
     const isPlain = byte >= 0x20 && byte < 0x7f && byte !== 0x27 && byte !== 0x5c && byte !== 0x25 &&
-      byte !== 0x21;
+      byte !== 0x21 && (i > 0 || byte !== 0x2d);
     text += isPlain ? String.fromCharCode(byte) : `\\${byte.toString(8).padStart(3, "0")}`;
   }
   return `${text}'`;

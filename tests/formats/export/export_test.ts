@@ -126,6 +126,7 @@ const REQUESTS: [string, Partial<Wanted>][] = [
   ["a body with every byte", { method: "POST", body: ALL }],
   ["a body with empty lines and a line break at its end", { method: "POST", body: "\na\n\nb\n" }],
   ["a body of percents and backslashes", { method: "POST", body: "%s %d \\n \\\\ \\0101 %%" }],
+  ["a body that begins with - and needs printf's escapes", { method: "POST", body: "-n\0" }],
   ["a body longer than an argument may be", { method: "POST", body: "x'y ".repeat(60_000) }],
   ["an empty POST", { method: "POST", fields: [["Content-Length", "0"]] }],
   ["a DELETE", { method: "DELETE" }],
