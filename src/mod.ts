@@ -59,6 +59,7 @@ export type {
   OptionValue,
   ProxyInfo,
   ServerConnectionData,
+  Socks5AuthData,
 } from "./hooks/mod.ts";
 
 export type { CoreValues, Options } from "./options/mod.ts";

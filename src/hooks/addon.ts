@@ -174,7 +174,7 @@ export interface AddonTraits {
   /**
    * Set it to true when nothing may pass that the addon has not dealt with: when one of its hooks throws, the
    * flow is cut, where it would else go on as if the addon were not there. A connection that it
-   * was asked about (`client_connected`, `tls_clienthello`, `server_connect`) is refused.
+   * was asked about (`client_connected`, `tls_clienthello`, `socks5_auth`, `server_connect`) is refused.
    */
   readonly failClosed?: boolean;
   /**

@@ -19,6 +19,7 @@ import {
   type EventHookName,
   type EventHooks,
   type ServerConnectionData,
+  type Socks5AuthData,
 } from "./names.ts";
 
 /** One object with hooks, with the name of the addon it came from. */
@@ -211,6 +212,7 @@ function cut(hook: EventHookName, arg: unknown, { name }: LoadedAddon): boolean 
   if (hook === "server_connect") (arg as ServerConnectionData).error ??= reason;
   else if (hook === "client_connected") (arg as ClientConnection).error ??= reason;
   else if (hook === "tls_clienthello") (arg as ClientHelloData).clientConn.error ??= reason;
+  else if (hook === "socks5_auth") (arg as Socks5AuthData).valid = false;
   else return false;
   return true;
 }
@@ -219,10 +221,14 @@ function cut(hook: EventHookName, arg: unknown, { name }: LoadedAddon): boolean 
 function remember(arg: unknown): (() => void) | null {
   if (arg instanceof HttpFlow || arg instanceof TcpFlow) return snapshot(arg);
   if (typeof arg !== "object" || arg === null) return null;
-  // tls_clienthello and server_connect: one field each that is for addons to set.
+  // tls_clienthello, socks5_auth and server_connect: one field each that is for addons to set.
   if ("ignore" in arg) {
     const { ignore } = arg;
     return () => void (arg.ignore = ignore);
+  }
+  if ("valid" in arg) {
+    const { valid } = arg;
+    return () => void (arg.valid = valid);
   }
   if ("error" in arg) {
     const { error } = arg;

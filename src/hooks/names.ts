@@ -33,6 +33,21 @@ export interface ServerConnectionData {
   error: string | null;
 }
 
+/**
+ * What `socks5_auth` is given: a SOCKS5 client has named itself (RFC 1929; mitmproxy `Socks5AuthData`). Clients are asked to
+ * when the option `proxyauth` is set, or a script has this hook.
+ */
+export interface Socks5AuthData {
+  /** The connection that it came by: when it is let in, so is all that comes by it. */
+  readonly clientConn: ClientConnection;
+  /** As the client sent it, read as UTF-8. */
+  readonly username: string;
+  /** As the client sent it, read as UTF-8. */
+  readonly password: string;
+  /** False until an addon sets it to true: the client is let in. */
+  valid: boolean;
+}
+
 /** Hooks that follow flows and connections, with the type of their first argument. */
 export interface EventHooks {
   /** A client asks for a tunnel (CONNECT). Set `flow.response` to refuse it. */
@@ -69,6 +84,8 @@ export interface EventHooks {
   tcp_error: TcpFlow;
   /** A client has begun a TLS handshake. */
   tls_clienthello: ClientHelloData;
+  /** A SOCKS5 client has sent user name and password: set `valid` to let it in. */
+  socks5_auth: Socks5AuthData;
   /** A client's connection was accepted; setting its `error` refuses it. */
   client_connected: ClientConnection;
   /** A client's connection is closed. */
@@ -105,6 +122,7 @@ const EVENT_HOOKS: Record<EventHookName, true> = {
   tcp_end: true,
   tcp_error: true,
   tls_clienthello: true,
+  socks5_auth: true,
   client_connected: true,
   client_disconnected: true,
   server_connect: true,

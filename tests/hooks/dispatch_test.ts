@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/asse
 import { internals } from "../../src/internals.ts";
 import type { Addon } from "../../src/hooks/addon.ts";
 import { Dispatcher } from "../../src/hooks/dispatch.ts";
-import type { ClientHelloData } from "../../src/hooks/names.ts";
+import type { ClientHelloData, Socks5AuthData } from "../../src/hooks/names.ts";
 import { WebSocketData, WebSocketMessage } from "../../src/websocket/conversation.ts";
 import { addonHost, clientConn, httpFlow, respond, tcpFlow } from "../support/addon_host.ts";
 
@@ -203,6 +203,25 @@ Deno.test("a hook that throws does not let a TLS connection pass", () => {
   const data: ClientHelloData = { sni: "a.test", alpn: [], clientConn, serverAddress: null, ignore: false };
   hooks.trigger("tls_clienthello", data);
   assertEquals(data.ignore, false);
+});
+
+Deno.test("a hook that throws does not let a SOCKS5 client in, and one that is to fail closed keeps it out", () => {
+  const throwing: Addon = {
+    socks5_auth(data) {
+      data.valid = true;
+      throw new Error("half-way");
+    },
+  };
+  const cases: [Addon[], boolean][] = [
+    [[throwing], false],
+    [[{ socks5_auth: (data) => void (data.valid = true) }, throwing], true],
+    [[{ socks5_auth: (data) => void (data.valid = true) }, { ...throwing, failClosed: true }], false],
+  ];
+  for (const [addons, expected] of cases) {
+    const data: Socks5AuthData = { clientConn, username: "u", password: "p", valid: false };
+    dispatcher(...addons).dispatcher.trigger("socks5_auth", data);
+    assertEquals(data.valid, expected);
+  }
 });
 
 Deno.test("what a later addon changed stays when an earlier one threw", () => {
