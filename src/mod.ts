@@ -62,7 +62,7 @@ export type {
   Socks5AuthData,
 } from "./hooks/mod.ts";
 
-export type { CoreValues, Options } from "./options/mod.ts";
+export { type CoreValues, OptionError, type Options } from "./options/mod.ts";
 export type { ErrorCode, Side, WeirError } from "./errors.ts";
 export { TemporaryDirectory } from "./temporary.ts";
 export { type Address, type AddressKind, addressKind, hostPort, type TlsInfo } from "./net/mod.ts";
@@ -168,7 +168,15 @@ export {
   type UnitReader,
   unitReader,
 } from "./streams/units/mod.ts";
-export { type Filter, FilterError, type Need, parseFilter } from "./filter/mod.ts";
+export {
+  type Filter,
+  FilterError,
+  type Need,
+  parseFilter,
+  PatternError,
+  type PatternOptions,
+  pythonRegex,
+} from "./filter/mod.ts";
 export { escapeControl } from "./escape.ts";
 export type { BodySlice } from "./streams/mod.ts";
 export {

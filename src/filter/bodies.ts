@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
 import type { Message } from "../flow/message.ts";
+import { mayGrow } from "./moment.ts";
 import { hasResponse, type Verdict } from "./verdict.ts";
 
 /** Whose bytes are looked at. */
@@ -52,7 +53,7 @@ function isOn(side: Side, fromClient: boolean): boolean {
 
 function* bodyOf(message: Message, flow: HttpFlow): Parts {
   const { mode, stored } = message[internals];
-  const isComing = flow.live &&
+  const isComing = mayGrow(message, flow) &&
     (mode === "pending" || mode === "streamed" && stored !== null && !stored.complete);
   if (isComing) yield undefined;
   else {

@@ -6,6 +6,7 @@ import { type Authority, authorityOf, type Headers, parseAuthority } from "../ht
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
 import type { Message } from "../flow/message.ts";
+import { isUnderWay, mayGrow } from "./moment.ts";
 import type { Request } from "../flow/request.ts";
 import type { Response } from "../flow/response.ts";
 import type { Address } from "../net/mod.ts";
@@ -28,7 +29,7 @@ export function addressText({ hostname, port }: Address): string {
 /** Where a flow goes, by the name that was asked for; null where nobody knows. */
 export function destination(flow: Flow): string | null {
   if (flow.serverConn !== null) return addressText(flow.serverConn.address);
-  return flow.type === "http" && flow.live ? `${flow.request.host}:${flow.request.port}` : null;
+  return flow.type === "http" && isUnderWay(flow) ? `${flow.request.host}:${flow.request.port}` : null;
 }
 
 /** The host that a request goes to, and the one that its Host field names. */
@@ -101,7 +102,7 @@ export function isStreamed(flow: Flow, reason: string): Verdict {
 function messageIsStreamed(message: Message, flow: HttpFlow, reason: string): Verdict {
   const by = message.streamedBy;
   if (by !== null) return reason === "" || by === reason;
-  return message[internals].mode === "pending" && flow.live ? undefined : false;
+  return message[internals].mode === "pending" && mayGrow(message, flow) ? undefined : false;
 }
 
 /** `weir.streamed_by` of a saved flow: a reason, or one for each message. */
@@ -112,8 +113,13 @@ function hasReason(known: unknown, reason: string): boolean {
 
 /** Bytes of both bodies as on the wire; of a raw conversation, or a WebSocket's, those of the messages that are kept. */
 export function sizeOf(flow: Flow): Measure {
-  const isFinal = !flow.live;
-  if (flow.type === "tcp") return { value: sum(flow.messages, ({ content }) => content.length), isFinal };
+  if (flow.type === "tcp") {
+    return { value: sum(flow.messages, ({ content }) => content.length), isFinal: !flow.live };
+  }
+  const isFinal =
+    ![flow.request, flow.response].some((message) =>
+      message !== null && message[internals].mode === "pending" && mayGrow(message, flow)
+    ) && !flow.live;
   const messages = flow.websocket?.messages ?? [];
   const value = flow.request.size + (flow.response?.size ?? 0) +
     sum(messages, (message) => message[internals].content?.length ?? 0);
@@ -126,7 +132,7 @@ function sum<T>(list: readonly T[], size: (item: T) => number): number {
 
 /** Milliseconds of a whole exchange; of a WebSocket or a raw conversation, of the connection. */
 export function durationOf(flow: Flow): Measure {
-  if (flow.live) return { value: Date.now() - flow.timestampStart, isFinal: false };
+  if (isUnderWay(flow)) return { value: Date.now() - flow.timestampStart, isFinal: !flow.live };
   return { value: endOf(flow) - flow.timestampStart, isFinal: true };
 }
 

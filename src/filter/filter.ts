@@ -2,7 +2,9 @@
  * `parseFilter`: a filter expression as a function of a flow.
  * @module
  */
-import type { Flow } from "../flow/flow.ts";
+import type { Flow, HttpFlow } from "../flow/flow.ts";
+import type { Message } from "../flow/message.ts";
+import { FlowAtMessage } from "./moment.ts";
 import type { Need } from "./operators.ts";
 import { type Node, parse } from "./parser.ts";
 import type { Verdict } from "./verdict.ts";
@@ -22,6 +24,11 @@ export interface Filter {
   readonly needs: Need;
   /** True or false once it is certain that the answer stays; undefined while it is not. */
   decide(flow: Flow): boolean | undefined;
+  /**
+   * The answer for a rule that acts on a message: what comes behind it counts as absent, and matches nothing (`~c 404` is false of
+   * a request, `!~c 404` is true). Undefined only where it takes the body of this message, which has yet to come.
+   */
+  decideFor(flow: HttpFlow, message: Message): boolean | undefined;
 }
 
 /** From the least to the most. */
@@ -50,6 +57,9 @@ export function parseFilter(text: string): Filter {
     text,
     needs: NEEDS[needOf(root)],
     decide: (flow: Flow) => decide(root, flow, true),
+    decideFor: (flow: HttpFlow, message: Message) =>
+      // What filters read of a flow is all there.
+      decide(root, new FlowAtMessage(flow, message) as unknown as HttpFlow, true),
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import type { HttpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
+import { mayGrow } from "./moment.ts";
 
 /** Request bodies beyond this are no GraphQL that anybody wrote. */
 const MAX_BODY = 1024 * 1024;
@@ -26,7 +27,7 @@ export function graphqlNames(flow: HttpFlow): string[] | undefined {
   }
   const type = request.headers.get("content-type") ?? "";
   if (request.method !== "POST" || !/\b(?:json|graphql)\b/i.test(type)) return [];
-  if (flow.live && request[internals].mode === "pending") return undefined;
+  if (mayGrow(request, flow) && request[internals].mode === "pending") return undefined;
   const { content } = request;
   if (content === null || content.length > MAX_BODY) return [];
   const text = new TextDecoder().decode(content);

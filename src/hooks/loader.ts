@@ -8,7 +8,7 @@
  */
 import { resolve } from "node:path";
 import { WeirError } from "../errors.ts";
-import type { OptionRegistry } from "../options/mod.ts";
+import { OptionError, type OptionRegistry } from "../options/mod.ts";
 import type { Addon, AddonExport, AddonModule, Context, Loader } from "./addon.ts";
 import { describeHookError, describeLoadError, filesIn } from "./describe.ts";
 import { Dispatcher, type LoadedAddon } from "./dispatch.ts";
@@ -233,7 +233,10 @@ export class AddonManager {
     try {
       await run();
     } catch (error) {
-      throw new WeirError("weir", "addon", describeHookError(slot.name, hook, error), { cause: error });
+      // A value that is refused is the user's mistake, not the addon's.
+      const isRefusal = hook === "configure" && error instanceof OptionError;
+      const text = isRefusal ? error.message : describeHookError(slot.name, hook, error);
+      throw new WeirError("weir", "addon", text, { cause: error });
     }
   }
 

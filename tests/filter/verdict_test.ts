@@ -78,6 +78,42 @@ for (const [filter, ...verdicts] of ROWS) {
   });
 }
 
+/** As mitmproxy says in its hooks `request` and `response`; undefined where that takes the message's body. */
+const RULES: [filter: string, ...verdicts: (boolean | undefined)[]][] = [
+  // of the request: at its head, with its body; of the response: at its head, with its body
+  ["~all", T, T, T, T],
+  ["~q", T, T, F, F],
+  ["~s", F, F, T, T],
+  ["!~s", T, T, F, F],
+  ["~c 404", F, F, T, T],
+  ["!~c 404", T, T, F, F],
+  ["!~c 200", T, T, T, T],
+  ["~t json", F, F, T, T],
+  ["~bq one", U, T, T, T],
+  ["~bs two", F, F, U, T],
+  ["!~bs two", T, T, U, F],
+  ["~b one", U, T, T, T],
+  ["~b three", U, F, U, F],
+  ["~q ~b one", U, T, F, F],
+  ["~e", F, F, F, F],
+  ["!~e", T, T, T, T],
+  ["~size >2", U, T, T, T],
+  ["~size >5", U, F, U, T],
+  ["~time <60000", T, T, T, T],
+  ["~dst h:80", T, T, T, T],
+  ["~websocket", F, F, F, F],
+];
+for (const [filter, ...verdicts] of RULES) {
+  Deno.test(`${filter} is decided for a rule as soon as the message is known`, () => {
+    const parsed = parseFilter(filter);
+    const found: (boolean | undefined)[] = [];
+    for (const flow of exchange()) {
+      if (found.length < 4) found.push(parsed.decideFor(flow, flow.response ?? flow.request));
+    }
+    assertEquals(found, verdicts);
+  });
+}
+
 Deno.test("needs says what an answer may have to wait for", () => {
   const needs: [string, string][] = [
     ["~m GET & ~hq x", "request"],

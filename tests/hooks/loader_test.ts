@@ -53,6 +53,19 @@ export function running(ctx) {
 `;
 }
 
+Deno.test("a value that an addon refuses with an OptionError is told as it is", async () => {
+  await using setting = new Setting();
+  const script = setting.write(
+    "picky.ts",
+    `import { OptionError } from "weir";
+    export function load(loader) { loader.addOption("colour", "str", "red", "Which."); }
+    export function configure() { throw new OptionError("colour", "option colour: red is none"); }`,
+  );
+  await setting.manager.load([{ script }]);
+  const error = await assertRejects(() => setting.manager.configure(new Set(["colour"])), WeirError);
+  assertEquals(error.message, "option colour: red is none");
+});
+
 Deno.test("a script is loaded, and says so", async () => {
   await using setting = new Setting();
   const path = setting.write("a.ts", saying(`"a" as string`));
