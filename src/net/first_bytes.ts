@@ -45,6 +45,11 @@ export class FirstBytes {
     }
   }
 
+  /** Takes so many of the bytes away: they were understood. */
+  drop(count: number): void {
+    this.#bytes = this.#bytes.subarray(count);
+  }
+
   /** The connection with the first bytes still to be read, and a read that is under way awaited. */
   release(): Conn {
     this.#isReleased = true;

@@ -125,3 +125,16 @@ function readable(conn: Conn): ReadableStream<Uint8Array> {
     },
   });
 }
+
+Deno.test("bytes that were dropped are not there any more, those behind them are", async () => {
+  const [peer, conn] = memoryConnPair();
+  const first = new FirstBytes(conn);
+  await peer.writeText("one\ntwo\n");
+  assertEquals(await first.until(line), "one\ntwo\n");
+  first.drop(4);
+  assertEquals(await first.until(line), "two\n");
+  first.drop(2);
+  await peer.writeText("!");
+  await peer.closeWrite();
+  assertEquals(await new Response(readable(first.release())).text(), "o\n!");
+});
