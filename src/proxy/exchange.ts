@@ -9,7 +9,6 @@ import { WeirError } from "../errors.ts";
 import {
   errorPage,
   hasNoBody,
-  hasToken,
   Headers,
   type IncomingExchange,
   type RequestHead,
@@ -23,19 +22,17 @@ import { Request } from "../flow/request.ts";
 import { Response } from "../flow/response.ts";
 import type { EventHookName } from "../hooks/mod.ts";
 import { type Conn, relay } from "../net/mod.ts";
-import { type Body, ResendableBody } from "../streams/mod.ts";
+import type { Body } from "../streams/mod.ts";
 import { checkResponse } from "../websocket/mod.ts";
 import { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";
 import { countForward } from "./max_forwards.ts";
 import type { Run } from "./running.ts";
 import type { Route } from "./route.ts";
-import type { Avoid, Lease } from "./upstream_pool.ts";
+import { Stop } from "./stop.ts";
+import { UpstreamLeg } from "./upstream_leg.ts";
 import { webBody } from "./web_body.ts";
 import { playServer, prepareHandshake, runWebSocket } from "./websocket.ts";
-
-/** Methods that may be sent again when a pooled connection turns out to be closed (RFC 9110 §9.2.2). */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /**
  * Runs one exchange to its end, a connection that it switched to another protocol included. Never rejects. `prepare` is given
@@ -55,23 +52,16 @@ export function runExchange(
 class Exchange implements Run {
   readonly #context: ProxyContext;
   readonly #incoming: IncomingExchange;
-  readonly #route: Route;
   readonly #flow: HttpFlow;
   readonly #requestPlan: BodyPlan;
   #responsePlan: BodyPlan | null = null;
-  #lease: Lease | null = null;
-  /** A streamed request's body, while it may have to be sent again. */
-  #resendable: ResendableBody | null = null;
-  /** Why the exchange was stopped from outside: killed, client gone. */
-  #stopped: WeirError | null = null;
-  /** A connection to the origin is being made, which has time limits of its own. */
-  #isConnecting = false;
+  /** The request on its way to the origin. */
+  readonly #upstream: UpstreamLeg;
+  readonly #stopped = new Stop();
   /** Ends the wait for the request's body, when nothing of it comes. */
   #onStalledUpload: ((error: WeirError) => void) | null = null;
   /** Its place among those that are under way. */
   #place = -1;
-  /** Stops what is waited for or runs beside `incoming` and `#lease`. */
-  #onStop: ((error: WeirError) => void) | null = null;
   /** True once anything of the final response may have been written. */
   #answered = false;
   /** An addon's answer took the place of the origin's. */
@@ -86,9 +76,9 @@ class Exchange implements Run {
   constructor(context: ProxyContext, incoming: IncomingExchange, route: Route) {
     this.#context = context;
     this.#incoming = incoming;
-    this.#route = route;
     this.#flow = new HttpFlow(new Request(route.resolve(incoming.head)), route.clientConn);
     this.#requestPlan = this.#planOf(this.#flow.request, incoming.body);
+    this.#upstream = new UpstreamLeg(context, route, this.#flow, this.#requestPlan, this.#stopped);
     const state = this.#flow[internals];
     state.log = context.log;
     state.memory = context.memory;
@@ -102,13 +92,13 @@ class Exchange implements Run {
 
   /** Bytes that have moved, on either side. */
   get moved(): number {
-    return (this.#incoming.moved ?? 0) + (this.#lease?.exchange.moved ?? 0);
+    return (this.#incoming.moved ?? 0) + (this.#upstream.lease?.exchange.moved ?? 0);
   }
 
   /** A hook may take its time, and a body may be paused for as long as an addon likes. */
   get isHeld(): boolean {
     const { request, response } = this.#flow;
-    return this.#flow[internals].addon !== null || this.#isConnecting ||
+    return this.#flow[internals].addon !== null || this.#upstream.isConnecting ||
       request[internals].valve?.isPaused === true || response?.[internals].valve?.isPaused === true;
   }
 
@@ -125,7 +115,7 @@ class Exchange implements Run {
     const error = this.#named(
       new WeirError("server", "timeout", `The server has not answered, and nothing has moved, ${forSeconds}`),
     );
-    this.#lease?.exchange.abort(error);
+    this.#upstream.lease?.exchange.abort(error);
     this.#responsePlan?.discard(error);
   }
 
@@ -150,7 +140,7 @@ class Exchange implements Run {
         // Whatever goes wrong before it has found its peer, and afterwards: it is nobody else's any more.
         await this.#switchProtocols(upstream, server).finally(() => {
           server.close();
-          this.#lease?.release();
+          this.#upstream.lease?.release();
         });
       } else {
         await this.#respond(upstream);
@@ -159,7 +149,7 @@ class Exchange implements Run {
       await this.#end("complete");
     } catch (thrown) {
       await this.#fail(
-        this.#stopped ?? this.#named(WeirError.from(thrown, "weir", "internal", "weir failed")),
+        this.#stopped.error ?? this.#named(WeirError.from(thrown, "weir", "internal", "weir failed")),
       );
     } finally {
       this.#cleanUp();
@@ -181,7 +171,7 @@ class Exchange implements Run {
   async #hook(name: EventHookName): Promise<void> {
     const pending = this.#context.hooks.trigger(name, this.#flow);
     if (pending) await pending;
-    if (this.#stopped) throw this.#stopped;
+    this.#stopped.check();
   }
 
   async #readRequest(): Promise<void> {
@@ -230,76 +220,11 @@ class Exchange implements Run {
     await this.#requestPlan.consume(fn, isKept);
   }
 
-  /** Sends the request; once more when its connection was closed, or the origin refused it, before it was looked at. */
-  async #fetch(): Promise<UpstreamResponse> {
+  #fetch(): Promise<UpstreamResponse> {
     const { request } = this.#flow;
     if (this.#context.options.via) request.headers.append("Via", `${request.httpVersion.slice(5)} weir`);
     this.#isWebSocket = prepareHandshake(this.#requestHead());
-    let http1 = asksForUpgrade(request);
-    for (let avoid: Avoid = null;;) {
-      const lease: Lease = await this.#acquire(avoid, http1);
-      if (this.#stopped) throw this.#stopped;
-      const body = this.#requestBody();
-      try {
-        const response = await lease.exchange.send(
-          this.#requestHead(),
-          body,
-          (head) => this.#informational(head),
-          (text) => this.#flow[internals].warn(text),
-        );
-        this.#resendable?.settle();
-        return response;
-      } catch (error) {
-        if (this.#stopped) throw this.#stopped;
-        const repeatable = lease.exchange.repeatable(error);
-        const mayRepeat = repeatable === "over HTTP/1.1" ||
-          avoid === null &&
-            (repeatable === "any" || repeatable === "idempotent" && IDEMPOTENT.has(request.method));
-        const isWhole = this.#resendable?.isWhole ?? true;
-        if (!isWhole || !mayRepeat) throw error;
-        http1 ||= repeatable === "over HTTP/1.1";
-        // Where one connection was closed unnoticed, the others that are there may be as well.
-        avoid = repeatable === "idempotent" ? "pooled" : lease.serverConn;
-        this.#lease = null;
-        lease.release();
-      }
-    }
-  }
-
-  /** The body for one attempt. What is in memory can be had again; of a stream, what was sent of it must be kept. */
-  #requestBody(): Body | null {
-    if (this.#resendable !== null) return this.#resendable.attempt();
-    const body = this.#requestPlan.outgoing();
-    if (body === null || this.#flow.request[internals].mode !== "streamed") return body;
-    this.#resendable = new ResendableBody(body);
-    return this.#resendable.attempt();
-  }
-
-  async #acquire(avoid: Avoid, http1: boolean): Promise<Lease> {
-    const { scheme, host, port } = this.#flow.request;
-    const place = this.#context.pool.acquire(this.#route.destination(scheme, host, port), this.#flow, {
-      avoid,
-      http1,
-    });
-    this.#isConnecting = place instanceof Promise;
-    const lease = this.#lease = place instanceof Promise ? await this.#unlessStopped(place) : place;
-    this.#isConnecting = false;
-    this.#flow.serverConn = lease.serverConn;
-    return lease;
-  }
-
-  /** Does not wait any longer once the exchange is stopped; what comes too late is freed. */
-  #unlessStopped(pending: Promise<Lease>): Promise<Lease> {
-    return new Promise((resolve, reject) => {
-      this.#onStop = reject;
-      pending.then((lease) => {
-        this.#onStop = null;
-        // Known from here on, so that whoever stops the exchange before it goes on finds it.
-        this.#lease = lease;
-        if (this.#stopped) this.#free(this.#stopped);
-        resolve(lease);
-      }, reject);
-    });
+    return this.#upstream.send(() => this.#requestHead(), (head) => this.#informational(head));
   }
 
   #requestHead(): RequestHead {
@@ -356,7 +281,7 @@ class Exchange implements Run {
       throw new WeirError("weir", "addon", "An addon set flow.response to null after it was there.");
     }
     this.#responsePlan = this.#planOf(response, await this.#answerBody(response));
-    if (this.#stopped) throw this.#stopped;
+    this.#stopped.check();
   }
 
   /** The body of an addon's answer; a stream that the client may not be sent is no body, so that no hook sees it. */
@@ -382,21 +307,21 @@ class Exchange implements Run {
     if (this.#context.options.via) headers.append("Via", `${httpVersion.slice(5)} weir`);
     this.#answered = true;
     await this.#incoming.respond({ statusCode, reason, httpVersion, headers }, body);
-    if (this.#stopped) throw this.#stopped;
+    this.#stopped.check();
   }
 
   /** The response is out; the upload may still be on its way, and goes on. */
   async #finishUpload(): Promise<void> {
-    if (this.#lease === null) return;
+    if (this.#upstream.lease === null) return;
     const isUnasked = !this.#continued && this.#flow.request.size === 0;
     if (this.#isReplaced || isUnasked) {
       // Nobody waits for the rest: the origin's answer was dropped, or it came instead of the 100 that the client awaits.
       this.#requestPlan.discard(replacedError());
-      this.#lease.exchange.abort(replacedError());
+      this.#upstream.lease.exchange.abort(replacedError());
       return;
     }
-    await this.#lease.exchange.sent;
-    if (this.#stopped) throw this.#stopped;
+    await this.#upstream.lease.exchange.sent;
+    this.#stopped.check();
   }
 
   /** After a 101 the connection is no longer HTTP: a WebSocket, or bytes that nobody here understands. */
@@ -406,7 +331,7 @@ class Exchange implements Run {
     await this.#respond(upstream);
     if (this.#isReplaced || flow.response!.statusCode !== 101) return;
     const client = this.#incoming.takeOver();
-    this.#onStop = () => {
+    this.#stopped.onStop = () => {
       client.reset();
       server.reset();
     };
@@ -416,22 +341,16 @@ class Exchange implements Run {
       const { error } = await relay(client, server);
       if (error !== null) throw error;
     }
-    if (this.#stopped) throw this.#stopped;
+    this.#stopped.check();
   }
 
   #stop(error: WeirError): void {
-    if (this.#stopped) return;
-    this.#stopped = error;
-    this.#incoming.abort(error);
-    this.#free(error);
-    // An addon's own answer is a source that nobody else would stop.
-    this.#responsePlan?.discard(error);
-    this.#onStop?.(error);
-  }
-
-  #free(error: WeirError): void {
-    this.#lease?.exchange.abort(error);
-    this.#lease?.discard();
+    this.#stopped.stop(error, () => {
+      this.#incoming.abort(error);
+      this.#upstream.cut(error);
+      // An addon's own answer is a source that nobody else would stop.
+      this.#responsePlan?.discard(error);
+    });
   }
 
   /** The error with the name of the origin in it, if that is to blame. */
@@ -444,10 +363,10 @@ class Exchange implements Run {
 
   /** Cuts both sides so that it shows, or says what went wrong where the client has heard nothing yet. */
   async #fail(error: WeirError): Promise<void> {
-    this.#lease?.exchange.abort(error);
+    this.#upstream.lease?.exchange.abort(error);
     this.#requestPlan.discard(error);
     this.#responsePlan?.discard(error);
-    if (this.#answered || this.#stopped || error.code === "addon") {
+    if (this.#answered || this.#stopped.error !== null || error.code === "addon") {
       this.#incoming.abort(error);
     } else if (!this.#incoming.passOn(error)) {
       this.#answered = true;
@@ -472,7 +391,7 @@ class Exchange implements Run {
     flow[internals].release();
     // An answer that did not get as far as being sent.
     flow.response?.takeWebBody()?.cancel().catch(() => {});
-    this.#lease?.release();
+    this.#upstream.lease?.release();
   }
 
   async #end(hook: "complete" | "error"): Promise<void> {
@@ -482,12 +401,6 @@ class Exchange implements Run {
     const pending = this.#context.hooks.trigger(hook, this.#flow);
     if (pending) await pending;
   }
-}
-
-/** RFC 9110 §7.8: the client asks for another protocol on this connection, which HTTP/1.0 has no way to. */
-function asksForUpgrade({ httpVersion, headers }: Request): boolean {
-  return httpVersion === "HTTP/1.1" && headers.has("upgrade") &&
-    hasToken(headers.get("connection"), "upgrade");
 }
 
 function tooLarge(side: "client" | "server", limit: number): WeirError {
