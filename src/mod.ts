@@ -112,6 +112,7 @@ export type {
   Moment,
   Replacement,
   Replacements,
+  ReplaceOptions,
   SecretList,
   SecretReplacement,
   Stage,

@@ -2,7 +2,7 @@
  * What filters ask of a flow, as the texts and numbers that they look at (mitmproxy `flowfilter.py`).
  * @module
  */
-import { type Authority, authorityOf, type Headers, parseAuthority } from "../http/mod.ts";
+import { type Authority, type Headers, parseAuthority } from "../http/mod.ts";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
 import type { Message } from "../flow/message.ts";
@@ -35,14 +35,6 @@ export function destination(flow: Flow): string | null {
 /** The host that a request goes to, and the one that its Host field names. */
 export function hosts(request: Request): string[] {
   return [request.host, hostField(request)?.host ?? request.host];
-}
-
-/** The URL with the host that the client named in Host (mitmproxy `pretty_url`). */
-export function prettyUrl(request: Request): string {
-  const named = hostField(request);
-  if (named === null || request.method === "CONNECT") return request.url;
-  const { scheme, path } = request;
-  return `${scheme}://${authorityOf(named.host, named.port, scheme)}${path === "*" ? "" : path}`;
 }
 
 function hostField({ headers }: Request): Authority | null {

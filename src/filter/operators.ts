@@ -102,7 +102,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   tq: regex("request", BYTES, ofHttp(inType)),
   ts: regex("response", BYTES, ofHttp(inResponseType)),
   ttfb: compared("milliseconds such as >200", parseMilliseconds, facts.firstByteOf),
-  u: regex("request", {}, ofHttp((flow, found) => found(facts.prettyUrl(flow.request)))),
+  u: regex("request", {}, ofHttp((flow, found) => found(flow.request.prettyUrl))),
   udp: plain("request", () => false),
   version: { argument: "an HTTP version (1, 1.0, 1.1 or 2)", make: version },
   websocket: plain("response", facts.isWebSocket),

@@ -55,12 +55,23 @@ export interface MessageState {
   isRecorded: boolean;
   /** Which addon assigned `stream`, for the log. */
   streamSetBy: string | null;
+  /** What a streamed body passes behind `stream`. */
+  edits: StreamEdit[] | null;
+  /** Why the body must be there as a whole; null where it need not. */
+  whole: string | null;
   /** Which addon assigned the response that this is, for the log. */
   responseSetBy: string | null;
   /** The flow it belongs to; null before it does. */
   flow: MessageOwner | null;
   /** What `raw` unfolded to, when somebody asked. */
   decoded: DecodedContent | null;
+}
+
+/** Stages that somebody wants a body to pass in case that it is streamed. */
+export interface StreamEdit {
+  /** Whose they are, for the log. */
+  readonly addon: string | null;
+  make(): StreamValue;
 }
 
 /** A request or a response. */
@@ -99,6 +110,8 @@ export abstract class Message {
     stored: null,
     isRecorded: false,
     streamSetBy: null,
+    edits: null,
+    whole: null,
     responseSetBy: null,
     flow: null,
     decoded: null,
@@ -235,6 +248,36 @@ export abstract class Message {
    */
   watch(watcher: Observer): void {
     (this[internals].watchers ??= []).push(watcher);
+  }
+
+  /**
+   * What the body passes in case that it is streamed, whatever decides that, behind `stream`: for who edits buffered bodies in the
+   * hooks `request` and `response` and wants streamed ones to be the same. `make` is called once the body is known to be streamed.
+   * Call it in `requestheaders` or `responseheaders`; several calls add up.
+   *
+   * ```ts
+   * import { decoded, type HttpFlow, replaceStream } from "weir";
+   *
+   * export function responseheaders({ response }: HttpFlow) {
+   *   response!.whenStreamed(() => decoded(response!, replaceStream("foo", "bar")));
+   * }
+   *
+   * export function response({ response }: HttpFlow) {
+   *   if (response!.text !== null) response!.text = response!.text.replaceAll("foo", "bar");
+   * }
+   * ```
+   */
+  whenStreamed(make: () => StreamValue): void {
+    (this[internals].edits ??= []).push({ addon: this[internals].flow?.addon ?? null, make });
+  }
+
+  /**
+   * Says that the body must be there as a whole before it goes on, whatever `stream` and the options say (stages of `stream` work
+   * before it is whole): up to `body_buffer_limit`, and what `memory_limit` leaves. A larger one ends the flow with an error that
+   * begins with `reason`, a clause. Call it in `requestheaders` or `responseheaders`.
+   */
+  needWhole(reason: string): void {
+    this[internals].whole ??= reason;
   }
 
   /**

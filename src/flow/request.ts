@@ -3,7 +3,7 @@
  * @module
  */
 import { shown } from "../shown.ts";
-import { authorityOf, defaultPort, type RequestHead } from "../http/mod.ts";
+import { authorityOf, defaultPort, parseAuthority, type RequestHead } from "../http/mod.ts";
 import { internals } from "../internals.ts";
 import { Message } from "./message.ts";
 
@@ -70,6 +70,15 @@ export class Request extends Message {
     this.#port = Number(url.port) || defaultPort(this.scheme);
     this.path = url.pathname + url.search;
     this.#followHost();
+  }
+
+  /** The URL with the host that the Host field names (mitmproxy `pretty_url`). */
+  get prettyUrl(): string {
+    const field = this.headers.get("host");
+    const named = field === null ? null : parseAuthority(field);
+    if (named === null || this.method === "CONNECT") return this.url;
+    const { scheme, path } = this;
+    return `${scheme}://${authorityOf(named.host, named.port, scheme)}${path === "*" ? "" : path}`;
   }
 
   /**

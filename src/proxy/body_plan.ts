@@ -27,6 +27,7 @@ import {
   type Stage,
   stagesOf,
   StoredBody,
+  type StreamValue,
   tee,
   Timeline,
   valved,
@@ -76,7 +77,8 @@ export class BodyPlan {
 
   /** True when the whole body will be read before it is forwarded, as far as the head tells. */
   get willBuffer(): boolean {
-    return this.#body !== null && this.#streamedAtOnce(this.#body) === null;
+    return this.#body !== null &&
+      (this.message[internals].whole !== null || this.#streamedAtOnce(this.#body) === null);
   }
 
   /**
@@ -93,6 +95,8 @@ export class BodyPlan {
       this.#body = limit(most, () => tooLarge(most)).through(source);
     }
     const body = this.#body!;
+    const { whole } = this.message[internals];
+    if (whole !== null) return await this.#settleWhole(body, whole);
     const reason = this.#streamedAtOnce(body);
     if (reason !== null) return this.#stream(body, reason);
     const { over, reason: late } = this.#switchPoint();
@@ -108,6 +112,42 @@ export class BodyPlan {
     if (collected.kind === "whole") return this.#buffered(collected.bytes, collected.trailers);
     if (collected.held > over) this.#stream(collected.rest, late);
     else this.#stream(collected.rest, "memory", "memory_limit together with the others");
+  }
+
+  /** Reads a body that somebody needs as a whole, or fails. */
+  async #settleWhole(source: Body, reason: string): Promise<void> {
+    const { message } = this, { stream } = message[internals];
+    const stages = stagesOf(stream ?? false);
+    const body = this.#piped(source, stages, message[internals].streamSetBy);
+    const limit = this.#bufferLimit();
+    let hasRoom = true;
+    const collected = await collect(body, {
+      switchAt: limit,
+      onBytes: (count) => {
+        this.#booked += count;
+        this.#came(this.#collected += count);
+        return hasRoom = this.#context.memory.take(count);
+      },
+    });
+    if (collected.kind === "whole") {
+      this.#buffered(collected.bytes, collected.trailers);
+      // What stages made of it has a length of its own.
+      if (stages.length > 0) message.rawContent = collected.bytes;
+      return;
+    }
+    const isRequest = message instanceof Request;
+    const what = `${reason}, but the ${isRequest ? "request" : "response"} body`;
+    const error = new WeirError(
+      isRequest ? "client" : "weir",
+      "limit",
+      hasRoom
+        ? `${what} is larger than body_buffer_limit (${limit} bytes).`
+        : `${what} has no room in memory (memory_limit).`,
+      isRequest ? { statusCode: 413 } : {},
+    );
+    collected.rest.cancel(error);
+    this.#body = null;
+    throw error;
   }
 
   /** Reads a streamed body to its end; with `isKept` a copy of it is then forwarded. */
@@ -148,7 +188,7 @@ export class BodyPlan {
     const { message } = this;
     const { stream } = message[internals];
     // Without a hook nothing can set them any more, and the length that was declared stays.
-    const isHooked = stream !== undefined && typeof stream !== "boolean";
+    const isHooked = stream !== undefined && typeof stream !== "boolean" || message[internals].edits !== null;
     return isHooked || message.trailers !== null
       ? withTrailers(() => message.trailers?.raw ?? null).through(body)
       : body;
@@ -196,8 +236,13 @@ export class BodyPlan {
       const what = message instanceof Request ? "request" : "response";
       state.flow?.warn(`The ${what} body passes ${limit}: it is streamed, and hooks do not see its content.`);
     }
-    const stages = [this.#meter(source), ...stagesOf(state.stream ?? false), ...this.#copy()];
-    this.#body = piped(source, stages, (error) => this.#tell(error), (text) => this.#warn(text));
+    let body = this.#piped(
+      source,
+      [this.#meter(source), ...stagesOf(state.stream ?? false)],
+      state.streamSetBy,
+    );
+    for (const { addon, make } of state.edits ?? []) body = this.#piped(body, this.#made(make), addon);
+    this.#body = this.#piped(body, this.#copy(), null);
   }
 
   /** Counts what comes, and takes the trailers over. */
@@ -226,16 +271,29 @@ export class BodyPlan {
     return [tee(state.stored)];
   }
 
-  #warn(text: string): void {
-    const { streamSetBy, flow } = this.message[internals];
-    flow?.warn(streamSetBy === null ? text : `${streamSetBy}: ${text}`);
+  /** The body behind stages of an addon's. */
+  #piped(body: Body, stages: readonly Stage[], addon: string | null): Body {
+    const { flow } = this.message[internals];
+    return piped(
+      body,
+      stages,
+      (error) =>
+        this.#context.log.error(
+          `${
+            describeHookError(addon ?? "without a name", "message.stream", error.cause ?? error)
+          }; the flow is cut`,
+        ),
+      (text) => flow?.warn(addon === null ? text : `${addon}: ${text}`),
+    );
   }
 
-  #tell(error: WeirError): void {
-    const addon = this.message[internals].streamSetBy ?? "without a name";
-    this.#context.log.error(
-      `${describeHookError(addon, "message.stream", error.cause ?? error)}; the flow is cut`,
-    );
+  /** What `whenStreamed` was given; where that throws, a stage that fails the body. */
+  #made(make: () => StreamValue): Stage[] {
+    try {
+      return stagesOf(make());
+    } catch (thrown) {
+      return stagesOf(() => Promise.reject(thrown));
+    }
   }
 
   /** What the head alone decides. */

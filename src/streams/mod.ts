@@ -51,7 +51,7 @@ export type { MatchFunction } from "./regexp/replacer.ts";
 export { redactStream } from "./redact.ts";
 export { redactBytes } from "./redact_bytes.ts";
 export type { FoundSecret, SecretList, SecretReplacement } from "./redact/redaction.ts";
-export { replaceStream } from "./replace.ts";
+export { type ReplaceOptions, replaceStream } from "./replace.ts";
 export { ResendableBody } from "./resendable.ts";
 export { saveStream } from "./save.ts";
 export { removeTemporaryFiles } from "./temporary_file.ts";

@@ -10,6 +10,12 @@ import { type MatchFunction, RegExpReplacer } from "./regexp/replacer.ts";
 import { editorStage, type PieceEditor } from "./piece_stage.ts";
 import { Patterns, type Replacement, type Replacements, Replacer } from "./replacer.ts";
 
+/** The last argument of {@linkcode replaceStream} with a regular expression. */
+export interface ReplaceOptions extends HoldOptions {
+  /** The expression is one for bytes. */
+  bytes?: boolean;
+}
+
 /**
  * A stage that replaces every `pattern`. Nothing is held back but the end of the text that could still become
  * (part of) a match, and that only until the next byte decides.
@@ -23,6 +29,9 @@ import { Patterns, type Replacement, type Replacements, Replacer } from "./repla
  * the whole text: the replacement may have `$1`, `$<name>`, `$&`, `$$`, or is a function that gets the match,
  * its groups, its place and the named groups. The flags `i`, `m`, `s`, `u` work; time is in proportion to the
  * text whatever the expression. Bytes that are no UTF-8 pass and match nothing.
+ *
+ * With `bytes` the expression sees bytes as characters U+0000 to U+00FF, one each, whatever they mean, and so
+ * does its replacement: for `pythonRegex` with the option of the same name, and for what is no text.
  *
  * Like every stage it serves one body: make a new one in each hook call.
  *
@@ -43,7 +52,7 @@ import { Patterns, type Replacement, type Replacements, Replacer } from "./repla
 export function replaceStream(
   pattern: RegExp,
   replacement: BytesLike | MatchFunction,
-  options?: HoldOptions,
+  options?: ReplaceOptions,
 ): TransformStream<Uint8Array, Uint8Array>;
 /** The same with a literal pattern. */
 export function replaceStream(
@@ -65,7 +74,7 @@ export function replaceStream(
 export function replaceStream(
   pattern: string | Uint8Array | RegExp | Replacements,
   replacement?: Replacement | MatchFunction | HoldOptions,
-  options?: HoldOptions,
+  options?: ReplaceOptions,
 ): TransformStream<Uint8Array, Uint8Array> {
   return editorStage(replacerFor(pattern, replacement, options));
 }
@@ -73,10 +82,11 @@ export function replaceStream(
 function replacerFor(
   pattern: string | Uint8Array | RegExp | Replacements,
   replacement?: Replacement | MatchFunction | HoldOptions,
-  options?: HoldOptions,
+  options?: ReplaceOptions,
 ): PieceEditor {
   if (pattern instanceof RegExp) {
-    return new RegExpReplacer(pattern, replacement as BytesLike | MatchFunction, holdOf(options));
+    const by = replacement as BytesLike | MatchFunction;
+    return new RegExpReplacer(pattern, by, holdOf(options), options?.bytes === true);
   }
   const isOne = typeof pattern === "string" || pattern instanceof Uint8Array;
   const hold = holdOf(isOne ? options : replacement as HoldOptions | undefined);

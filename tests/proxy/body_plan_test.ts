@@ -286,3 +286,66 @@ Deno.test("a streamed body that nobody touches keeps its declared size", async (
   await plan.settle(tooLarge);
   assertEquals(plan.outgoing()!.size, 1);
 });
+
+Deno.test("what a streamed body is to pass, it passes behind stream, whatever decided that", async () => {
+  const edit = (message: Message) => {
+    message.whenStreamed(() => (chunk) => `${text(chunk)}b`);
+    message.whenStreamed(() => [(chunk) => `${text(chunk)}c`]);
+  };
+  for (const set of [passOn, over(1), endless, (message: Message) => message.stream = (chunk) => chunk]) {
+    const { plan } = planFor(bodyOfPieces(["12"]), {}, all(set, edit));
+    await plan.settle(tooLarge);
+    const whole = plan.outgoing()!;
+    assertEquals(whole.size, null);
+    assertEquals(await wholeText(whole), "12bcbcc");
+  }
+  const { plan, message } = planFor(bodyOfPieces(["12"]), {}, edit);
+  await plan.settle(tooLarge);
+  assertEquals(message.text, "12");
+});
+
+Deno.test("when whenStreamed throws, the body is cut and the addon named", async () => {
+  const { plan, lines } = planFor(
+    bodyOfPieces(["12"]),
+    {},
+    all(passOn, (message) =>
+      message.whenStreamed(() => {
+        throw new Error("no stage today");
+      })),
+  );
+  await plan.settle(tooLarge);
+  await assertRejects(() => wholeText(plan.outgoing()!), WeirError, "no stage today");
+  assertMatch(lines[0], /^error: Addon .*: no stage today \(in message.stream\); the flow is cut$/);
+});
+
+const whole = (message: Message) => message.needWhole("It is needed");
+
+Deno.test("a body that is needed as a whole is buffered, whatever else was said, behind the stages of stream", async () => {
+  const double = (message: Message) => void (message.stream = (chunk) => text(chunk).repeat(2));
+  for (const set of [passOn, over(0), endless, double]) {
+    const { plan, message } = planFor(bodyOfPieces(["12", "3"]), {}, all(set, whole));
+    message.headers.set("content-length", "3");
+    await plan.settle(tooLarge);
+    const expected = set === double ? "121233" : "123";
+    assertEquals([message.text, message.streamedBy], [expected, null]);
+    assertEquals(message.headers.get("content-length"), `${expected.length}`);
+    assertEquals(await wholeText(plan.outgoing()!), expected);
+  }
+});
+
+for (
+  const [option, message] of [
+    ["body_buffer_limit", "It is needed, but the response body is larger than body_buffer_limit (4 bytes)."],
+    ["memory_limit", "It is needed, but the response body has no room in memory (memory_limit)."],
+  ]
+) {
+  Deno.test(`a body that is needed as a whole and passes ${option} fails, and its source is stopped`, async () => {
+    const source = new TestBody().push("123").push("45");
+    const { plan, context } = planFor(source, { [option]: 4 }, all(passOn, whole));
+    const error = await assertRejects(() => plan.settle(tooLarge), WeirError);
+    assertEquals([error.message, error.code], [message, "limit"]);
+    assert(source.cancelled !== null);
+    plan.release();
+    assertEquals(context.memory.used, 0);
+  });
+}

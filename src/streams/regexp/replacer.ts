@@ -5,6 +5,7 @@
  * @module
  */
 import { concat } from "@std/bytes";
+import { Buffer } from "node:buffer";
 import { asBytes, type BytesLike, EMPTY, nameOf } from "../bytes.ts";
 import { Output } from "../output.ts";
 import type { PieceEditor } from "../piece_stage.ts";
@@ -27,9 +28,9 @@ export type MatchFunction = (match: string, ...args: any[]) => BytesLike;
 const ready = new Map<string, Machine>();
 const MOST_READY = 32;
 
-function made(regexp: RegExp): Machine {
-  const name = `${regexp.flags}/${regexp.source}`;
-  const machine = ready.get(name) ?? new Machine(sourceOf(regexp));
+function made(regexp: RegExp, isBytes: boolean): Machine {
+  const name = `${isBytes ? "bytes" : ""}${regexp.flags}/${regexp.source}`;
+  const machine = ready.get(name) ?? new Machine(sourceOf(regexp, isBytes));
   ready.delete(name);
   ready.set(name, machine);
   if (ready.size > MOST_READY) ready.delete(ready.keys().next().value!);
@@ -62,8 +63,8 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
    * @throws {TypeError} on an expression or a replacement that cannot be done exactly, or is no text, bytes
    * or function.
    */
-  constructor(regexp: RegExp, by: BytesLike | MatchFunction, hold: number) {
-    const machine = made(regexp), { program } = machine;
+  constructor(regexp: RegExp, by: BytesLike | MatchFunction, hold: number, isBytes = false) {
+    const machine = made(regexp, isBytes), { program } = machine;
     this.#program = program;
     this.#function = typeof by === "function" ? by : null;
     this.#template = typeof by === "string" ? readTemplate(by, program.groups, program.names) : [];
@@ -73,7 +74,7 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
       : typeof by !== "string"
       ? literal(by, "The replacement").slice()
       : this.#template.length <= 1 && typeof constant === "string" && constant.isWellFormed()
-      ? encoder.encode(constant)
+      ? this.#encode(constant)
       : null;
     const hasCaptures = program.groups > 0 &&
       (this.#function !== null || this.#template.some((part) => typeof part !== "string" && part[0] !== 0));
@@ -166,8 +167,11 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
     const joined = this.#half + text, last = joined.charCodeAt(joined.length - 1);
     const isHalf = last >= 0xd800 && last < 0xdc00;
     this.#half = isHalf ? joined.slice(-1) : "";
-    const bytes = encoder.encode(isHalf ? joined.slice(0, -1) : joined);
-    this.#out.put(bytes);
+    this.#out.put(this.#encode(isHalf ? joined.slice(0, -1) : joined));
+  }
+
+  #encode(text: string): Uint8Array {
+    return this.#program.unit === "byte" ? latin1Bytes(text) : encoder.encode(text);
   }
 
   #endHalf(): void {
@@ -177,6 +181,7 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
   }
 
   #decode(text: Uint8Array, from: number, to: number): string {
+    if (this.#program.unit === "byte") return latin1Text(text, from, to);
     if (this.#program.unit === "codePoint") return decoder.decode(text.subarray(from, to));
     const startsHalf = from < to && isMiddle(text, from), endsHalf = from < to && isMiddle(text, to);
     const whole = decoder.decode(text.subarray(startsHalf ? from - 2 : from, endsHalf ? to + 2 : to));
@@ -184,6 +189,10 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
   }
 
   #count(text: Uint8Array, from: number, to: number): void {
+    if (this.#program.unit === "byte") {
+      this.#place += to - from;
+      return;
+    }
     if (this.#uncounted.length > 0) {
       text = concat([this.#uncounted, text.subarray(from, to)]);
       from = 0;
@@ -193,6 +202,22 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
     this.#place += lengthInUnits(text, from, whole);
     this.#uncounted = whole === to ? EMPTY : text.slice(whole, to);
   }
+}
+
+/** Bytes as text, one character each. */
+function latin1Text(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1");
+}
+
+/** @throws {TypeError} on a character that is no byte. */
+function latin1Bytes(text: string): Uint8Array {
+  const beyond = /[^\0-\xff]/.exec(text);
+  if (beyond !== null) {
+    throw new TypeError(`With { bytes: true } text is bytes, one character each, and ${beyond[0]} is none.`);
+  }
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 /** Bytes that an addon gave. @throws {TypeError} when it gave something else. */

@@ -309,3 +309,31 @@ Deno.test("what cannot be done exactly is refused when the stage is made, by nam
     );
   }
 });
+
+/** Bytes as text, one character each. */
+const latin1 = (bytes: Uint8Array) => String.fromCharCode(...bytes);
+const bytesOf = (letters: string) => Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+
+Deno.test("with bytes: the same as replace on one character a byte, at any split", () => {
+  const sources = ["\\xff+", "[\\x80-\\xbf]", "a.c", "(\\xc3)(.)", "[^a]", "\\w+", "^.", "é", "(?:)", "\\b"];
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...sources),
+      fc.constantFrom("<$&>", "[$02$1]", "\xff$$", ""),
+      fc.array(fc.constantFrom("a", "b", "c", "\xff", "\xc3", "\xa9", "\x80", "\n"), { maxLength: 12 }),
+      fc.array(fc.nat(3), { maxLength: 6 }),
+      (source, by, letters, lengths) => {
+        const regexp = new RegExp(source, "s"), whole = letters.join("");
+        const replacer = new RegExpReplacer(regexp, by, MIB, true);
+        const out = cut(bytesOf(whole), lengths).map((piece) => latin1(replacer.push(piece)));
+        assertEquals(out.join("") + latin1(replacer.end()), whole.replace(global(regexp), by));
+      },
+    ),
+  );
+});
+
+Deno.test("with bytes: a function gets characters and places that are bytes; text beyond them is refused", () => {
+  const replacer = new RegExpReplacer(/\xc3(.)/s, show, MIB, true);
+  assertEquals(latin1(replacer.push(bytesOf("a\xc3\xa9"))) + latin1(replacer.end()), "a(\xc3\xa9|\xa9|1)");
+  assertThrows(() => new RegExpReplacer(/a/, "€", MIB, true), TypeError, "€ is none");
+});
