@@ -12,6 +12,7 @@ import Dumper from "./dumper.ts";
 import Export from "./export.ts";
 import Har from "./har.ts";
 import Onboarding from "./onboarding.ts";
+import ProxyAuth from "./proxyauth.ts";
 import Read from "./read.ts";
 import Save from "./save.ts";
 import ServerReplay from "./server_replay.ts";
@@ -21,6 +22,7 @@ import StreamLargeBodies from "./stream_large_bodies.ts";
 /** In front of the user's addons, which can change what these have decided. */
 export const builtinAddons = [
   { name: "block", addon: Block, builtin: true },
+  { name: "proxyauth", addon: ProxyAuth, builtin: true },
   { name: "stream_large_bodies", addon: StreamLargeBodies, builtin: true },
   { name: "stream_content_types", addon: StreamContentTypes, builtin: true },
   { name: "onboarding", addon: Onboarding, builtin: true },

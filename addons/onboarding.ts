@@ -31,7 +31,9 @@ export default class Onboarding implements Addon {
   }
 
   async request(flow: HttpFlow, ctx: Context) {
-    if (flow.request.host.toLowerCase() === this.#host) flow.response = await serve(flow, ctx);
+    if (flow.response === null && flow.request.host.toLowerCase() === this.#host) {
+      flow.response = await serve(flow, ctx);
+    }
   }
 }
 

@@ -122,6 +122,14 @@ export class Weir implements AsyncDisposable {
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024;
   }
 
+  /** Milliseconds of processor time that it has taken so far, in all its threads. */
+  async cpuMs(): Promise<number> {
+    const stat = await Deno.readTextFile(`/proc/${this.#child.pid}/stat`);
+    // User and system time, in ticks of 10 ms (proc(5)); the name before may have blanks.
+    const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
+    return (user + system) * 10;
+  }
+
   /** The most bytes of resident memory that it has grown by while `work` was done. */
   async growthDuring(work: Promise<unknown>): Promise<number> {
     const before = await this.rss();
