@@ -62,7 +62,8 @@ async function converse(
   assertEquals(await client.brief(), "close 1000");
 }
 
-const EXAMPLES: Record<string, (weir: Weir) => Promise<void>> = {
+/** What each example does; what a test returns is called when weir has ended. */
+const EXAMPLES: Record<string, (weir: Weir) => Promise<void | (() => void)>> = {
   "stream_everything.ts": async (weir) => {
     await streams(weir, "text/plain");
     await using server = await origin(echo);
@@ -148,6 +149,56 @@ const EXAMPLES: Record<string, (weir: Weir) => Promise<void>> = {
     await using server = await origin(withChunks([...forms.join("|")]));
     assertEquals((await exchange(weir, server.url())).text, forms.map(() => "[redacted]").join("|"));
   },
+  "count_bytes.ts": async (weir) => {
+    await using server = await origin(echo);
+    await exchange(weir, server.url(), { method: "POST", body: "12345" });
+    await exchange(weir, server.url(), { method: "POST", body: "123" });
+    await using half = await origin((wire) =>
+      wire.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").then(() => wire.close())
+    );
+    assertEquals((await exchange(weir, half.url())).end, "fin");
+    return () => assertEquals(weir.stdout.list.at(-1), "127.0.0.1: 8 up, 8 down, 1 cut");
+  },
+  "record_streams.ts": async (weir) => {
+    const folder = `${weir.dir}/recordings`;
+    const parts = ["data: one\n", "\ndata: two\n\n"];
+    await using events = await origin(withChunks(parts, "Content-Type: text/event-stream\r\n"));
+    assertEquals((await exchange(weir, events.url())).text, parts.join(""));
+    await using page = await origin(withLength("<p>"));
+    await exchange(weir, page.url());
+    const files = [];
+    for await (const { name } of Deno.readDir(folder)) files.push(name);
+    assertEquals(files.length, 1);
+    assertMatch(files[0], /^127\.0\.0\.1-[\w-]+\.sse$/);
+    assertEquals(await Deno.readTextFile(`${folder}/${files[0]}`), parts.join(""));
+  },
+  "slow_network.ts": async (weir) => {
+    const text = "x".repeat(23_000);
+    await using server = await origin(withLength(text));
+    const start = performance.now();
+    assertEquals((await exchange(weir, server.url())).text, text);
+    const ms = performance.now() - start;
+    // 23 000 bytes less the burst of 4096 at 93 750 bytes a second, and 150 ms of delay.
+    assert(ms >= 340, `the answer took ${ms} ms`);
+  },
+  "cut_at_byte.ts": async (weir) => {
+    let fields = "";
+    await using server = await origin(async (wire, request) => {
+      fields += request.get("x-cut-at") ?? "";
+      await withLength("0123456789")(wire, request);
+    });
+    const cutAt = (at: string) => exchange(weir, server.url(), { fields: `X-Cut-At: ${at}\r\n` });
+    await using client = await Client.connect(weir);
+    await client.send(absolute(server.url(), { fields: "X-Cut-At: 4\r\n" }));
+    await client.head();
+    // Not all of the chunk comes.
+    assertEquals(await client.readToEnd(), { text: "a\r\n0123", end: "fin" });
+    const enough = await cutAt("10");
+    assertEquals([enough.text, enough.end], ["0123456789", "complete"]);
+    assertEquals((await cutAt("four")).text, "x-cut-at is a number of bytes, not four.\n");
+    const whole = await exchange(weir, server.url());
+    assertEquals([whole.text, whole.end, fields], ["0123456789", "complete", ""]);
+  },
   "answer_stream.ts": async (weir) => {
     await using client = await Client.connect(weir);
     await client.send(absolute("http://clock.example/?events=3"));
@@ -212,8 +263,9 @@ for await (const { name } of Deno.readDir(FOLDER)) {
     const test = EXAMPLES[name];
     assert(test !== undefined, `${name} has no test in tests/e2e/examples_test.ts`);
     await using weir = await startWeir({ args: ["-s", FOLDER + name] });
-    await test(weir);
+    const afterwards = await test(weir);
     await weir.stop();
+    afterwards?.();
     assertEquals(weir.stderr.list.filter((line) => /error|warn/i.test(line)), []);
   });
 }
