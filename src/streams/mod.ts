@@ -10,6 +10,7 @@
  * @module
  */
 export type { Body } from "./body.ts";
+export { Automaton } from "./automaton.ts";
 export { bytesBody } from "./bytes_body.ts";
 export { collect } from "./collect.ts";
 export { bodyOf, readableOf } from "./convert.ts";

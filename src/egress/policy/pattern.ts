@@ -11,6 +11,9 @@ export interface HostPattern {
   /** As it was written. */
   readonly text: string;
   readonly place: PatternPlace;
+  /** The port that is written; null for none. */
+  readonly port: number | null;
+  /** Where a rule is for it. */
   readonly ports: readonly number[];
 }
 
@@ -41,7 +44,7 @@ export function parsePattern(text: string): HostPattern | string {
   }
   const place = placeOf(bracketed === undefined ? plain! : bracketed + (bracketedBits ?? ""));
   if (typeof place === "string") return place;
-  return { text, place, ports: port === null ? DEFAULT_PORTS : [port] };
+  return { text, place, port, ports: port === null ? DEFAULT_PORTS : [port] };
 }
 
 function placeOf(text: string): PatternPlace | string {
