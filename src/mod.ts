@@ -60,6 +60,7 @@ export type {
   ProxyInfo,
   ServerConnectionData,
   Socks5AuthData,
+  TlsFailedData,
 } from "./hooks/mod.ts";
 
 export { type CoreValues, OptionError, type Options } from "./options/mod.ts";

@@ -76,7 +76,10 @@ function entry(flags: string, help: string, columns: number): string {
   const indent = " ".repeat(HELP_COLUMN);
   const [first, ...more] = wrap(help, columns - HELP_COLUMN);
   const left = `  ${flags}`;
-  const head = left.length + 2 <= HELP_COLUMN ? [left.padEnd(HELP_COLUMN) + first] : [left, indent + first];
+  const lines = left.length <= columns ? [left] : left.replaceAll(", ", ",\n  ").split("\n");
+  const head = left.length + 2 <= HELP_COLUMN
+    ? [left.padEnd(HELP_COLUMN) + first]
+    : [...lines, indent + first];
   return [...head, ...more.map((line) => indent + line)].join("\n");
 }
 

@@ -20,6 +20,23 @@ export interface ClientHelloData {
   ignore: boolean;
 }
 
+/** What `tls_failed_client` is given (mitmproxy `tls.TlsData`). */
+export interface TlsFailedData {
+  /** Server name that the client asked for (RFC 6066 §3), or null. */
+  readonly sni: string | null;
+  /** The connection that it was said on. */
+  readonly clientConn: ClientConnection;
+  /** Where the connection is meant to go, or null when it leads to weir itself. */
+  readonly serverAddress: Address | null;
+  /** What went wrong, in a sentence. */
+  readonly error: string;
+  /**
+   * True when the client did not like the certificate, as far as that can be told: it said so in an alert, or left before it
+   * had sent anything over the session.
+   */
+  readonly isRefusal: boolean;
+}
+
 /** What the `server_*` hooks are given. */
 export interface ServerConnectionData {
   /** The connection, before it is made and after. */
@@ -86,6 +103,8 @@ export interface EventHooks {
   tls_clienthello: ClientHelloData;
   /** A SOCKS5 client has sent user name and password: set `valid` to let it in. */
   socks5_auth: Socks5AuthData;
+  /** A client's TLS handshake with weir failed, or it left at once behind it. */
+  tls_failed_client: TlsFailedData;
   /** A client's connection was accepted; setting its `error` refuses it. */
   client_connected: ClientConnection;
   /** A client's connection is closed. */
@@ -122,6 +141,7 @@ const EVENT_HOOKS: Record<EventHookName, true> = {
   tcp_end: true,
   tcp_error: true,
   tls_clienthello: true,
+  tls_failed_client: true,
   socks5_auth: true,
   client_connected: true,
   client_disconnected: true,

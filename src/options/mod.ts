@@ -4,6 +4,7 @@
  * This floor knows texts and values; flags and help are `src/cli/`.
  * @module
  */
+export { type CertSpec, parseCertSpec } from "./cert_spec.ts";
 export { applyAll, applyKnown, readConfigFile } from "./config_file.ts";
 export { OptionError } from "./error.ts";
 export { type History, parseHistory } from "./history.ts";
@@ -12,4 +13,5 @@ export { hint, levenshtein, nearest } from "./nearest.ts";
 export { OptionRegistry, type Options } from "./registry.ts";
 export { parseSize } from "./size.ts";
 export { type CoreValues, LOG_LEVELS, type OptionDefinition, OPTIONS } from "./table.ts";
+export { type TlsVersions, tlsVersions } from "./tls_version.ts";
 export { expandHome, type OptionType, type OptionValue } from "./values.ts";

@@ -5,8 +5,10 @@
  * table does not compile. Options of addons (`stream_large_bodies`, …) are registered at run time.
  * @module
  */
+import { parseCertSpec } from "./cert_spec.ts";
 import { parseHistory } from "./history.ts";
 import { parseMode } from "./mode.ts";
+import { parseTlsVersion } from "./tls_version.ts";
 import {
   bool,
   choice,
@@ -59,6 +61,8 @@ function group<const D extends Record<string, OptionDefinition>>(heading: string
 /** What the log shows, from least to most. */
 export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
 
+const tlsVersion = str({ condition: parsedBy(parseTlsVersion) });
+
 // deno-fmt-ignore -- one line per option reads as a table
 export const OPTIONS = {
   ...group("Proxy", {
@@ -71,6 +75,7 @@ export const OPTIONS = {
     confdir: option(str({ path: true, condition: isPresent }), "~/.weir", "Directory of config.yaml and the certificate authority; set by flags only.", { metavar: "DIR" }),
     ignore_hosts: option(list({ condition: isPattern }), [], "Pass connections to host:port that match through as opaque bytes.", { metavar: "REGEX" }),
     allow_hosts: option(list({ condition: isPattern }), [], "Pass all connections through as opaque bytes, but those to host:port that match.", { metavar: "REGEX" }),
+    connection_strategy: option(choice(["eager", "lazy"]), "eager", "Connect to an origin as soon as a client begins TLS with it (eager), or when it sends a request (lazy)."),
     lenient: option(bool, false, "Accept heads of origins with bare LF, folded lines, or up to 1000 fields."),
     keep_host_header: option(bool, false, "In reverse mode, keep the Host that the client sent."),
     via: option(bool, false, "Add a Via field to messages that pass."),
@@ -83,6 +88,15 @@ export const OPTIONS = {
     ssl_insecure: option(bool, false, "Do not verify the certificates of origins.", { short: "k" }),
     ssl_verify_upstream_trusted_ca: option(optional(str({ path: true })), null, "PEM file with further CA certificates to trust for origins.", { metavar: "FILE" }),
     upstream_cert: option(bool, true, "Connect to the origin first, to copy the names in its certificate."),
+    certs: option(list({ condition: parsedBy(parseCertSpec) }), [], "Show the certificate in this PEM file, for all hosts or those of a domain (*.example.com=FILE), in place of one that is made.", { metavar: "[DOMAIN=]FILE" }),
+    cert_passphrase: option(optional(str()), null, "Passphrase of encrypted keys: in certs, client_certs and weir-ca.pem; better in config.yaml than on the command line.", { metavar: "PASSPHRASE" }),
+    client_certs: option(optional(str({ path: true })), null, "Certificate and key for origins that ask for one: a PEM file, or a directory of HOST.pem.", { metavar: "PATH" }),
+    request_client_cert: option(bool, false, "Ask clients for a certificate; addons find it in flow.clientConn.tls."),
+    add_upstream_certs_to_client_chain: option(bool, false, "Send the origin's certificates to clients behind weir's own."),
+    tls_version_client_min: option(tlsVersion, "TLS1_2", "Lowest TLS version for clients: TLS1_2 or TLS1_3.", { metavar: "VERSION" }),
+    tls_version_client_max: option(tlsVersion, "UNBOUNDED", "Highest TLS version for clients: TLS1_2, TLS1_3 or UNBOUNDED.", { metavar: "VERSION" }),
+    tls_version_server_min: option(tlsVersion, "TLS1_2", "Lowest TLS version for origins: TLS1_2 or TLS1_3.", { metavar: "VERSION" }),
+    tls_version_server_max: option(tlsVersion, "UNBOUNDED", "Highest TLS version for origins: TLS1_2, TLS1_3 or UNBOUNDED.", { metavar: "VERSION" }),
   }),
   ...group("HTTP/2", {
     http2: option(bool, true, "Speak HTTP/2 with clients and origins that offer it."),

@@ -5,13 +5,16 @@
 import { messageOf, WeirError } from "../errors.ts";
 import type { ClientConnection } from "../flow/connection.ts";
 import type { AddonLog, CertificateFormat } from "../hooks/mod.ts";
-import { expandHome, type Options } from "../options/mod.ts";
+import { expandHome, OptionError, type Options, parseCertSpec, tlsVersions } from "../options/mod.ts";
 import { within } from "../timing.ts";
 import {
   type CertificateAuthority,
   certificatesIn,
+  GivenLeaves,
+  keyLogWanted,
   type KeyType,
   type Leaf,
+  leafOn,
   Leaves,
   loadAuthority,
   warningOfKey,
@@ -32,15 +35,26 @@ export type Look = (destination: Destination, clientConn: ClientConnection) => P
 /** What weir offers to a client. */
 export interface TlsOffer {
   readonly leaf: Leaf;
+  /** The client is to be asked for a certificate. */
+  readonly requestsCertificate: boolean;
+  /** The session's secrets can be logged: Deno's own server has neither bounds for versions, nor requests. */
+  readonly isLoggable: boolean;
   /** The protocol that the origin chose; null when it chose none or could not be asked. */
   readonly upstreamAlpn: string | null;
+}
+
+/** What certificates are made with, and those that were given. */
+interface Loaded {
+  readonly authority: CertificateAuthority;
+  readonly leaves: Leaves;
+  readonly given: GivenLeaves | null;
 }
 
 export class Certificates {
   readonly #options: Options;
   readonly #log: AddonLog;
   readonly #lookAt: Look;
-  #authority: Promise<{ authority: CertificateAuthority; leaves: Leaves }> | null = null;
+  #loaded: Promise<Loaded> | null = null;
   /** What origins have shown and until when it counts, newest last. */
   readonly #seen = new Map<string, { readonly shown: UpstreamTls; readonly until: number }>();
   readonly #seenMs: number;
@@ -53,17 +67,37 @@ export class Certificates {
     this.#seenMs = seenMs;
   }
 
-  /** Loads the CA, or makes it on first use, and the further issuers. @throws {WeirError} when files cannot be used. */
+  /**
+   * Loads the CA, or makes it on first use, the certificates that were given, and the further issuers.
+   * @throws {WeirError} when files cannot be used. @throws {OptionError} when options do not fit together.
+   */
   async prepare(): Promise<void> {
+    checkOptions(this.#options);
     await this.#load();
     await this.trusted();
   }
 
-  /** Says so when others can read the CA's key. */
+  /** Says so when others can read the CA's key, and which secrets will be missing from the file for them. */
   async warn(): Promise<void> {
     const { authority } = await this.#load();
     const warning = await warningOfKey(authority);
     if (warning !== null) this.#log.warn(warning);
+    const options = this.#options;
+    const silent = [
+      ...options.request_client_cert || clientVersions(options) !== null ? ["clients"] : [],
+      ...options.client_certs !== null ||
+          tlsVersions(options.tls_version_server_min, options.tls_version_server_max) !== null
+        ? ["origins"]
+        : [],
+    ];
+    if (keyLogWanted && silent.length > 0) {
+      this.#log.warn(
+        `SSLKEYLOGFILE: the secrets of sessions with ${
+          silent.join(" and ")
+        } are not written, as Deno cannot ` +
+          "do so with client certificates or bounds for TLS versions.",
+      );
+    }
   }
 
   /** The CA's certificate for people to install. */
@@ -83,15 +117,25 @@ export class Certificates {
     keyType: KeyType = "ecdsa",
     shown: UpstreamTls | null = null,
   ): Promise<TlsOffer> {
-    const { leaves } = await this.#load();
+    const { leaves, given } = await this.#load();
+    const options = this.#options;
     const host = origin?.host ?? clientConn.localAddress.hostname;
     const upstream = shown !== null
       ? shown
-      : origin?.scheme === "https" && this.#options.upstream_cert
+      : origin?.scheme === "https" && options.upstream_cert && options.connection_strategy === "eager"
       ? await this.#look({ ...origin, sni }, clientConn)
       : null;
-    const leaf = await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificate, keyType });
-    return { leaf, upstreamAlpn: upstream?.alpn ?? null };
+    const leaf = given?.find(sni === null ? [host] : [sni, host]) ??
+      await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificates[0], keyType });
+    const versions = clientVersions(options);
+    const chain = options.add_upstream_certs_to_client_chain ? upstream?.certificates : undefined;
+    const requestsCertificate = options.request_client_cert;
+    return {
+      leaf: versions === null && chain === undefined ? leaf : leafOn(leaf, { ...versions, chain }),
+      requestsCertificate,
+      isLoggable: versions === null && !requestsCertificate,
+      upstreamAlpn: upstream?.alpn ?? null,
+    };
   }
 
   /** PEM of further issuers to trust for origins. @throws {WeirError} when the file cannot be read. */
@@ -119,11 +163,25 @@ export class Certificates {
     return expandHome(this.#options.confdir);
   }
 
-  #load(): Promise<{ authority: CertificateAuthority; leaves: Leaves }> {
-    return this.#authority ??= loadAuthority(this.#confdir).then((authority) => ({
-      authority,
-      leaves: new Leaves(authority),
-    }));
+  #load(): Promise<Loaded> {
+    return this.#loaded ??= this.#loadAll();
+  }
+
+  async #loadAll(): Promise<Loaded> {
+    const { certs, cert_passphrase: passphrase } = this.#options;
+    const authority = await loadAuthority(this.#confdir, passphrase);
+    const given = certs.length > 0 ? new GivenLeaves() : null;
+    for (const spec of certs) {
+      const { domain, path } = parseCertSpec(spec);
+      try {
+        const pem = await Deno.readTextFile(expandHome(path));
+        given!.add({ domain, pem }, { passphrase, otherKey: authority.privateKey });
+      } catch (error) {
+        const reason = error instanceof Deno.errors.NotFound ? "there is no such file" : messageOf(error);
+        throw new OptionError("certs", `option certs: ${path} cannot be used: ${reason}`, error);
+      }
+    }
+    return { authority, leaves: new Leaves(authority), given };
   }
 
   /** What the origin shows, asked for once in a while; null when it cannot be had. */
@@ -146,5 +204,26 @@ export class Certificates {
       this.#log.debug(`No certificate of ${destination.host} to copy names from: ${messageOf(error)}`);
       return null;
     }
+  }
+}
+
+/** The versions that clients may speak; null for all that there are. */
+function clientVersions({ tls_version_client_min: min, tls_version_client_max: max }: Options) {
+  return tlsVersions(min, max);
+}
+
+/** What no option can tell alone. @throws {OptionError} */
+function checkOptions(options: Options): void {
+  for (const side of ["client", "server"] as const) {
+    const name = `tls_version_${side}_min` as const, other = `tls_version_${side}_max` as const;
+    if (options[name] === "TLS1_3" && options[other] === "TLS1_2") {
+      throw new OptionError(name, `option ${name}: TLS1_3 is above TLS1_2, which is ${other}`);
+    }
+  }
+  if (!options.add_upstream_certs_to_client_chain) return;
+  const name = "add_upstream_certs_to_client_chain";
+  if (!options.upstream_cert) throw new OptionError(name, `option ${name} needs upstream_cert=true`);
+  if (options.connection_strategy === "lazy") {
+    throw new OptionError(name, `option ${name} needs connection_strategy=eager: it asks origins beforehand`);
   }
 }

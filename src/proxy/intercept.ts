@@ -7,7 +7,14 @@ import { messageOf, WeirError } from "../errors.ts";
 import type { ClientHelloData } from "../hooks/mod.ts";
 import { HEAD_TIMEOUT } from "../http/mod.ts";
 import { type Conn, FirstBytes, PassingConn } from "../net/mod.ts";
-import { type ClientHello, distrust, keyTypeFor, parseClientHello, serverHandshake } from "../tls/mod.ts";
+import {
+  type ClientHello,
+  distrust,
+  isRefusal,
+  keyTypeFor,
+  parseClientHello,
+  serverHandshake,
+} from "../tls/mod.ts";
 import type { Client } from "./client.ts";
 import { isAllowed, isIgnored } from "./host_rules.ts";
 import { alpnFor } from "./protocol.ts";
@@ -33,7 +40,7 @@ export async function intercept(
   if (hello === null) return;
   if (hello === NO_HELLO) {
     const reason = "it began a TLS record in which there is no ClientHello";
-    return warnOfTls(client, origin, null, reason);
+    return await failed(client, origin, null, reason);
   }
   if (await isLeftAlone(client, hello, origin)) {
     return await client.passThrough({ ...origin!, scheme: "http" }, first.release());
@@ -86,11 +93,11 @@ async function decrypt(
   let carrier: Carrier | null = null;
   let tls: Conn;
   try {
-    const { leaf, upstreamAlpn } = await certificates.offerFor(
+    const { leaf, upstreamAlpn, requestsCertificate, isLoggable } = await certificates.offerFor(
       origin,
       hello.sni,
       facts,
-      keyTypeFor(hello),
+      keyTypeFor(hello, options.tls_version_client_max === "TLS1_2" ? "TLSv1.2" : "TLSv1.3"),
       upstream === null ? null : shownBy(upstream),
     );
     const preferred = origin !== null && (options.http2_upstream === "any" || upstreamAlpn === "h2");
@@ -98,12 +105,13 @@ async function decrypt(
     carrier = new Carrier(first.release());
     tls = await serverHandshake(carrier, {
       secureContext: leaf.context,
-      pem: leaf,
+      ...isLoggable && { pem: leaf },
+      requestCertificate: requestsCertificate,
       alpn: upstream === null ? alpnFor(hello.alpn, { enabled: options.http2, preferred }) : [upstreamAlpn!],
     });
   } catch (error) {
     if (upstream !== null) await hangUp(context, upstream, facts);
-    warnOfTls(client, origin, hello.sni, messageOf(error));
+    await failed(client, origin, hello.sni, messageOf(error), carrier !== null && isRefusal(error));
     return await carrier?.closed;
   }
   facts.tls = tls.tls;
@@ -136,17 +144,27 @@ async function hasSpoken(
     thrown = error;
   }
   if (!client.context.stopping.aborted && performance.now() - since < DISTRUST_MS) {
-    warnOfTls(client, origin, sni, distrust(thrown));
+    await failed(client, origin, sni, distrust(thrown), true);
   }
   return false;
 }
 
-function warnOfTls(client: Client, origin: Origin | null, sni: string | null, reason: string): void {
+/** Tells the log and addons. */
+async function failed(
+  client: Client,
+  origin: Origin | null,
+  sni: string | null,
+  reason: string,
+  isRefusal = false,
+): Promise<void> {
   // A CONNECT, or a reverse proxy, has an origin. Without one it is weir itself that the client speaks TLS to.
   const advice = origin === null
     ? "; it spoke TLS to weir itself: set it to an HTTP proxy (or let it trust weir's CA, for an HTTPS proxy)"
     : "";
   client.warn(`TLS with the client failed (${sni ?? origin?.host ?? "no name"}): ${reason}${advice}`);
+  const serverAddress = origin && { hostname: origin.host, port: origin.port };
+  const data = { sni, clientConn: client.facts, serverAddress, error: reason, isRefusal };
+  await client.context.hooks.trigger("tls_failed_client", data);
 }
 
 /** The connection below a TLS session, which closes it once all that it had to say is said. */

@@ -12,6 +12,7 @@ import { stderr, stdout } from "../output.ts";
 import { settlesWithin } from "../timing.ts";
 import { VERSION } from "../version.ts";
 import { Certificates } from "./certificates.ts";
+import { ClientCertificates } from "./client_certificates.ts";
 import { serveClient } from "./client_connection.ts";
 import type { Log, ProxyContext } from "./context.ts";
 import { leadsTo } from "./loop.ts";
@@ -66,6 +67,7 @@ export class ProxyServer {
   readonly #accepting: Promise<void>[] = [];
   readonly #replays = new Replays();
   readonly #work: FiniteWork;
+  readonly #identities: ClientCertificates;
   #stopped: Promise<void> | null = null;
   #unsubscribe: () => void = () => {};
 
@@ -76,6 +78,7 @@ export class ProxyServer {
     this.#work = new FiniteWork(init.onFailure ?? ((text) => log.error(text)), () => {
       if (!options.keepserving) init.onShutdown?.();
     });
+    this.#identities = new ClientCertificates(options);
     const certificates = new Certificates(options, log, (...where) => this.#pool.preconnect(...where));
     const ctx: Context = {
       options: forAddons(options),
@@ -106,6 +109,7 @@ export class ProxyServer {
       options,
       hooks,
       trusted: () => certificates.trusted(),
+      identityFor: (host) => this.#identities.for(host),
       isLoop: (local, remote) => addresses().some((own) => leadsTo(own, local, remote)),
     });
     this.#context = {
@@ -142,6 +146,7 @@ export class ProxyServer {
   async start(): Promise<readonly Listening[]> {
     const { options, log } = this.#context;
     if (options.server) await this.#context.certificates.prepare();
+    await this.#identities.prepare();
     // Among several isolates the first says it for all.
     if (options.server && !this.#init.addresses) await this.#context.certificates.warn();
     await this.#addons.configure(new Set(this.#init.options.names()));

@@ -73,7 +73,7 @@ export async function dialUnknown(
 
 /** What the origin at the other end has shown. */
 export function shownBy({ conn: { tls } }: Dialed): UpstreamTls {
-  return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
+  return { certificates: tls?.peerCertificates ?? [], alpn: tls?.alpn ?? null };
 }
 
 /** Closes a connection that found no use. */

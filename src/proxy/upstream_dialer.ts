@@ -8,8 +8,8 @@ import { authorityOf } from "../http/mod.ts";
 import { type ClientConnection, markClosed, newId, type ServerConnection } from "../flow/connection.ts";
 import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
 import { type Address, type Conn, dial, type TlsInfo } from "../net/mod.ts";
-import type { Options } from "../options/mod.ts";
-import { clientHandshake } from "../tls/mod.ts";
+import { type Options, tlsVersions } from "../options/mod.ts";
+import { clientHandshake, type ClientIdentity } from "../tls/mod.ts";
 import type { Destination } from "./route.ts";
 
 /** What dialing needs of the proxy. */
@@ -20,6 +20,8 @@ export interface DialerInit {
   isLoop(local: Address, remote: Address): boolean;
   /** PEM of certificates to trust besides the system's. */
   trusted(): Promise<readonly string[]>;
+  /** What to show to a host that asks for a certificate (`client_certs`). */
+  identityFor(host: string): Promise<ClientIdentity | null>;
 }
 
 /** A connection with what addons see of it. */
@@ -45,19 +47,25 @@ export class UpstreamDialer {
     clientConn: ClientConnection,
     alpn: readonly string[],
   ): Promise<Dialed> {
-    const { hooks, options, trusted } = this.#init;
+    const { hooks, options, trusted, identityFor } = this.#init;
     const { signal } = this.#closed;
     const serverConn = new ServerFacts(destination);
     const ca = destination.scheme === "http" ? [] : await trusted();
+    const name = destination.sni ?? destination.host;
+    const identity = destination.scheme === "http" || options.client_certs === null
+      ? null
+      : await identityFor(name);
     const conn = await this.#connect(destination, serverConn, clientConn);
     if (destination.scheme === "http") return { conn, serverConn };
     const ignoreClosing = onAbort(signal, () => conn.close());
     try {
       const secure = await clientHandshake(conn, {
-        servername: destination.sni ?? destination.host,
+        servername: name,
         alpn,
         verify: !options.ssl_insecure,
         ca,
+        identity,
+        versions: tlsVersions(options.tls_version_server_min, options.tls_version_server_max),
         host: authorityOf(destination.host, destination.port, "https"),
         timeout: options.connect_timeout * 1000,
         again: () => this.#dial(destination),

@@ -31,7 +31,8 @@ const HTTP1_ONLY_MS = 300_000;
 
 /** What a connection to an origin over TLS showed. */
 export interface UpstreamTls {
-  readonly certificate: Uint8Array | null;
+  /** All that it has sent, its own first; empty where it sent none. */
+  readonly certificates: readonly Uint8Array[];
   readonly alpn: string | null;
 }
 
@@ -197,7 +198,7 @@ export class UpstreamPool {
 }
 
 function shown({ serverConn: { tls } }: Pooled): UpstreamTls {
-  return { certificate: tls?.peerCertificate ?? null, alpn: tls?.alpn ?? null };
+  return { certificates: tls?.peerCertificates ?? [], alpn: tls?.alpn ?? null };
 }
 
 /** Requests with the same key may share a connection; `boundTo` is the client that it must not leave. */

@@ -6,8 +6,9 @@
  * used as it is; so is mitmproxy's under its own name, in a directory without one of weir's.
  * @module
  */
-import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { messageOf, WeirError } from "../errors.ts";
+import { type KeyPair, parseKeyPair } from "./key_pair.ts";
 import { pkcs12 } from "./pkcs12.ts";
 
 /** What signs leaf certificates. */
@@ -18,6 +19,8 @@ export interface CertificateAuthority {
   readonly certificate: Uint8Array<ArrayBuffer>;
   readonly key: CryptoKey;
   readonly algorithm: EcdsaParams | AlgorithmIdentifier;
+  /** The same key, for certificates that were made with it by others. */
+  readonly privateKey: KeyObject;
   /** The file with the key. */
   readonly path: string;
   /** Where `weir-ca-cert.pem` is, for messages. */
@@ -31,10 +34,16 @@ const VALID_DAYS = 3650;
 export const CLOCK_SKEW_DAYS = 2;
 export const DAY = 86_400_000;
 
-/** Loads the CA in `confdir`, or makes it; several processes that do so at once end up with the same one. */
-export async function loadAuthority(confdir: string): Promise<CertificateAuthority> {
+/**
+ * Loads the CA in `confdir`, or makes it; several processes that do so at once end up with the same one. `passphrase` is for
+ * one whose key is encrypted.
+ */
+export async function loadAuthority(
+  confdir: string,
+  passphrase: string | null = null,
+): Promise<CertificateAuthority> {
   const { path, pem } = await find(confdir);
-  const authority = await parse(pem, path, `${confdir}/weir-ca-cert.pem`);
+  const authority = await parse(pem, path, `${confdir}/weir-ca-cert.pem`, passphrase);
   await publish(confdir, authority);
   return authority;
 }
@@ -123,35 +132,28 @@ export function serialNumber(): string {
   return bytes.toHex();
 }
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-const PEM_KEY = /-----BEGIN (?:RSA |EC |ENCRYPTED |)PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/;
-
-async function parse(pem: string, path: string, certificatePath: string): Promise<CertificateAuthority> {
-  const keyPem = PEM_KEY.exec(pem)?.[0];
-  const certificates: string[] = pem.match(PEM_CERTIFICATE) ?? [];
-  if (keyPem === undefined) throw unusable(path, "there is no private key in it");
-  if (certificates.length === 0) throw unusable(path, "there is no certificate in it");
-  if (/ENCRYPTED/.test(keyPem)) throw unusable(path, "its key is encrypted");
-  let key: KeyObject;
-  let parsed: X509Certificate[];
+async function parse(
+  pem: string,
+  path: string,
+  certificatePath: string,
+  passphrase: string | null,
+): Promise<CertificateAuthority> {
+  let pair: KeyPair;
   try {
-    key = createPrivateKey(keyPem);
-    parsed = certificates.map((certificate) => new X509Certificate(certificate));
+    pair = parseKeyPair(pem, { passphrase });
   } catch (thrown) {
     throw unusable(path, messageOf(thrown), thrown);
   }
-  const spki = spkiOf(createPublicKey(key));
-  const at = parsed.findIndex((certificate) => spkiOf(certificate.publicKey) === spki);
-  if (at === -1) throw unusable(path, "its key does not belong to its certificate");
-  if (!parsed[at].ca) throw unusable(path, "its certificate is not one of a CA");
-  if (Date.parse(parsed[at].validTo) < Date.now()) {
-    throw unusable(path, `it has expired (${parsed[at].validTo})`);
+  const { certificate, certificates, key } = pair;
+  if (!certificate.ca) throw unusable(path, "its certificate is not one of a CA");
+  if (Date.parse(certificate.validTo) < Date.now()) {
+    throw unusable(path, `it has expired (${certificate.validTo})`);
   }
-  const chain = [certificates[at], ...certificates.filter((_, i) => i !== at)];
   try {
     return {
-      chainPem: chain.join("\n") + "\n",
-      certificate: Uint8Array.from(parsed[at].raw),
+      chainPem: certificates.join("\n") + "\n",
+      certificate: Uint8Array.from(certificate.raw),
+      privateKey: key,
       path,
       certificatePath,
       ...await importKey(key),
@@ -159,10 +161,6 @@ async function parse(pem: string, path: string, certificatePath: string): Promis
   } catch (thrown) {
     throw unusable(path, messageOf(thrown), thrown);
   }
-}
-
-function spkiOf(key: KeyObject): string {
-  return key.export({ type: "spki", format: "der" }).toString("base64");
 }
 
 async function importKey(key: KeyObject): Promise<Pick<CertificateAuthority, "key" | "algorithm">> {
@@ -189,7 +187,7 @@ async function importKey(key: KeyObject): Promise<Pick<CertificateAuthority, "ke
 
 /** Writes the certificate alone in the forms that clients take, where they are missing or of another CA. */
 async function publish(confdir: string, { certificate, chainPem }: CertificateAuthority): Promise<void> {
-  const pem = chainPem.match(PEM_CERTIFICATE)![0] + "\n";
+  const pem = /^[^]*?-----END CERTIFICATE-----/.exec(chainPem)![0] + "\n";
   const pemPath = `${confdir}/weir-ca-cert.pem`;
   const files: [string, () => Uint8Array][] = [
     [`${confdir}/weir-ca-cert.cer`, () => certificate],

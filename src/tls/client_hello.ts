@@ -160,11 +160,13 @@ const ECDSA_P256 = 0x0403;
 /**
  * The kind of certificate that a client can use: ECDSA, unless its ClientHello says that it could not check one
  * (RFC 5246 §7.4.2, RFC 8446 §4.4.2.2). In TLS 1.2 the cipher suite names the kind of key as well.
+ * `highest` is the version above which weir does not go.
  */
-export function keyTypeFor(hello: ClientHello): KeyType {
+export function keyTypeFor(hello: ClientHello, highest: "TLSv1.2" | "TLSv1.3" = "TLSv1.3"): KeyType {
   const { versions, signatureAlgorithms, cipherSuites } = hello;
   if (signatureAlgorithms.length > 0 && !signatureAlgorithms.includes(ECDSA_P256)) return "rsa";
-  const fits = versions.includes("TLSv1.3") || cipherSuites.some((suite) => ECDSA_SUITES.has(suite));
+  const isWithoutSuites = highest === "TLSv1.3" && versions.includes("TLSv1.3");
+  const fits = isWithoutSuites || cipherSuites.some((suite) => ECDSA_SUITES.has(suite));
   return fits ? "ecdsa" : "rsa";
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { isIP, type Socket } from "node:net";
-import tls, { type SecureContext, TLSSocket } from "node:tls";
+import tls, { type SecureContext, type SecureVersion, TLSSocket } from "node:tls";
 import { messageOf, type Side, WeirError } from "../errors.ts";
 import type { Conn } from "../net/mod.ts";
 import { CipherStream } from "./cipher_stream.ts";
@@ -22,6 +22,8 @@ export interface ServerHandshakeOptions {
   pem?: { readonly cert: string; readonly key: string };
   /** Protocols in order of preference; empty: none is negotiated. A client that offers only others is refused. */
   alpn: readonly string[];
+  /** Ask for a certificate (RFC 8446 §4.3.2), which nobody has to show and anybody may have made. */
+  requestCertificate?: boolean;
   /** Who is at the other end (default "client"). */
   side?: Side;
   /** Milliseconds (default {@linkcode HANDSHAKE_TIMEOUT}). */
@@ -41,6 +43,7 @@ export async function serverHandshake(conn: Conn, options: ServerHandshakeOption
     isServer: true,
     secureContext: options.secureContext,
     ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
+    ...(options.requestCertificate ? { requestCert: true, rejectUnauthorized: false } : {}),
   });
   const session = new TlsConn(conn, cipher, socket, side);
   try {
@@ -54,6 +57,14 @@ export async function serverHandshake(conn: Conn, options: ServerHandshakeOption
   }
 }
 
+/** What weir shows to a server that asks for a certificate. */
+export interface ClientIdentity {
+  /** PEM, its own first. */
+  readonly cert: string;
+  /** PEM, not encrypted. */
+  readonly key: string;
+}
+
 export interface ClientHandshakeOptions {
   /** Name for SNI and for verification; an IP address is verified and not sent (RFC 6066 §3). */
   servername: string;
@@ -63,6 +74,10 @@ export interface ClientHandshakeOptions {
   verify: boolean;
   /** Trusted issuers to add, PEM. */
   ca?: readonly string[];
+  /** The versions to offer; with bounds the session's secrets are not logged. */
+  versions?: { readonly min?: SecureVersion; readonly max?: SecureVersion } | null;
+  /** Shown when the server asks for a certificate; with one the session's secrets are not logged. */
+  identity?: ClientIdentity | null;
   /** Who is at the other end (default "server"). */
   side?: Side;
   /** What error messages call the peer (default `servername`). */
@@ -79,9 +94,11 @@ export interface ClientHandshakeOptions {
 /** Starts a handshake with a server. When it rejects, `conn` has been closed. */
 export async function clientHandshake(conn: Conn, options: ClientHandshakeOptions): Promise<Conn> {
   const { alpn, verify, ca = [], side = "server", timeout = HANDSHAKE_TIMEOUT } = options;
+  // Deno's own client has neither.
+  const isPlain = !options.identity && !options.versions;
   const name = options.servername.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
   const host = options.host ?? name;
-  if (keyLogWanted && verify) {
+  if (keyLogWanted && verify && isPlain) {
     let session: Conn;
     try {
       session = await keyLogClient(conn, { servername: name, alpn, ca, side, timeout });
@@ -104,6 +121,7 @@ async function nodeHandshake(
   host: string,
 ): Promise<Conn> {
   const { alpn, verify, ca = [], side = "server", timeout = HANDSHAKE_TIMEOUT } = options;
+  const { identity, versions } = options;
   const cipher = new CipherStream(conn);
   let socket: TLSSocket;
   try {
@@ -113,6 +131,8 @@ async function nodeHandshake(
       host: name,
       ...(isIP(name) === 0 ? { servername: name } : {}),
       ...(alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
+      ...(identity ? { cert: identity.cert, key: identity.key } : {}),
+      ...(versions ? { minVersion: versions.min, maxVersion: versions.max } : {}),
       // Judged below: an error in mid handshake would leave no certificate to say what is wrong with it.
       rejectUnauthorized: false,
       // Node's own check takes common names, and wildcards within a label.
@@ -176,9 +196,8 @@ const TRUST_HINT = "does it trust weir's CA (weir-ca-cert.pem)?";
 
 function explainClient(thrown: unknown, side: Side): WeirError {
   const what = `The TLS handshake with the ${side} failed`;
-  const error = nodeError(thrown);
-  const alert = /fatal alert: (\w+)/.exec(error.message)?.[1];
-  if (alert !== undefined && /CA|[Cc]ertificate/.test(alert)) {
+  const alert = refusalIn(thrown);
+  if (alert !== null) {
     return new WeirError(side, "tls", `${what}: it refused the certificate (${alert}); ${TRUST_HINT}`, {
       cause: thrown,
     });
@@ -189,6 +208,17 @@ function explainClient(thrown: unknown, side: Side): WeirError {
     });
   }
   return rewrap(thrown, side, what);
+}
+
+/** The alert by which a peer refused a certificate (RFC 8446 §6.2); null when there is none in this. */
+function refusalIn(thrown: unknown): string | null {
+  const alert = /fatal alert: (\w+)/.exec(nodeError(thrown).message)?.[1];
+  return alert !== undefined && /CA|[Cc]ertificate/.test(alert) ? alert : null;
+}
+
+/** True when a client ended a handshake because of the certificate: it said so, or went away in the middle. */
+export function isRefusal(thrown: unknown): boolean {
+  return refusalIn(thrown) !== null || (thrown instanceof WeirError && thrown.code === "closed");
 }
 
 /**

@@ -25,8 +25,13 @@ export function isCertificateFor(der: Uint8Array, host: string): boolean {
 
 /** The names of a certificate as text for people: `a.test, *.b.test, 127.0.0.1`. */
 export function namesText(der: Uint8Array): string {
+  return namesOfCertificate(der).join(", ");
+}
+
+/** The names of a certificate (DER), those of hosts before addresses. */
+export function namesOfCertificate(der: Uint8Array): string[] {
   const { dns, ip } = alternativeNames(der);
-  return [...dns, ...ip.map(addressText)].join(", ");
+  return [...dns, ...ip.map(addressText)];
 }
 
 /** §6.3. As curl and browsers have it, at least two labels follow the wildcard: nobody owns all of `*.com`. */

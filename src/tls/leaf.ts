@@ -6,11 +6,12 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
-import tls, { type SecureContext } from "node:tls";
+import tls, { type SecureContext, type SecureVersion } from "node:tls";
 import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
 import { type CertificateAuthority, CLOCK_SKEW_DAYS, DAY, serialNumber } from "./authority.ts";
 import type { KeyType } from "./client_hello.ts";
+import { certificateToPem } from "./pem.ts";
 
 /** Certificates kept: a browser's day has some hundreds of hosts, and each entry is about 10 KiB. */
 const LEAVES_MAX = 1024;
@@ -127,6 +128,31 @@ export class Leaves {
     const cert = `${certificate.toString("pem")}\n${this.#authority.chainPem}`;
     return { names, cert, key: pem, notAfter, context: tls.createSecureContext({ key: pem, cert }) };
   }
+}
+
+/** The versions that a session may have, and what is sent behind the certificate. */
+export interface LeafTerms {
+  readonly min?: SecureVersion;
+  readonly max?: SecureVersion;
+  /** DER of certificates. */
+  readonly chain?: readonly Uint8Array[];
+}
+
+/** By leaf, what was made of it last: clients of one origin get the same again and again. */
+const onTerms = new WeakMap<Leaf, { readonly key: string; readonly leaf: Leaf }>();
+
+/** The same certificate on these terms. */
+export function leafOn(leaf: Leaf, { min, max, chain = [] }: LeafTerms): Leaf {
+  const hash = createHash("sha256");
+  for (const der of chain) hash.update(der);
+  const key = `${min} ${max} ${hash.digest("base64")}`;
+  const known = onTerms.get(leaf);
+  if (known?.key === key) return known.leaf;
+  const cert = leaf.cert + chain.map(certificateToPem).join("");
+  const context = tls.createSecureContext({ key: leaf.key, cert, minVersion: min, maxVersion: max });
+  const made: Leaf = { ...leaf, cert, context };
+  onTerms.set(leaf, { key, leaf: made });
+  return made;
 }
 
 /** SNI and host, checked and without the root's dot; an IP address among them is normalised. */

@@ -6,7 +6,10 @@
  */
 export { type CertificateAuthority, loadAuthority, warningOfKey } from "./authority.ts";
 export { type ClientHello, type KeyType, keyTypeFor, parseClientHello } from "./client_hello.ts";
-export { clientHandshake, distrust, serverHandshake } from "./handshake.ts";
-export { type Leaf, Leaves } from "./leaf.ts";
+export { GivenLeaves } from "./given_leaves.ts";
+export { clientHandshake, type ClientIdentity, distrust, isRefusal, serverHandshake } from "./handshake.ts";
+export { parseKeyPair, tlsKeyPem } from "./key_pair.ts";
+export { keyLogWanted } from "./keylog.ts";
+export { type Leaf, leafOn, Leaves } from "./leaf.ts";
 export { certificateFromPem, certificateToPem } from "./pem.ts";
 export { certificatesIn } from "./trust.ts";

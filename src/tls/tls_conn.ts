@@ -6,7 +6,7 @@
  * @module
  */
 import type { TLSSocket } from "node:tls";
-import { type Side, WeirError } from "../errors.ts";
+import { messageOf, type Side, WeirError } from "../errors.ts";
 import type { Address, Conn, TlsInfo } from "../net/mod.ts";
 import { settlesWithin } from "../timing.ts";
 import type { CipherStream } from "./cipher_stream.ts";
@@ -16,6 +16,9 @@ const WRITE_SLICE = 256 * 1024;
 
 /** Certificates that are looked at: real chains have two to four. */
 const MAX_CHAIN = 16;
+
+/** The alert certificate_required (RFC 8446 §6.2), which comes behind the handshake. */
+const CERTIFICATE_REQUIRED = /fatal alert: CertificateRequired/;
 
 /** Milliseconds that a close_notify may take to be written: a peer that reads nothing must keep nothing open. */
 export const CLOSE_GRACE = 500;
@@ -247,12 +250,14 @@ export class TlsConn implements Conn {
 
   #fail(thrown: unknown): void {
     if (this.#closed) return;
-    this.#error ??= WeirError.from(
-      thrown,
-      this.#side,
-      "tls",
-      `The TLS session with the ${this.#side} failed`,
-    );
+    this.#error ??= CERTIFICATE_REQUIRED.test(messageOf(thrown))
+      ? new WeirError(
+        this.#side,
+        "tls",
+        `The ${this.#side} wants a certificate of its client, and was shown none (option client_certs).`,
+        { cause: thrown },
+      )
+      : WeirError.from(thrown, this.#side, "tls", `The TLS session with the ${this.#side} failed`);
     this.#rejectWrite?.(this.#error);
     this.#onFail?.();
     this.#notify();

@@ -25,7 +25,7 @@ async function withCertificates(
   }
 }
 
-const shows = (alpn: string | null) => Promise.resolve({ certificate: null, alpn });
+const shows = (alpn: string | null) => Promise.resolve({ certificates: [], alpn });
 
 Deno.test("an origin is asked once for what it shows, by its name and the client's SNI", async () => {
   const asked: unknown[] = [];
@@ -47,7 +47,7 @@ Deno.test("an origin that renews its certificate under other names is asked agai
     const leaves = new Leaves(await loadAuthority(confdir));
     const der = async (host: string) => new X509Certificate((await leaves.leafFor({ host })).cert).raw;
     const shown = [await der("old.example"), await der("new.example")];
-    const look: Look = () => Promise.resolve({ certificate: Uint8Array.from(shown.shift()!), alpn: null });
+    const look: Look = () => Promise.resolve({ certificates: [Uint8Array.from(shown.shift()!)], alpn: null });
     await withCertificates(look, async (certificates) => {
       const names = async () => (await certificates.offerFor(TARGET, null, clientConn)).leaf.names;
       assertEquals(await names(), ["a.example", "old.example"]);

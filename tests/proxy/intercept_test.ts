@@ -37,6 +37,8 @@ async function intercepted(
           offerFor: async (origin, sni) => ({
             leaf: await leaves.leafFor({ host: sni ?? origin?.host ?? "weir" }),
             upstreamAlpn: "h2",
+            requestsCertificate: false,
+            isLoggable: true,
           }),
         },
         pool: {

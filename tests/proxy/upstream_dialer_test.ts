@@ -26,6 +26,7 @@ class Fixture implements Disposable {
       hooks,
       isLoop: () => false,
       trusted: () => Promise.resolve([]),
+      identityFor: () => Promise.resolve(null),
       ...init,
     });
   }
@@ -73,6 +74,7 @@ Deno.test("a connection that leads back to weir is closed and is the client's fa
 Deno.test("without the certificates to trust nothing is dialed", async () => {
   using fixture = new Fixture({
     trusted: () => Promise.reject(new WeirError("weir", "tls", "No such file.")),
+    identityFor: () => Promise.resolve(null),
   });
   await assertRejects(() => fixture.dial("https"), WeirError, "No such file.");
   assertEquals(fixture.log, []);

@@ -119,7 +119,7 @@ class Fixture implements AsyncDisposable {
     hooks.setAddons([{ name: "test", hooks: recorder, builtin: false }]);
     const unused = () => Promise.reject(new Error("unused"));
     this.pool = new UpstreamPool(
-      { options: host.options.values, hooks, isLoop: () => false, trusted: unused },
+      { options: host.options.values, hooks, isLoop: () => false, trusted: unused, identityFor: unused },
       this.dialer,
     );
   }
@@ -516,7 +516,7 @@ for (const alpn of ["http/1.1", "h2"]) {
     await using fixture = new Fixture();
     fixture.dialer.alpn = alpn;
     assertEquals(await fixture.pool.preconnect(destination(SECURE), clientConn), {
-      certificate: Uint8Array.of(1),
+      certificates: [Uint8Array.of(1)],
       alpn,
     });
     await use(await fixture.acquire(SECURE));

@@ -159,4 +159,6 @@ Deno.test("an RSA certificate is for clients that could not check an ECDSA one, 
     const hello = { sni: null, alpn: [], versions, cipherSuites, signatureAlgorithms, length: 0 };
     assertEquals(keyTypeFor(hello), expected, what);
   }
+  const hello = { sni: null, alpn: [], versions: TLS13, cipherSuites: [0x1301, 0xc02f], length: 0 };
+  assertEquals(keyTypeFor({ ...hello, signatureAlgorithms: [0x0403] }, "TLSv1.2"), "rsa");
 });

@@ -21,7 +21,10 @@ export class Nginx implements AsyncDisposable {
   }
 
   /** Serves `files` (path to content); what is uploaded with PUT is stored. Without `tls` it speaks HTTP/2 alone. */
-  static async start(files: Record<string, string | Uint8Array> = {}, { tls = true } = {}): Promise<Nginx> {
+  static async start(
+    files: Record<string, string | Uint8Array> = {},
+    { tls = true, server = "" }: { tls?: boolean; server?: string } = {},
+  ): Promise<Nginx> {
     const dir = await Deno.makeTempDir({ prefix: "weir-nginx-" });
     const { cert, key } = await serverCertificate();
     await Deno.writeTextFile(`${dir}/cert.pem`, cert);
@@ -37,7 +40,7 @@ export class Nginx implements AsyncDisposable {
     await new Deno.Command("chmod", { args: ["-R", "a+rwX", dir] }).output();
     for (let tries = 1;; tries++) {
       const port = freePort();
-      await Deno.writeTextFile(`${dir}/nginx.conf`, configuration(dir, port, tls));
+      await Deno.writeTextFile(`${dir}/nginx.conf`, configuration(dir, port, tls, server));
       const child = spawn(["-p", dir, "-c", `${dir}/nginx.conf`, "-e", `${dir}/error.log`]);
       if (await listens(child, port)) return new Nginx(child, dir, port, tls);
       const log = await Deno.readTextFile(`${dir}/error.log`).catch(() => "");
@@ -65,7 +68,8 @@ export class Nginx implements AsyncDisposable {
   }
 }
 
-function configuration(dir: string, port: number, tls: boolean): string {
+/** `server`: further lines of its block. */
+function configuration(dir: string, port: number, tls: boolean, server: string): string {
   return `daemon off; worker_processes 1; pid ${dir}/pid; error_log ${dir}/error.log;
 events { worker_connections 512; }
 http {
@@ -80,6 +84,7 @@ http {
     listen 127.0.0.1:${port} ${tls ? "ssl http2" : "http2"};
     ssl_certificate ${dir}/cert.pem; ssl_certificate_key ${dir}/key.pem;
     root ${dir}/www;
+    ${server}
     location / { dav_methods PUT; }
     location = /report { return 204; }
     location /refused/ { client_max_body_size 1k; dav_methods PUT; }
