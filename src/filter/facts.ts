@@ -2,6 +2,7 @@
  * What filters ask of a flow, as the texts and numbers that they look at (mitmproxy `flowfilter.py`).
  * @module
  */
+import { madeConnection } from "../flow/planned_connection.ts";
 import { type Authority, type Headers, parseAuthority } from "../http/mod.ts";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
@@ -28,7 +29,8 @@ export function addressText({ hostname, port }: Address): string {
 
 /** Where a flow goes, by the name that was asked for; null where nobody knows. */
 export function destination(flow: Flow): string | null {
-  if (flow.serverConn !== null) return addressText(flow.serverConn.address);
+  const connection = madeConnection(flow);
+  if (connection !== null) return addressText(connection.address);
   return flow.type === "http" && isUnderWay(flow) ? `${flow.request.host}:${flow.request.port}` : null;
 }
 

@@ -40,6 +40,21 @@ export interface ServerConnection {
   readonly peerAddress: Address | null;
   /** weir's end; null before it is connected. */
   readonly localAddress: Address | null;
+  /**
+   * The proxy by which it goes, as `scheme://host:port` without user and password; null: none (mitmproxy `via`).
+   *
+   * It can be set in the hooks `http_connect`, `requestheaders` and `request`, before there is a connection, to
+   * `[http://|https://|socks5://][user:password@]host[:port]`, or to null, which is to go there directly. What is set in
+   * `http_connect` holds for all that comes through the tunnel.
+   *
+   * ```ts
+   * export function requestheaders(flow: HttpFlow) {
+   *   if (flow.request.host.endsWith(".onion")) flow.serverConn.via = "socks5://127.0.0.1:9050";
+   * }
+   * ```
+   * @throws {TypeError} when it is set to what is no address of a proxy, or once the connection is there.
+   */
+  via: string | null;
   /** Null while (or when) the connection is not TLS. */
   readonly tls: TlsInfo | null;
   /** Protocols that weir offered (ALPN, RFC 7301), in its order; empty without TLS. */

@@ -8,7 +8,9 @@ import { Headers, type HeadersInit } from "../http/mod.ts";
 import { shortened } from "../shown.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
 import { internals } from "../internals.ts";
+import type { ProxyAddress } from "../options/mod.ts";
 import type { MessageOwner } from "./message_owner.ts";
+import { PlannedConnection } from "./planned_connection.ts";
 import type { Request } from "./request.ts";
 import { Response } from "./response.ts";
 import { TCP_HISTORY, TcpHistory, type TcpMessage } from "./tcp_history.ts";
@@ -33,6 +35,8 @@ export class FlowState implements MessageOwner {
   /** Stops the exchange; set by whoever runs it. */
   kill: (() => void) | null = null;
   killed = false;
+  /** The proxy by which a connection that is still to be made goes; null: none. */
+  proxy: ProxyAddress | null = null;
   /** An addon plays the WebSocket server. */
   server: { readonly play: (socket: WebSocketPeer) => unknown; readonly headers: Headers } | null = null;
   /** All is known that will ever be: it was delivered or cut, or it was never on the wire. */
@@ -81,10 +85,9 @@ interface Recorded {
 /** What HTTP and TCP flows have in common. */
 export abstract class BaseFlow {
   #id: string | null;
+  #serverConn: ServerConnection | null = null;
   /** The connection that it came by. */
   readonly clientConn: ClientConnection;
-  /** Null before weir has a connection for this flow. */
-  serverConn: ServerConnection | null = null;
   /** Set when the flow ends with `error`. */
   error: FlowError | null = null;
   /** Who looks at flows marks some: "" for none, or a name between colons such as `:star:` (mitmproxy `flow.marked`). */
@@ -112,6 +115,16 @@ export abstract class BaseFlow {
     return this.#id ??= newId();
   }
 
+  /** The connection that it goes on by; null before weir has one for this flow. */
+  get serverConn(): ServerConnection | null {
+    return this.#serverConn;
+  }
+
+  /** @ignore */
+  set serverConn(value: ServerConnection | null) {
+    this.#serverConn = value;
+  }
+
   /** True until the flow has ended: from the hooks `complete`, `error`, `tcp_end` and `tcp_error` on it is false. */
   get live(): boolean {
     return !this[internals].ended;
@@ -135,6 +148,7 @@ export class HttpFlow extends BaseFlow {
   /** Set when the exchange became a WebSocket connection. */
   websocket: WebSocketData | null = null;
   #response: Response | null = null;
+  #planned: PlannedConnection | null = null;
 
   /** @ignore */
   constructor(request: Request, clientConn: ClientConnection, recorded?: Recorded) {
@@ -142,6 +156,16 @@ export class HttpFlow extends BaseFlow {
     this.request = request;
     this[internals].request = request;
     request[internals].flow = this[internals];
+  }
+
+  /** The connection that it goes on by. Before there is one its address is what the request says, and `via` can be set. */
+  override get serverConn(): ServerConnection {
+    return super.serverConn ?? (this.#planned ??= new PlannedConnection(this.request, this[internals]));
+  }
+
+  /** @ignore */
+  override set serverConn(value: ServerConnection | null) {
+    super.serverConn = value;
   }
 
   /**

@@ -171,6 +171,7 @@ export function makeServerConnection(
 ): ServerConnection {
   return {
     id: init.id ?? newId(),
+    via: null,
     peerAddress: null,
     localAddress: null,
     tls: null,

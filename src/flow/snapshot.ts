@@ -27,6 +27,7 @@ export function snapshot(flow: HttpFlow | TcpFlow): () => void {
 function snapshotHttp(flow: HttpFlow): () => void {
   const { request, response } = flow;
   const { method, scheme, host, port, path } = request;
+  const state = flow[internals], { proxy } = state;
   const restoreRequest = snapshotMessage(request);
   const restoreResponse = response && snapshotResponse(response);
   const newest = flow.websocket?.messages.at(-1);
@@ -35,6 +36,7 @@ function snapshotHttp(flow: HttpFlow): () => void {
     request.host = host;
     request.port = port;
     Object.assign(request, { method, scheme, path });
+    state.proxy = proxy;
     restoreRequest();
     if (flow.response !== response) {
       // Nobody will read the body of the answer that is taken back.

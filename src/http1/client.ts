@@ -11,9 +11,15 @@ import { WeirError } from "../errors.ts";
 import { ClientExchange, type ClientLeg } from "./client_exchange.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { Output } from "./output.ts";
+import type { ProxyLeg } from "./proxy_leg.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 
-/** A connection to an origin. */
+export interface Http1ConnectionOptions {
+  readonly lenient?: boolean;
+  readonly proxy?: ProxyLeg | null;
+}
+
+/** A connection to an origin, or to a proxy that takes requests to origins. */
 export class Http1Connection implements UpstreamConnection {
   readonly isShared = false;
   readonly requiresHttp1 = false;
@@ -28,8 +34,8 @@ export class Http1Connection implements UpstreamConnection {
   /** Exchanges that ran to their end here. */
   #served = 0;
 
-  /** `lenient`: see the option of that name. */
-  constructor(conn: Conn, { lenient = false } = {}) {
+  /** `lenient`: see the option of that name; `proxy`: null (the default) where it leads to an origin. */
+  constructor(conn: Conn, { lenient = false, proxy = null }: Http1ConnectionOptions = {}) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.done = promise;
     this.#end = resolve;
@@ -40,6 +46,7 @@ export class Http1Connection implements UpstreamConnection {
       output: new Output(conn),
       scanner: new HeadScanner("server", true, { lenient }),
       lenient,
+      proxy,
       onOver: (reusable) => this.#over(reusable),
       onUpgraded: () => {
         this.#upgraded = true;

@@ -21,6 +21,7 @@ import { becomesTunnel, responseBodyLength } from "./framing.ts";
 import { type Parsed, parseResponseHead } from "./head.ts";
 import type { HeadScanner } from "./head_scanner.ts";
 import type { Output } from "./output.ts";
+import type { ProxyLeg } from "./proxy_leg.ts";
 import type { ReadBuffer } from "./read_buffer.ts";
 import { beginsWithSettings, Http2OnlyError } from "./http2_only.ts";
 import { cut, malformed } from "./refusal.ts";
@@ -35,6 +36,8 @@ export interface ClientLeg {
   readonly scanner: HeadScanner;
   /** What the server sends may be sloppy in ways that have one meaning only. */
   readonly lenient: boolean;
+  /** Null where the connection leads to an origin. */
+  readonly proxy: ProxyLeg | null;
   /** The exchange is over, both ways; `reusable` when the connection can serve another. */
   onOver(reusable: boolean): void;
   /** The connection is no longer HTTP's. */
@@ -112,10 +115,10 @@ export class ClientExchange implements OutgoingExchange {
 
   /** Sends the request; what becomes of it is told by `sent`. Never rejects. */
   async #request(head: RequestHead, body: Body | null): Promise<void> {
-    const { output } = this.#leg;
+    const { output, proxy } = this.#leg;
     this.#requestBody = body;
     try {
-      const wire = serialiseRequest(head, body);
+      const wire = serialiseRequest(head, body, proxy);
       await output.head(wire.text, wire.lines);
       if (body === null) await output.flush();
       else await writeBody(output, wire.mode, body);

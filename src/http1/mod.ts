@@ -11,3 +11,4 @@
  */
 export { serveHttp1 } from "./server.ts";
 export { Http1Connection } from "./client.ts";
+export type { ProxyLeg } from "./proxy_leg.ts";

@@ -22,6 +22,7 @@ import { WeirError } from "../errors.ts";
 import { shown } from "../shown.ts";
 import { FieldSummary } from "./field_summary.ts";
 import { becomesTunnel } from "./framing.ts";
+import type { ProxyLeg } from "./proxy_leg.ts";
 
 /** How the body behind a head is delimited. */
 export type BodyMode = "none" | "length" | "chunked" | "close";
@@ -34,10 +35,22 @@ export interface WireHead {
   mode: BodyMode;
 }
 
-/** The request as it goes to an origin: origin-form, HTTP/1.1 (RFC 9112 §3.2.1). */
-export function serialiseRequest(head: RequestHead, body: Body | null): WireHead {
+/**
+ * The request, HTTP/1.1: in origin-form where it goes to an origin (RFC 9112 §3.2.1), in absolute-form where it goes to a
+ * proxy (§3.2.2).
+ */
+export function serialiseRequest(
+  head: RequestHead,
+  body: Body | null,
+  proxy: ProxyLeg | null = null,
+): WireHead {
   const { method, headers: { raw } } = head;
-  const target = method === "CONNECT" ? authorityOf(head.host, head.port, "") : head.path;
+  const isConnect = method === "CONNECT";
+  const target = isConnect
+    ? authorityOf(head.host, head.port, "")
+    : proxy === null
+    ? head.path
+    : absoluteTarget(head);
   if (!isToken(method)) throw unsafe(`The method ${shown(method)} is not a token`);
   if (!isTarget(target)) {
     throw unsafe(
@@ -51,7 +64,8 @@ export function serialiseRequest(head: RequestHead, body: Body | null): WireHead
   const mode: BodyMode = body === null ? "none" : hasLength(head, body) ? "length" : "chunked";
   const lines = new FieldLines(`${method} ${target} HTTP/1.1\r\n`, fields);
   // RFC 9112 §3.2: an HTTP/1.1 request has Host, also when it came as HTTP/1.0 or as a pseudo-header.
-  if (fields.hosts === 0) lines.add("Host", authorityOf(head.host, head.port, head.scheme));
+  const needsHost = !isConnect || proxy === null || proxy.sendsConnectHost;
+  if (fields.hosts === 0 && needsHost) lines.add("Host", authorityOf(head.host, head.port, head.scheme));
   lines.frame(
     body === null ? (fields.contentLength ?? fields.transferEncoding) === null ? null : 0 : body.size,
     mode,
@@ -60,7 +74,13 @@ export function serialiseRequest(head: RequestHead, body: Body | null): WireHead
   lines.keepTrailersTe = true;
   lines.nominateTe = head.httpVersion === "HTTP/2.0";
   lines.addAll(raw, null);
+  if (proxy?.authorization) lines.add("Proxy-Authorization", proxy.authorization);
   return lines.end(mode);
+}
+
+/** An asterisk is an empty path here (RFC 9112 §3.2.4). */
+function absoluteTarget({ scheme, host, port, path }: RequestHead): string {
+  return `${scheme}://${authorityOf(host, port, scheme)}${path === "*" ? "" : path}`;
 }
 
 /**

@@ -5,7 +5,9 @@
 export { type AddressKind, addressKind } from "./address_kind.ts";
 export { bulk, BULK_SIZE, Loans } from "./bulk_buffers.ts";
 export type { Address, Conn, TlsInfo } from "./conn.ts";
-export { dial, hostPort, TcpConn } from "./tcp.ts";
+export { dial, type DialOptions, hostPort, TcpConn } from "./tcp.ts";
+export { dialAny } from "./dial_any.ts";
+export { resolve } from "./resolve.ts";
 export { ipBytes, ipText } from "./ip.ts";
 export { socketError } from "./errors.ts";
 export { listen, TcpListener } from "./listen.ts";

@@ -97,13 +97,15 @@ export interface DialOptions {
   /** Milliseconds (default {@linkcode DIAL_TIMEOUT}). */
   timeout?: number;
   signal?: AbortSignal;
+  /** What errors call the host (default: `hostname`). */
+  name?: string;
 }
 
 /** Connects; rejects with a {@linkcode WeirError} "dns", "unreachable", "timeout" or, for `signal`, "closed". */
 export async function dial(hostname: string, port: number, options: DialOptions): Promise<TcpConn> {
   const { side, signal } = options;
   const name = hostname.replace(/^\[(.*)\]$/, "$1");
-  const what = `Connecting to ${hostPort({ hostname: name, port })} failed`;
+  const what = `Connecting to ${hostPort({ hostname: options.name ?? name, port })} failed`;
   const timeout = options.timeout ?? DIAL_TIMEOUT;
   const stop = new AbortController();
   let timedOut = false;

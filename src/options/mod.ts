@@ -6,9 +6,17 @@
  */
 export { type CertSpec, parseCertSpec } from "./cert_spec.ts";
 export { applyAll, applyKnown, readConfigFile } from "./config_file.ts";
+export { type DnsOverride, parseDnsOverride } from "./dns_override.ts";
 export { OptionError } from "./error.ts";
 export { type History, parseHistory } from "./history.ts";
-export { type ModeSpec, parseMode, type ReverseMode } from "./mode.ts";
+export { type ModeSpec, parseMode, type ReverseMode, type UpstreamMode } from "./mode.ts";
+export {
+  type Credentials,
+  parseCredentials,
+  parseProxyUrl,
+  type ProxyAddress,
+  proxyUrl,
+} from "./proxy_url.ts";
 export { hint, levenshtein, nearest } from "./nearest.ts";
 export { OptionRegistry, type Options } from "./registry.ts";
 export { parseSize } from "./size.ts";

@@ -4,7 +4,9 @@
  *     mode[:data][@[host:]port]
  * @module
  */
+import { isIP } from "node:net";
 import { shown } from "../shown.ts";
+import { parseProxyUrl, type ProxyAddress, withoutCredentials } from "./proxy_url.ts";
 
 /** A proxy that clients know of: absolute-form requests and CONNECT. */
 export interface RegularMode {
@@ -20,11 +22,20 @@ export interface ReverseMode {
   readonly port: number;
 }
 
+/** A proxy that clients know of, which goes on by another one. */
+export interface UpstreamMode {
+  readonly kind: "upstream";
+  readonly proxy: ProxyAddress;
+}
+
+/** What a listener does. */
+export type ParsedMode = RegularMode | ReverseMode | UpstreamMode;
+
 /** A mode with its place; null where the options `listen_host` and `listen_port` say it. */
 export interface ModeSpec {
-  /** As written. */
+  /** As written, but for credentials. */
   readonly spec: string;
-  readonly mode: RegularMode | ReverseMode;
+  readonly mode: ParsedMode;
   readonly listenHost: string | null;
   readonly listenPort: number | null;
 }
@@ -33,27 +44,80 @@ export interface ModeSpec {
 const ORIGIN = /^(?:(\w+):\/\/)?([^:/?#@\s[\]]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?\/?$/i;
 /** `[host:]port`. */
 const PLACE = /^(?:([^:/?#@\s[\]]+|\[[0-9a-f:.]+\]):)?(\d{1,5})$/i;
-const MODES = "regular and reverse:http(s)://host[:port]";
+const MODES = "regular, reverse:http(s)://host[:port] and upstream:http(s)|socks5://host[:port]";
 
 /**
  * Takes a mode apart.
- * @throws {SyntaxError} that says what is wrong with it.
+ * @throws {SyntaxError} that says what is wrong with it, and has no password in it.
  */
 export function parseMode(spec: string): ModeSpec {
   const at = spec.lastIndexOf("@");
-  const what = at < 0 ? spec : spec.slice(0, at);
-  const colon = what.indexOf(":");
-  const name = colon < 0 ? what : what.slice(0, colon);
-  const data = colon < 0 ? null : what.slice(colon + 1);
-  return { spec, mode: parseKind(spec, name, data), ...parsePlace(spec, at < 0 ? null : spec.slice(at + 1)) };
+  if (at < 0) return { spec, mode: parseKind(spec, spec), ...NO_PLACE };
+  const shownAs = fitToBeShown(spec);
+  // What stands behind the last @ is the place, or it parts a proxy from its credentials.
+  const before = spec.slice(0, at), place = spec.slice(at + 1);
+  const placed = attempt(() => ({ mode: parseKind(before, shownAs), ...parsePlace(shownAs, place) }));
+  const whole = attempt(() => ({ mode: parseKind(spec, shownAs), ...NO_PLACE }));
+  if (placed instanceof SyntaxError) {
+    if (whole instanceof SyntaxError) throw /^upstream:/i.test(spec) ? whole : placed;
+    return { spec: shownAs, ...whole };
+  }
+  // With another @ before it, the one that was meant to part them may be a password's.
+  const isInPassword = before.includes("@") && !before.endsWith("/") && isHostName(placed.listenHost);
+  if (whole instanceof SyntaxError && !isInPassword) {
+    return { spec: `${fitToBeShown(before)}@${place}`, ...placed };
+  }
+  throw new SyntaxError(
+    `${
+      shown(shownAs)
+    } can be read in two ways: what follows the last @ is a proxy, or the place to listen. ` +
+      "Give user and password with the option upstream_auth, or write a slash before that @",
+  );
 }
 
-function parseKind(spec: string, name: string, data: string | null): RegularMode | ReverseMode {
+/** The spec without what may be a password. */
+function fitToBeShown(spec: string): string {
+  return /^(?:reverse:|\w+@)/i.test(spec) ? spec : withoutCredentials(spec);
+}
+
+/** weir listens on addresses; names that lead to them are few. */
+function isHostName(host: string | null): boolean {
+  return host !== null && isIP(host) === 0 && host.toLowerCase() !== "localhost";
+}
+
+const NO_PLACE = { listenHost: null, listenPort: null };
+
+function attempt<T>(parse: () => T): T | SyntaxError {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof SyntaxError) return error;
+    throw error;
+  }
+}
+
+/** `shownAs` is what messages call it. */
+function parseKind(text: string, shownAs: string): ParsedMode {
+  const colon = text.indexOf(":");
+  const name = (colon < 0 ? text : text.slice(0, colon)).toLowerCase();
+  const data = colon < 0 ? null : text.slice(colon + 1);
   if (name === "regular") {
-    if (data !== null) throw new SyntaxError(`${shown(spec)}: regular takes nothing after a colon`);
+    if (data !== null) throw new SyntaxError(`${shown(shownAs)}: regular takes nothing after a colon`);
     return { kind: "regular" };
   }
-  if (name !== "reverse") throw new SyntaxError(`${shown(spec)} is not a mode (there are ${MODES})`);
+  if (name === "upstream") return parseUpstream(shownAs, data);
+  if (name === "reverse") return parseReverse(shownAs, data);
+  throw new SyntaxError(`${shown(shownAs)} is not a mode (there are ${MODES})`);
+}
+
+function parseUpstream(spec: string, data: string | null): UpstreamMode {
+  if (!data) {
+    throw new SyntaxError(`${shown(spec)}: upstream needs a proxy, as in upstream:http://proxy.example:3128`);
+  }
+  return { kind: "upstream", proxy: parseProxyUrl(data, spec) };
+}
+
+function parseReverse(spec: string, data: string | null): ReverseMode {
   const match = ORIGIN.exec(data ?? "");
   const scheme = match?.[1]?.toLowerCase() ?? "https";
   if (match === null || (scheme !== "http" && scheme !== "https")) {
@@ -64,8 +128,7 @@ function parseKind(spec: string, name: string, data: string | null): RegularMode
   return { kind: "reverse", scheme, host: bare(match[2]), port };
 }
 
-function parsePlace(spec: string, place: string | null): Pick<ModeSpec, "listenHost" | "listenPort"> {
-  if (place === null) return { listenHost: null, listenPort: null };
+function parsePlace(spec: string, place: string): Pick<ModeSpec, "listenHost" | "listenPort"> {
   const match = PLACE.exec(place);
   if (match === null || Number(match[2]) > 65535) {
     throw new SyntaxError(`${shown(spec)}: what follows @ must be [host:]port`);

@@ -7,7 +7,9 @@
  */
 import { parseCertSpec } from "./cert_spec.ts";
 import { parseHistory } from "./history.ts";
+import { parseDnsOverride } from "./dns_override.ts";
 import { parseMode } from "./mode.ts";
+import { parseCredentials } from "./proxy_url.ts";
 import { parseTlsVersion } from "./tls_version.ts";
 import {
   bool,
@@ -66,7 +68,7 @@ const tlsVersion = str({ condition: parsedBy(parseTlsVersion) });
 // deno-fmt-ignore -- one line per option reads as a table
 export const OPTIONS = {
   ...group("Proxy", {
-    mode: option(list({ filled: true, condition: parsedBy(parseMode) }), ["regular"], "What to be: regular, or reverse:http(s)://host[:port]; append @[host:]port to choose where to listen.", { short: "m", metavar: "MODE" }),
+    mode: option(list({ filled: true, condition: parsedBy(parseMode) }), ["regular"], "What to be: regular, reverse:http(s)://host[:port], or upstream:http(s)|socks5://host[:port]; append @[host:]port to choose where to listen.", { short: "m", metavar: "MODE" }),
     listen_host: option(str({ condition: isPresent }), "127.0.0.1", "Address to listen on.", { metavar: "HOST" }),
     listen_port: option(int(0, 65535), 8080, "Port to listen on; 0 takes any free port.", { short: "p", metavar: "PORT" }),
     server: option(bool, true, "Listen; without it weir only does what other options ask for, such as reading flows (-n).", { short: "n" }),
@@ -79,6 +81,9 @@ export const OPTIONS = {
     lenient: option(bool, false, "Accept heads of origins with bare LF, folded lines, or up to 1000 fields."),
     keep_host_header: option(bool, false, "In reverse mode, keep the Host that the client sent."),
     via: option(bool, false, "Add a Via field to messages that pass."),
+    upstream_auth: option(optional(str({ condition: parsedBy(parseCredentials) })), null, "User and password for the proxy of upstream mode, or the origin of reverse mode.", { metavar: "USER:PASS" }),
+    http_connect_send_host_header: option(bool, true, "Send a Host field with CONNECT to a proxy upstream."),
+    dns_override: option(list({ condition: parsedBy(parseDnsOverride) }), [], "Connect to that address for a host, with its name in TLS and Host unchanged: host=address[:port].", { metavar: "SPEC" }),
     connect_timeout: option(int(1, 3600), 10, "Seconds to wait for a connection to an origin.", { metavar: "SECONDS" }),
     idle_timeout: option(int(0, 86_400), 600, "Seconds without a byte after which exchanges, tunnels and WebSockets are cut; 0 for never.", { metavar: "SECONDS" }),
     workers: option(int(1, 64), 1, "How many isolates serve the port, each with addons of its own.", { metavar: "COUNT" }),

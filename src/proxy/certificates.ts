@@ -186,7 +186,8 @@ export class Certificates {
 
   /** What the origin shows, asked for once in a while; null when it cannot be had. */
   async #look(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls | null> {
-    const key = `${destination.host}:${destination.port} ${destination.sni ?? ""}`;
+    const { host, port, sni, via } = destination;
+    const key = `${host}:${port} ${sni ?? ""}${via ? ` ${JSON.stringify(via)}` : ""}`;
     const known = this.#seen.get(key);
     if (known !== undefined && performance.now() < known.until) return known.shown;
     this.#seen.delete(key);
@@ -201,7 +202,7 @@ export class Certificates {
       return shown;
     } catch (error) {
       // The client learns of it by a page, once it sends a request.
-      this.#log.debug(`No certificate of ${destination.host} to copy names from: ${messageOf(error)}`);
+      this.#log.debug(`No certificate of ${host} to copy names from: ${messageOf(error)}`);
       return null;
     }
   }

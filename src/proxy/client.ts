@@ -6,6 +6,7 @@ import type { ClientConnection } from "../flow/connection.ts";
 import { newId } from "../flow/connection.ts";
 import { IDLE_TIMEOUT } from "../http/mod.ts";
 import type { Address, Conn, TlsInfo } from "../net/mod.ts";
+import type { ProxyAddress } from "../options/mod.ts";
 import { onAbort } from "../timing.ts";
 import { certificateFromPem, type Leaf } from "../tls/mod.ts";
 import type { ProxyContext } from "./context.ts";
@@ -55,11 +56,19 @@ export class Client {
   readonly context: ProxyContext;
   readonly facts: ClientFacts;
   readonly timeouts: ClientTimeouts;
+  /** The proxy by which all goes on that nobody sends elsewhere; null: none. */
+  readonly via: ProxyAddress | null;
 
-  constructor(context: ProxyContext, facts: ClientFacts, timeouts: ClientTimeouts) {
+  constructor(
+    context: ProxyContext,
+    facts: ClientFacts,
+    timeouts: ClientTimeouts,
+    via: ProxyAddress | null = null,
+  ) {
     this.context = context;
     this.facts = facts;
     this.timeouts = timeouts;
+    this.via = via;
   }
 
   /** Tells the log, naming the client. */

@@ -40,7 +40,7 @@ export async function serveClient(
   try {
     await hooks.trigger("client_connected", facts);
     if (facts.error !== null) throw new WeirError("weir", "closed", facts.error);
-    await mode.serve(conn, new ClientLayers(new Client(context, facts, timeouts)));
+    await mode.serve(conn, new ClientLayers(new Client(context, facts, timeouts, mode.via)));
   } catch (error) {
     log.debug(`${facts.address.hostname}:${facts.address.port}: ${messageOf(error)}`);
   } finally {
@@ -58,7 +58,8 @@ class ClientLayers implements Layers {
     this.#client = client;
   }
 
-  async requests(conn: Conn, origin: Origin | null, options: RouteOptions = {}): Promise<void> {
+  async requests(conn: Conn, origin: Origin | null, given: RouteOptions = {}): Promise<void> {
+    const options: RouteOptions = { via: this.#client.via, ...given };
     const first = new FirstBytes(conn);
     const isTls = await this.#client.untilStopped(
       conn,
@@ -76,7 +77,8 @@ class ClientLayers implements Layers {
     );
   }
 
-  async tunnel(conn: Conn, origin: Origin): Promise<void> {
+  async tunnel(conn: Conn, to: Origin): Promise<void> {
+    const origin: Origin = { via: this.#client.via, ...to };
     const first = new FirstBytes(conn);
     try {
       const decision = this.#client.untilStopped(conn, first.until(protocolOf));

@@ -30,13 +30,14 @@ export async function runConnect(
   const { context: { hooks, log, options } } = client;
   const flow = new HttpFlow(new Request(incoming.head), client.facts);
   flow[internals].log = log;
+  flow[internals].proxy = client.via;
   flow[internals].kill = () => incoming.abort(new WeirError("weir", "killed", "The flow was killed."));
   await hooks.trigger("http_connect", flow);
   if (flow[internals].killed) return;
   if (flow.response !== null) return await refuse(client, incoming, flow);
 
   const { host, port } = flow.request;
-  const origin: Origin = { scheme: "http", host, port };
+  const origin: Origin = { scheme: "http", host, port, via: flow[internals].proxy };
   if (isIgnored(options, [origin])) return await passThrough(client, origin, incoming, flow);
   await accept(incoming);
   const tunnel = killable(flow, incoming.takeOver());

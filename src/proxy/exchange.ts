@@ -82,6 +82,7 @@ class Exchange implements Run {
     const state = this.#flow[internals];
     state.log = context.log;
     state.memory = context.memory;
+    state.proxy = route.via;
     state.kill = () => this.#stop(new WeirError("weir", "killed", "The flow was killed."));
     incoming.onGone((error) => this.#stop(error));
   }
@@ -224,7 +225,8 @@ class Exchange implements Run {
     const { request } = this.#flow;
     if (this.#context.options.via) request.headers.append("Via", `${request.httpVersion.slice(5)} weir`);
     this.#isWebSocket = prepareHandshake(this.#requestHead());
-    return this.#upstream.send(() => this.#requestHead(), (head) => this.#informational(head));
+    const isRaw = this.#isWebSocket;
+    return this.#upstream.send(() => this.#requestHead(), (head) => this.#informational(head), { isRaw });
   }
 
   #requestHead(): RequestHead {

@@ -8,8 +8,10 @@ import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
 import type { OutgoingExchange, UpstreamConnection } from "../http/mod.ts";
 import { Http1Connection } from "../http1/mod.ts";
 import { Http2Connection } from "../http2/mod.ts";
+import type { ProxyAddress } from "../options/mod.ts";
 import type { Destination } from "./route.ts";
 import { type Dialed, stoppingError } from "./upstream_dialer.ts";
+import { ForwardedConnection, proxyLegOf, requestProxyOf } from "./via/mod.ts";
 
 /** Idle connections kept for one origin: enough for a busy browser or a load test, few enough for the origin. */
 const MAX_IDLE_PER_ORIGIN = 64;
@@ -45,6 +47,8 @@ export interface Want {
   readonly clientConn: ClientConnection;
   /** {@linkcode HTTP1} or {@linkcode HTTP2}; over TLS the same for all requests of one {@linkcode OriginPool}. */
   readonly alpn: readonly string[];
+  /** Where to: that of the {@linkcode OriginPool}, or any with the same proxy that requests are given to. */
+  readonly destination: Destination;
 }
 
 /** The pool of all origins. */
@@ -68,6 +72,8 @@ export class OriginPool {
   /** Identifier of the client that it serves alone: for its login's sake, or an addon's; null for anybody. */
   readonly boundTo: string | null;
   readonly #owner: PoolOwner;
+  /** The proxy that requests are given to as they are; null where connections lead to the origin. */
+  readonly #proxy: ProxyAddress | null;
   /** Those that can take a request: idle exclusive ones, and all shared ones. */
   readonly #ready: Pooled[] = [];
   readonly #all = new Set<Pooled>();
@@ -84,6 +90,7 @@ export class OriginPool {
     this.#owner = owner;
     this.destination = destination;
     this.boundTo = boundTo;
+    this.#proxy = requestProxyOf(destination);
   }
 
   /** Nothing is lost but knowledge when it is forgotten. */
@@ -102,7 +109,7 @@ export class OriginPool {
    */
   acquire(want: Want, avoid: Avoid): Lease | Promise<Lease> {
     const pooled = avoid === "pooled" ? undefined : this.#take(avoid);
-    return pooled !== undefined ? this.#lend(pooled) : this.#counted(this.#open(want, avoid));
+    return pooled !== undefined ? this.#lend(pooled, want) : this.#counted(this.#open(want, avoid));
   }
 
   /** A connection that waits for requests, made where there is none; `use` has it before they do. */
@@ -143,10 +150,11 @@ export class OriginPool {
 
   #take(avoid: Avoid): Pooled | undefined {
     const ready = this.#ready;
+    const avoided = avoid instanceof ForwardedConnection ? avoid.connection : avoid;
     // The newest first: it is the least likely to have been closed by the origin.
     for (let i = ready.length - 1; i >= 0; i--) {
       const pooled = ready[i];
-      if (pooled.http.capacity === 0 || pooled.http.requiresHttp1 || pooled.serverConn === avoid) continue;
+      if (pooled.http.capacity === 0 || pooled.http.requiresHttp1 || pooled.serverConn === avoided) continue;
       if (!pooled.http.isShared) this.#removeAt(i);
       return pooled;
     }
@@ -154,7 +162,7 @@ export class OriginPool {
   }
 
   /** @throws {WeirError} when it was closed as soon as it was there. */
-  #lend(pooled: Pooled): Lease {
+  #lend(pooled: Pooled, { destination }: Want): Lease {
     if (pooled.http.capacity === 0) {
       this.#learn(pooled);
       throw new WeirError("server", "closed", "The server closed the connection before a request was sent.");
@@ -167,7 +175,10 @@ export class OriginPool {
     };
     return {
       exchange: pooled.http.exchange(),
-      serverConn: pooled.serverConn,
+      serverConn: this.#proxy === null ? pooled.serverConn : new ForwardedConnection(pooled.serverConn, {
+        hostname: destination.host,
+        port: destination.port,
+      }),
       release: () => giveBack(true),
       discard: () => giveBack(false),
     };
@@ -189,9 +200,9 @@ export class OriginPool {
     // A connection that another request is having made may have room for this one, too.
     while (this.#opening !== null && await this.#opening) {
       const pooled = this.#take(avoid);
-      if (pooled !== undefined) return this.#lend(pooled);
+      if (pooled !== undefined) return this.#lend(pooled, want);
     }
-    return await this.#openOne(want, (pooled) => this.#lend(pooled));
+    return await this.#openOne(want, (pooled) => this.#lend(pooled, want));
   }
 
   /**
@@ -221,7 +232,7 @@ export class OriginPool {
   }
 
   #beginsWithHttp2({ alpn }: Want): boolean {
-    return this.#hasPriorKnowledge && alpn === HTTP2;
+    return this.#hasPriorKnowledge && alpn === HTTP2 && this.#proxy === null;
   }
 
   async #connect(want: Want): Promise<Pooled> {
@@ -229,7 +240,10 @@ export class OriginPool {
     const { conn, serverConn } = await this.#owner.dial(this.destination, clientConn, alpn);
     const { isClosed, lenient } = this.#owner;
     const isHttp2 = beginsWithHttp2 || conn.tls?.alpn === "h2";
-    const http = isHttp2 ? new Http2Connection(conn, { lenient }) : new Http1Connection(conn, { lenient });
+    const proxy = this.#proxy && proxyLegOf(this.#proxy);
+    const http = isHttp2
+      ? new Http2Connection(conn, { lenient })
+      : new Http1Connection(conn, { lenient, proxy });
     const pooled: Pooled = { http, serverConn, clientConn, idleSince: performance.now() };
     this.#all.add(pooled);
     void http.done.then(() => this.#over(pooled));

@@ -10,6 +10,8 @@ import type { Request } from "../flow/request.ts";
 import type { IncomingExchange, RequestHead, ResponseHead } from "../http/mod.ts";
 import type { Conn } from "../net/mod.ts";
 import { type Body, bodyOf, bytesBody, type Stage } from "../streams/mod.ts";
+import { type Options, parseMode, type ProxyAddress } from "../options/mod.ts";
+import { withAuth } from "./modes/mod.ts";
 import type { ProxyContext } from "./context.ts";
 import { runExchange } from "./exchange.ts";
 import { Route } from "./route.ts";
@@ -47,7 +49,7 @@ export class Replays {
       timestampStart: Date.now(),
       timestampEnd: null,
     });
-    const replayed = this.#send(context, incoming, new Route(conn, null));
+    const replayed = this.#send(context, incoming, new Route(conn, null, { via: viaOf(context.options) }));
     this.#running.set(incoming, replayed);
     return replayed;
   }
@@ -61,6 +63,12 @@ export class Replays {
     this.#running.delete(incoming);
     return flow!;
   }
+}
+
+/** As mitmproxy does: by the proxy of the first mode, if that is upstream. */
+function viaOf(options: Options): ProxyAddress | null {
+  const { mode } = parseMode(options.mode[0]);
+  return mode.kind === "upstream" ? withAuth(mode.proxy, options) : null;
 }
 
 /** Why a flow's request cannot be sent again, as the end of a sentence; null when it can. */

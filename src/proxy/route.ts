@@ -4,18 +4,23 @@
  */
 import type { ClientConnection } from "../flow/connection.ts";
 import { authorityOf, defaultPort, type RequestHead } from "../http/mod.ts";
+import type { ProxyAddress } from "../options/mod.ts";
 
 /** An origin (RFC 6454 §4): that of a reverse proxy, or the one that a CONNECT named. */
 export interface Origin {
   readonly scheme: "http" | "https";
   readonly host: string;
   readonly port: number;
+  /** The proxy by which it is reached; null, or left out: none. */
+  readonly via?: ProxyAddress | null;
 }
 
 /** An origin to connect to. */
 export interface Destination extends Origin {
   /** Name for SNI and for verifying the certificate; null when that is `host`. */
   readonly sni: string | null;
+  /** What goes there is no HTTP, or will be none for long: a proxy on the way is asked for a tunnel without TLS, too. */
+  readonly isRaw?: boolean;
 }
 
 /** What else is known of the way. */
@@ -24,11 +29,15 @@ export interface RouteOptions {
   readonly rewriteHost?: boolean;
   /** SNI of the client inside a tunnel, used upstream as well. */
   readonly sni?: string | null;
+  /** The proxy by which requests go that say themselves where to. */
+  readonly via?: ProxyAddress | null;
 }
 
 /** What the requests of one connection have in common. */
 export class Route {
   readonly clientConn: ClientConnection;
+  /** The proxy by which its requests go, if nobody says otherwise. */
+  readonly via: ProxyAddress | null;
   readonly #origin: Origin | null;
   readonly #rewriteHost: boolean;
   readonly #sni: string | null;
@@ -39,6 +48,7 @@ export class Route {
     options: RouteOptions = {},
   ) {
     this.clientConn = clientConn;
+    this.via = origin?.via ?? options.via ?? null;
     this.#origin = origin;
     this.#rewriteHost = options.rewriteHost ?? false;
     this.#sni = options.sni ?? null;
@@ -61,10 +71,15 @@ export class Route {
     return { ...head, scheme: origin.scheme, host: origin.host, port: origin.port };
   }
 
-  /** Where to connect for a request that the addons have seen. */
-  destination(scheme: string, host: string, port: number): Destination {
+  /** Where to connect for a request that the addons have seen; `via` and `isRaw` as in {@linkcode Destination}. */
+  destination(
+    { scheme, host, port }: Pick<RequestHead, "scheme" | "host" | "port">,
+    via: ProxyAddress | null,
+    isRaw: boolean,
+  ): Destination {
     const origin = this.#origin;
     const same = origin !== null && origin.host === host && origin.port === port;
-    return { scheme: scheme === "https" ? "https" : "http", host, port, sni: same ? this.#sni : null };
+    const sni = same ? this.#sni : null;
+    return { scheme: scheme === "https" ? "https" : "http", host, port, sni, via, isRaw };
   }
 }

@@ -39,7 +39,7 @@ export async function dialRaw(
   { sni, alpn }: RawTls = { sni: null, alpn: [] },
 ): Promise<Dialed> {
   try {
-    return await pool.connect({ ...origin, sni }, clientConn, alpn);
+    return await pool.connect({ ...origin, sni, isRaw: true }, clientConn, alpn);
   } catch (error) {
     log.warn(messageOf(error));
     throw error;

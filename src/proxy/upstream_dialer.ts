@@ -1,5 +1,5 @@
 /**
- * Upstream: making a connection to an origin. Hooks, TCP, the check for loops, TLS.
+ * Upstream: making a connection to an origin. Hooks, TCP, the check for loops, a proxy on the way, TLS.
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
@@ -7,10 +7,12 @@ import { onAbort } from "../timing.ts";
 import { authorityOf } from "../http/mod.ts";
 import { type ClientConnection, markClosed, newId, type ServerConnection } from "../flow/connection.ts";
 import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
-import { type Address, type Conn, dial, type TlsInfo } from "../net/mod.ts";
-import { type Options, tlsVersions } from "../options/mod.ts";
-import { clientHandshake, type ClientIdentity } from "../tls/mod.ts";
+import type { Address, Conn, TlsInfo } from "../net/mod.ts";
+import { type Options, type ProxyAddress, proxyUrl, tlsVersions } from "../options/mod.ts";
+import { clientHandshake, type ClientHandshakeOptions, type ClientIdentity } from "../tls/mod.ts";
+import { reach } from "./reach.ts";
 import type { Destination } from "./route.ts";
+import { blamed, nameOf, openTunnel, requestProxyOf } from "./via/mod.ts";
 
 /** What dialing needs of the proxy. */
 export interface DialerInit {
@@ -47,28 +49,22 @@ export class UpstreamDialer {
     clientConn: ClientConnection,
     alpn: readonly string[],
   ): Promise<Dialed> {
-    const { hooks, options, trusted, identityFor } = this.#init;
-    const { signal } = this.#closed;
+    const { hooks, options, identityFor } = this.#init;
     const serverConn = new ServerFacts(destination);
-    const ca = destination.scheme === "http" ? [] : await trusted();
+    const isSecure = destination.scheme === "https";
+    const ca = isSecure || destination.via?.scheme === "https" ? await this.#init.trusted() : [];
     const name = destination.sni ?? destination.host;
-    const identity = destination.scheme === "http" || options.client_certs === null
-      ? null
-      : await identityFor(name);
-    const conn = await this.#connect(destination, serverConn, clientConn);
-    if (destination.scheme === "http") return { conn, serverConn };
-    const ignoreClosing = onAbort(signal, () => conn.close());
+    const identity = isSecure && options.client_certs !== null ? await identityFor(name) : null;
+    const conn = await this.#connect(destination, serverConn, clientConn, ca);
+    if (!isSecure) return { conn, serverConn };
     try {
-      const secure = await clientHandshake(conn, {
+      const secure = await this.#secure(conn, {
         servername: name,
-        alpn,
-        verify: !options.ssl_insecure,
-        ca,
         identity,
-        versions: tlsVersions(options.tls_version_server_min, options.tls_version_server_max),
         host: authorityOf(destination.host, destination.port, "https"),
-        timeout: options.connect_timeout * 1000,
-        again: () => this.#dial(destination),
+        alpn,
+        ca,
+        again: () => this.#open(destination, ca),
       });
       serverConn.tls = secure.tls;
       serverConn.alpnOffers = alpn;
@@ -77,9 +73,7 @@ export class UpstreamDialer {
     } catch (error) {
       markClosed(serverConn);
       await hooks.trigger("server_disconnected", { server: serverConn, clientConn, error: messageOf(error) });
-      throw signal.aborted ? stoppingError() : error;
-    } finally {
-      ignoreClosing();
+      throw error;
     }
   }
 
@@ -92,8 +86,9 @@ export class UpstreamDialer {
     destination: Destination,
     serverConn: ServerFacts,
     clientConn: ClientConnection,
+    ca: readonly string[],
   ): Promise<Conn> {
-    const { hooks, isLoop } = this.#init;
+    const { hooks } = this.#init;
     const data: ServerConnectionData = { server: serverConn, clientConn, error: null };
     await hooks.trigger("server_connect", data);
     if (data.error !== null) {
@@ -103,17 +98,7 @@ export class UpstreamDialer {
         `An addon refused the connection to ${destination.host}: ${data.error}`,
       );
     }
-    const conn = await this.#dial(destination);
-    if (isLoop(conn.localAddr, conn.remoteAddr)) {
-      conn.close();
-      throw new WeirError(
-        "client",
-        "loop",
-        `${
-          authorityOf(destination.host, destination.port, "")
-        } is weir itself; the request would come back again and again.`,
-      );
-    }
+    const conn = await this.#open(destination, ca);
     serverConn.peerAddress = conn.remoteAddr;
     serverConn.localAddress = conn.localAddr;
     serverConn.timestampTcpSetup = Date.now();
@@ -121,12 +106,76 @@ export class UpstreamDialer {
     return conn;
   }
 
-  #dial({ host, port }: Destination): Promise<Conn> {
-    return dial(host, port, {
-      side: "server",
-      timeout: this.#init.options.connect_timeout * 1000,
+  /** A connection that leads to the destination, or to the proxy that its requests are given to. */
+  async #open(destination: Destination, ca: readonly string[]): Promise<Conn> {
+    const { host, port, via = null } = destination;
+    if (via === null) return await this.#dial({ host, port }, authorityOf(host, port, ""));
+    const conn = await this.#openProxy(via, ca);
+    if (requestProxyOf(destination) !== null) return conn;
+    const { options } = this.#init;
+    return await this.#whileOpen(conn, () =>
+      openTunnel(conn, {
+        proxy: via,
+        target: { hostname: host, port },
+        sendsConnectHost: options.http_connect_send_host_header,
+        timeout: options.connect_timeout * 1000,
+      }));
+  }
+
+  async #openProxy(proxy: ProxyAddress, ca: readonly string[]): Promise<Conn> {
+    try {
+      const conn = await this.#dial(proxy, nameOf(proxy));
+      if (proxy.scheme !== "https") return conn;
+      return await this.#secure(conn, {
+        servername: proxy.host,
+        host: authorityOf(proxy.host, proxy.port, "https"),
+        alpn: ["http/1.1"],
+        ca,
+        again: () => this.#dial(proxy, nameOf(proxy)),
+      });
+    } catch (error) {
+      throw blamed(error, proxy);
+    }
+  }
+
+  async #dial({ host, port }: { host: string; port: number }, name: string): Promise<Conn> {
+    const { options, isLoop } = this.#init;
+    const conn = await reach({ hostname: host, port }, {
+      dnsOverride: options.dns_override,
+      timeout: options.connect_timeout * 1000,
       signal: this.#closed.signal,
     });
+    if (!isLoop(conn.localAddr, conn.remoteAddr)) return conn;
+    conn.close();
+    const text = `${name} is weir itself; the request would come back again and again.`;
+    throw new WeirError("client", "loop", text);
+  }
+
+  #secure(
+    conn: Conn,
+    given: Omit<ClientHandshakeOptions, "verify" | "versions" | "timeout">,
+  ): Promise<Conn> {
+    const { options } = this.#init;
+    return this.#whileOpen(conn, () =>
+      clientHandshake(conn, {
+        ...given,
+        verify: !options.ssl_insecure,
+        versions: tlsVersions(options.tls_version_server_min, options.tls_version_server_max),
+        timeout: options.connect_timeout * 1000,
+      }));
+  }
+
+  /** Closes `conn`, and with it what is being done with it, when weir stops. */
+  async #whileOpen<T>(conn: Conn, work: () => Promise<T>): Promise<T> {
+    const { signal } = this.#closed;
+    const ignoreClosing = onAbort(signal, () => conn.close());
+    try {
+      return await work();
+    } catch (error) {
+      throw signal.aborted ? stoppingError() : error;
+    } finally {
+      ignoreClosing();
+    }
   }
 }
 
@@ -139,6 +188,7 @@ export function stoppingError(): WeirError {
 class ServerFacts implements ServerConnection {
   readonly id: string = newId();
   readonly address: Address;
+  readonly #via: string | null;
   peerAddress: Address | null = null;
   localAddress: Address | null = null;
   tls: TlsInfo | null = null;
@@ -149,6 +199,18 @@ class ServerFacts implements ServerConnection {
   timestampEnd: number | null = null;
 
   constructor(destination: Destination) {
-    this.address = { hostname: destination.host, port: destination.port };
+    const { host, port, via } = destination;
+    this.address = { hostname: host, port };
+    this.#via = via ? proxyUrl(via) : null;
+  }
+
+  get via(): string | null {
+    return this.#via;
+  }
+
+  set via(_value: string | null) {
+    throw new TypeError(
+      "The connection is made: serverConn.via is set in requestheaders or request, before it is.",
+    );
   }
 }

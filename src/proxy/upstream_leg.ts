@@ -49,15 +49,19 @@ export class UpstreamLeg {
     return this.#isConnecting;
   }
 
-  /** Sends the request; once more when its connection was closed, or the origin refused it, before it was looked at. */
+  /**
+   * Sends the request; once more when its connection was closed, or the origin refused it, before it was looked at. `isRaw`:
+   * see `Destination`.
+   */
   async send(
     head: () => RequestHead,
     onInformational: (head: ResponseHead) => Promise<void> | void,
+    { isRaw }: { isRaw: boolean },
   ): Promise<UpstreamResponse> {
     const { request } = this.#flow;
     let http1 = asksForUpgrade(request);
     for (let avoid: Avoid = null;;) {
-      const lease: Lease = await this.#acquire(avoid, http1);
+      const lease: Lease = await this.#acquire(avoid, { http1, isRaw });
       this.#stop.check();
       const body = this.#body();
       try {
@@ -101,9 +105,12 @@ export class UpstreamLeg {
     return this.#resendable.attempt();
   }
 
-  async #acquire(avoid: Avoid, http1: boolean): Promise<Lease> {
-    const { scheme, host, port } = this.#flow.request;
-    const destination = this.#route.destination(scheme, host, port);
+  async #acquire(
+    avoid: Avoid,
+    { http1, isRaw }: { http1: boolean; isRaw: boolean },
+  ): Promise<Lease> {
+    const { request, [internals]: { proxy } } = this.#flow;
+    const destination = this.#route.destination(request, proxy, isRaw);
     const place = this.#context.pool.acquire(destination, this.#flow, { avoid, http1 });
     this.#isConnecting = place instanceof Promise;
     const lease = place instanceof Promise

@@ -17,6 +17,7 @@ import {
 } from "./origin_pool.ts";
 import type { Destination } from "./route.ts";
 import { type Dialed, type DialerInit, UpstreamDialer } from "./upstream_dialer.ts";
+import { requestProxyOf } from "./via/mod.ts";
 
 export type { Avoid, Lease } from "./origin_pool.ts";
 
@@ -85,19 +86,22 @@ export class UpstreamPool {
     const alpn = http1 ? HTTP1 : this.#alpn(destination);
     const isLoggedIn = this.#pins.isBound(flow, () => originOf(destination));
     const boundTo = isLoggedIn ? clientConn.id : this.#boundByHook(clientConn);
-    const lease = this.#poolOf(destination, alpn, boundTo).acquire({ clientConn, alpn }, avoid);
+    const lease = this.#poolOf(destination, alpn, boundTo).acquire({ clientConn, alpn, destination }, avoid);
     if (alpn === HTTP1 || !(lease instanceof Promise)) return lease;
     return lease.catch((error) => {
       if (!this.#isHttp1Only(destination)) throw error;
       // It began with GOAWAY, and has said why.
-      return this.#poolOf(destination, HTTP1, boundTo).acquire({ clientConn, alpn: HTTP1 }, "pooled");
+      return this.#poolOf(destination, HTTP1, boundTo).acquire(
+        { clientConn, alpn: HTTP1, destination },
+        "pooled",
+      );
     });
   }
 
   /** Connects over TLS ahead of the first request, to see what the origin shows; the connection waits for requests. */
   preconnect(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls> {
     const alpn = this.#alpn(destination), boundTo = this.#boundByHook(clientConn);
-    return this.#poolOf(destination, alpn, boundTo).preconnect({ clientConn, alpn }, shown);
+    return this.#poolOf(destination, alpn, boundTo).preconnect({ clientConn, alpn, destination }, shown);
   }
 
   /**
@@ -203,10 +207,14 @@ function shown({ serverConn: { tls } }: Pooled): UpstreamTls {
 
 /** Requests with the same key may share a connection; `boundTo` is the client that it must not leave. */
 function keyOf(destination: Destination, alpn: readonly string[], boundTo: string | null): string {
-  const { scheme, host, port, sni } = destination;
-  const key = scheme === "http"
-    ? `http://${host}:${port}`
-    : `https://${host}:${port} ${sni ?? ""} ${alpn[0]}`;
+  const { scheme, host, port, sni, via } = destination;
+  let key = scheme === "http" ? `http://${host}:${port}` : `https://${host}:${port} ${sni ?? ""} ${alpn[0]}`;
+  if (via) {
+    const proxy = JSON.stringify(via);
+    // To a proxy that takes requests to all origins the same connections lead. Addons are asked about each origin's, though.
+    const isForAll = boundTo === null && requestProxyOf(destination) !== null;
+    key = isForAll ? proxy : `${key} ${destination.isRaw ? "raw " : ""}${proxy}`;
+  }
   return boundTo === null ? key : `${key} ${boundTo}`;
 }
 

@@ -7,7 +7,14 @@
 export { type CertificateAuthority, loadAuthority, warningOfKey } from "./authority.ts";
 export { type ClientHello, type KeyType, keyTypeFor, parseClientHello } from "./client_hello.ts";
 export { GivenLeaves } from "./given_leaves.ts";
-export { clientHandshake, type ClientIdentity, distrust, isRefusal, serverHandshake } from "./handshake.ts";
+export {
+  clientHandshake,
+  type ClientHandshakeOptions,
+  type ClientIdentity,
+  distrust,
+  isRefusal,
+  serverHandshake,
+} from "./handshake.ts";
 export { parseKeyPair, tlsKeyPem } from "./key_pair.ts";
 export { keyLogWanted } from "./keylog.ts";
 export { type Leaf, leafOn, Leaves } from "./leaf.ts";

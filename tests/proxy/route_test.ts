@@ -62,11 +62,26 @@ Deno.test("a reverse proxy puts the origin into the Host field, the scheme's own
 
 Deno.test("the client's SNI goes to the tunnel's own target alone", () => {
   const route = new Route(clientConn, ORIGIN, { sni: "name.example" });
-  assertEquals(route.destination("https", "origin.example", 8443), { ...ORIGIN, sni: "name.example" });
-  assertEquals(route.destination("https", "moved.example", 8443).sni, null);
-  assertEquals(route.destination("https", "origin.example", 443).sni, null);
+  assertEquals(route.destination({ scheme: "https", host: "origin.example", port: 8443 }, null, false), {
+    ...ORIGIN,
+    sni: "name.example",
+    via: null,
+    isRaw: false,
+  });
+  assertEquals(
+    route.destination({ scheme: "https", host: "moved.example", port: 8443 }, null, false).sni,
+    null,
+  );
+  assertEquals(
+    route.destination({ scheme: "https", host: "origin.example", port: 443 }, null, false).sni,
+    null,
+  );
 });
 
 Deno.test("a scheme that is not https is http", () => {
-  assertEquals(new Route(clientConn, null).destination("ftp", "a.example", 21).scheme, "http");
+  assertEquals(
+    new Route(clientConn, null).destination({ scheme: "ftp", host: "a.example", port: 21 }, null, false)
+      .scheme,
+    "http",
+  );
 });

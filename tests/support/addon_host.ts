@@ -102,6 +102,7 @@ export const clientConn: ClientConnection = {
 export const serverConn: ServerConnection = {
   id: "server-1",
   address: { hostname: "example.com", port: 80 },
+  via: null,
   peerAddress: null,
   localAddress: null,
   tls: null,

@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import type { ClientConnection, ServerConnection } from "../../flow/connection.ts";
 import { makeClientConnection, makeServerConnection } from "../../flow/make.ts";
 import type { Address, TlsInfo } from "../../net/mod.ts";
+import { parseProxyUrl, proxyUrl } from "../../options/mod.ts";
 import { certificateFromPem, certificateToPem } from "../../tls/mod.ts";
 import {
   bool,
@@ -56,6 +57,7 @@ export function readServer(fields: Fields): ServerConnection | null {
   const connection = makeServerConnection({
     id: fields.text("id"),
     address,
+    via: viaIn(fields),
     peerAddress: addressIn(fields, fields.either("peername", "ip_address")),
     localAddress: addressIn(fields, fields.either("sockname", "source_address")),
     tls: tlsIn(fields, address.hostname),
@@ -153,8 +155,27 @@ export function writeServer(connection: ServerConnection | null): string {
     dict(
       "7:address;" + address(server.address) + "10:ip_address;" + address(server.peerAddress) +
         "14:source_address;" + address(server.localAddress) + common(server) +
-        "19:timestamp_tcp_setup;" + time(server.timestampTcpSetup) + "3:via;0:~4:via2;0:~",
+        "19:timestamp_tcp_setup;" + time(server.timestampTcpSetup) + "3:via;0:~4:via2;" + viaSpec(server.via),
     ));
+}
+
+/** Scheme, host and port; mitmproxy refuses a record with a scheme that it does not know. */
+function viaSpec(via: string | null): string {
+  if (via === null) return NULL;
+  const { scheme, host, port } = parseProxyUrl(via);
+  return scheme === "socks5" ? NULL : list(text(scheme) + list(text(host) + int(port)));
+}
+
+/** The proxy on the way, which has two shapes in older versions. */
+function viaIn(fields: Fields): string | null {
+  const key = fields.has("via2") ? "via2" : "via";
+  const spec = fields.has(key) ? fields.any(key) : null;
+  const [scheme, place] = Array.isArray(spec) ? spec : [];
+  const [host, port] = Array.isArray(place) ? place : [];
+  if ((scheme !== "http" && scheme !== "https") || typeof host !== "string" || typeof port !== "number") {
+    return null;
+  }
+  return proxyUrl({ scheme, host, port });
 }
 
 const NOT_CONNECTED = dict(

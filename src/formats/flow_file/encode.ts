@@ -9,6 +9,7 @@ import { Buffer } from "node:buffer";
 import type { Flow, HttpFlow, TcpFlow, TcpMessage } from "../../flow/flow.ts";
 import type { Headers } from "../../http/mod.ts";
 import { internals } from "../../internals.ts";
+import { madeConnection } from "../../flow/planned_connection.ts";
 import type { Message } from "../../flow/message.ts";
 import type { Request } from "../../flow/request.ts";
 import type { Response } from "../../flow/response.ts";
@@ -165,7 +166,7 @@ function opening(flow: Flow): string {
   return "7:version;2:17#4:type;" + text(flow.type) + "2:id;" + text(flow.id) +
     "5:error;" +
     (error === null ? NULL : dict("3:msg;" + text(error.message) + "9:timestamp;" + time(error.timestamp))) +
-    "11:client_conn;" + writeClient(flow.clientConn) + "11:server_conn;" + writeServer(flow.serverConn) +
+    "11:client_conn;" + writeClient(flow.clientConn) + "11:server_conn;" + writeServer(madeConnection(flow)) +
     "11:intercepted;5:false!9:is_replay;" + (flow.isReplay === null ? NULL : text(flow.isReplay)) +
     "6:marked;" + text(flow.marked) + "8:metadata;" + metadata(flow) + "7:comment;" + text(flow.comment) +
     "17:timestamp_created;" + time(flow.timestampStart);

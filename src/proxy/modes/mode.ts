@@ -6,6 +6,7 @@
  * @module
  */
 import type { Conn } from "../../net/mod.ts";
+import type { ProxyAddress } from "../../options/mod.ts";
 import type { Origin, RouteOptions } from "../route.ts";
 
 /** The mode of one listener. */
@@ -14,6 +15,8 @@ export interface Mode {
   readonly spec: string;
   /** What stands in front of "HTTP proxy listening at …" in the log. */
   readonly title: string;
+  /** The proxy by which all goes on that nobody sends elsewhere; left out: none. */
+  readonly via?: ProxyAddress;
   /** Serves one connection until it has ended: reads what the mode itself wants to know, then chooses a layer. */
   serve(conn: Conn, layers: Layers): Promise<void>;
 }
