@@ -40,7 +40,8 @@ export function saveStream(
       piece: (bytes) => copy.write(bytes),
       end: (error) => error === null ? copy.close() : copy.abort(error),
     }).through(source, onFault, warn);
-  });
+    // A file is written while the piece is on its way already.
+  }, { isLate: true });
 }
 
 /** Where a copy goes. */

@@ -3,12 +3,12 @@
  *
  * Each stage is written once, as that function; between two bodies it runs as such, with no stream and no copy of
  * its own. Whoever asks for its `readable` or `writable` gets streams that are made then, out of the same function
- * and the two doors of `./convert.ts`: making them costs some 30 µs, which most bodies are spared.
+ * (`./pair.ts`): making them costs some 30 µs, which most bodies are spared.
  * @module
  */
 import type { WeirError } from "../errors.ts";
 import type { Body } from "./body.ts";
-import { bodyOf, readableOf } from "./convert.ts";
+import { pairOf, type PairOptions } from "./pair.ts";
 
 /**
  * The body that comes out when `source` goes in. `onFault` is told when the stage itself fails, before its body does; `warn` is
@@ -31,13 +31,15 @@ export class Stage implements TransformStream<Uint8Array, Uint8Array> {
   }
 
   readonly #through: Through;
+  readonly #options: PairOptions;
   #streams: ReadableWritablePair<Uint8Array, Uint8Array> | null = null;
   /** It was put behind a body. */
   #isUsed = false;
 
-  /** `through` makes what it does of a body. */
-  constructor(through: Through) {
+  /** `through` makes what it does of a body; `options` are for those who use it as a stream. */
+  constructor(through: Through, options: PairOptions = {}) {
     this.#through = through;
+    this.#options = options;
   }
 
   /** What comes out. @throws {TypeError} when a body goes through the stage already. */
@@ -68,9 +70,7 @@ export class Stage implements TransformStream<Uint8Array, Uint8Array> {
   #pair(): ReadableWritablePair<Uint8Array, Uint8Array> {
     if (this.#streams !== null) return this.#streams;
     if (this.#isUsed) throw used();
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    const out = readableOf(this.#through(bodyOf(readable), () => {}, toConsole));
-    return this.#streams = { readable: out, writable };
+    return this.#streams = pairOf((source) => this.#through(source, () => {}, toConsole), this.#options);
   }
 }
 
