@@ -17,6 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "escape",
     "http_grammar",
     "internals",
+    "latin1",
     "memory_budget",
     "output",
     "shown",

@@ -5,8 +5,9 @@
  */
 import type { Side, WeirError } from "../errors.ts";
 import { MAX_FIELD_BLOCK } from "../http/mod.ts";
+import { latin1 } from "../latin1.ts";
 import { ExtensionState, nextInExtension } from "./chunk_extension.ts";
-import { latin1, mended, parseFields } from "./fields.ts";
+import { mended, parseFields } from "./fields.ts";
 import { HeadScanner } from "./head_scanner.ts";
 import { malformed, tooLarge } from "./refusal.ts";
 

@@ -2,7 +2,6 @@
  * Field lines (RFC 9112 §5): `name ":" OWS value OWS CRLF`, nothing else. Line folding is refused (§5.2).
  * @module
  */
-import { Buffer } from "node:buffer";
 import type { Side } from "../errors.ts";
 import { isBlank } from "../http/mod.ts";
 import { malformed, quoted } from "./refusal.ts";
@@ -14,12 +13,6 @@ export const TOKEN_BYTE: Uint8Array = Uint8Array.from(
   { length: 256 },
   (_, byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)) && byte < 128 ? 1 : 0,
 );
-
-/** Bytes as a string of one character each; the runtime's fastest way. */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return (Buffer.prototype as unknown as { latin1Slice(this: Uint8Array, a: number, b: number): string })
-    .latin1Slice.call(bytes, start, end);
-}
 
 /**
  * A server's head, or its trailer section, as it should have been sent: every line ends with CRLF, and folded field lines

@@ -16,8 +16,9 @@ import {
   type ResponseHead,
 } from "../http/mod.ts";
 import type { Side } from "../errors.ts";
+import { latin1 } from "../latin1.ts";
 import { FieldSummary } from "./field_summary.ts";
-import { latin1, mended, parseFields } from "./fields.ts";
+import { mended, parseFields } from "./fields.ts";
 import { malformed, quoted } from "./refusal.ts";
 import { parseTarget, type Target } from "./target.ts";
 

@@ -8,6 +8,7 @@ import { concat } from "@std/bytes";
 import { Automaton } from "./automaton.ts";
 import { asBytes, type BytesLike, EMPTY, nameOf } from "./bytes.ts";
 import { GRAM, GramFilter } from "./grams.ts";
+import { LiteralSearch, MIN_SEARCHED } from "./literal_search.ts";
 import { Output } from "./output.ts";
 import type { PieceEditor } from "./piece_stage.ts";
 
@@ -32,6 +33,8 @@ export class Patterns {
   readonly onlyStart: number;
   /** Passes over text in which no pattern begins; null when one is too short for that. */
   readonly filter: GramFilter | null;
+  /** The only pattern; null when there are several. */
+  readonly only: Uint8Array | null;
   readonly #replacements: readonly (Uint8Array | ((match: Uint8Array) => BytesLike))[];
 
   /**
@@ -46,6 +49,7 @@ export class Patterns {
       typeof by === "function" ? by : literal(by, "The replacement").slice()
     );
     this.automaton = new Automaton(patterns);
+    this.only = patterns.length === 1 ? patterns[0] : null;
     this.lengths = patterns.map((pattern) => pattern.length);
     for (const pattern of patterns) this.starts[pattern[0]] = 1;
     const first = this.starts.indexOf(1);
@@ -88,6 +92,9 @@ export class Replacer implements PieceEditor {
   readonly #patterns: Patterns;
   #held: Uint8Array = EMPTY;
   readonly #out = new Output();
+  /** For large pieces, where there is one pattern. */
+  readonly #search: LiteralSearch | null;
+  #isSearching = false;
   #state = 0;
   /**
    * A match that is whole, but could still be part of a longer one: its pattern or -1, and where in the text
@@ -99,6 +106,7 @@ export class Replacer implements PieceEditor {
 
   constructor(patterns: Patterns) {
     this.#patterns = patterns;
+    this.#search = patterns.only === null ? null : new LiteralSearch(patterns.only);
   }
 
   /** Takes the next piece of text; gives what can be sent now. */
@@ -114,7 +122,9 @@ export class Replacer implements PieceEditor {
   #run(piece: Uint8Array, atEnd: boolean): Uint8Array {
     const { automaton: { next, match, live, columnOf, width }, lengths } = this.#patterns;
     const text = this.#held.length === 0 ? piece : concat([this.#held, piece]);
-    const out = this.#out;
+    const out = this.#out, search = this.#search;
+    this.#isSearching = search !== null && text.length >= MIN_SEARCHED;
+    if (this.#isSearching) search!.load(text);
     let sent = 0, at = this.#held.length, state = this.#state;
     for (;;) {
       while (at < text.length) {
@@ -137,6 +147,7 @@ export class Replacer implements PieceEditor {
       state = 0;
       this.#found = -1;
     }
+    if (this.#isSearching) search!.unload();
     const keep = atEnd ? text.length : text.length - live[state];
     out.put(text, sent, keep);
     this.#held = text.slice(keep);
@@ -159,6 +170,7 @@ export class Replacer implements PieceEditor {
   /** The first place from `at` on where a pattern can begin, or the text's length. */
   #nextStart(text: Uint8Array, at: number): number {
     const { starts, onlyStart, filter } = this.#patterns;
+    if (this.#isSearching) return this.#search!.next(at);
     if (filter !== null) return filter.next(text, at);
     if (onlyStart !== -1) {
       const start = text.indexOf(onlyStart, at);

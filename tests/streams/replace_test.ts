@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
@@ -54,6 +54,28 @@ Deno.test("one pattern: the same as replaceAll, at every split", () => {
       },
     ),
     { numRuns: 1000 },
+  );
+});
+
+Deno.test("one pattern in large pieces: the same as replaceAll, at every split", () => {
+  // Mostly one letter, so that the pattern's rarest byte is now its first, now one in its middle.
+  const letters = fc.array(fc.constantFrom("a", "b", "ab", "abcab", "é", "x".repeat(700)), { maxLength: 40 });
+  fc.assert(
+    fc.property(
+      fc.array(letters.map((parts) => parts.join("")), { maxLength: 4 }),
+      few({ minLength: 1, maxLength: 9 }),
+      (parts, pattern) => {
+        const out = run([[pattern, "-"]], parts);
+        assertEquals(out.join(""), parts.join("").replaceAll(pattern, "-"));
+        let before = "", sent = "";
+        parts.forEach((part, i) => {
+          before += part, sent += out[i];
+          const held = mustBeHeld(before.slice(before.lastIndexOf(pattern) + 1), [pattern]);
+          assert(before.replaceAll(pattern, "-").length - sent.length <= held, "more is held than may be");
+        });
+      },
+    ),
+    { numRuns: 500 },
   );
 });
 

@@ -25,7 +25,7 @@ export interface SseEvent {
 /** An event to be sent: what is left out is null. */
 export type SseEventInit = Pick<SseEvent, "data"> & Partial<SseEvent>;
 
-const LF = 10, CR = 13;
+const LF = 10, CR = 13, SPACE = 32;
 const BOM = Uint8Array.of(0xef, 0xbb, 0xbf);
 const FIELDS = ["event", "id", "retry", "data"] as const;
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -59,8 +59,16 @@ export class SseCutter implements Cutter<SseEvent> {
       }
       if (this.#bom < 3) at = 0;
     }
-    let from = at, lf = -2, cr = -2;
+    let from = at, lf = -2, cr = -2, isTried = false;
     for (; at < piece.length; at++) {
+      if (!isTried && at === from && this.#isLineStart && this.#afterCr === null && this.#held.length === 0) {
+        isTried = true;
+        const text = plainText(piece, at);
+        if (text !== null) {
+          from = yield* this.#pushPlain(piece, at, text);
+          break;
+        }
+      }
       if (this.#afterCr !== null) {
         const isTail = this.#afterCr === "block";
         this.#afterCr = null;
@@ -86,9 +94,26 @@ export class SseCutter implements Cutter<SseEvent> {
       if (!isBlank) continue;
       const bytes = this.#held.release(piece.subarray(from, at + 1), 1);
       from = at + 1;
-      yield { bytes, unit: readEvent(bytes) };
+      yield { bytes, unit: readEvent(decoder.decode(bytes)) };
     }
     if (from < piece.length) this.#held.add(piece.subarray(from));
+  }
+
+  /** The blocks of `text`, which is the rest of the piece from `at` on; gives where the last one that is open begins. */
+  *#pushPlain(piece: Uint8Array, at: number, text: string): Generator<Segment<SseEvent>, number> {
+    let start = 0;
+    while (start < text.length) {
+      const isEmpty = text.charCodeAt(start) === LF;
+      const end = isEmpty ? start + 1 : text.indexOf("\n\n", start) + 2;
+      if (!isEmpty && end === 1) {
+        this.#isLineStart = text.endsWith("\n");
+        break;
+      }
+      const bytes = this.#held.release(piece.subarray(at + start, at + end), 1);
+      yield { bytes, unit: readEvent(text.slice(start, end)) };
+      start = end;
+    }
+    return at + start;
   }
 
   *end(): Generator<Segment<SseEvent>, void> {
@@ -98,17 +123,28 @@ export class SseCutter implements Cutter<SseEvent> {
   }
 }
 
+/** The bytes of `piece` from `at` on as text, if each is a character of it, and none is CR; else null. */
+function plainText(piece: Uint8Array, at: number): string | null {
+  const text = decoder.decode(at === 0 ? piece : piece.subarray(at));
+  return text.length === piece.length - at && !text.includes("\r") ? text : null;
+}
+
 /** The event that a block of lines is; null when it has no data. */
-function readEvent(block: Uint8Array): SseEvent | null {
-  if (block.length < 5) return null;
+function readEvent(text: string): SseEvent | null {
+  if (text.length < 5) return null;
   let event: string | null = null, id: string | null = null, retry: number | null = null;
   let data: string | null = null;
-  const text = decoder.decode(block);
-  const isPlain = !text.includes("\r");
-  const lines = isPlain ? text.split("\n") : text.split(/\r\n|\n|\r/);
-  for (const line of lines) {
-    if (line === "") continue;
-    const [field, value] = fieldOf(line);
+  const lines = text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
+  for (let at = 0, end; at < lines.length; at = end + 1) {
+    end = lines.indexOf("\n", at);
+    if (end === -1) end = lines.length;
+    if (end === at) continue;
+    if (lines.startsWith("data:", at)) {
+      const value = lines.slice(at + (lines.charCodeAt(at + 5) === SPACE ? 6 : 5), end);
+      data = data === null ? value : `${data}\n${value}`;
+      continue;
+    }
+    const [field, value] = fieldOf(lines.slice(at, end));
     if (field === "data") data = data === null ? value : `${data}\n${value}`;
     else if (field === "event") event = value;
     else if (field === "id") id = isId(value) ? value : id;
@@ -130,6 +166,12 @@ const isRetry = (value: string) => /^[0-9]+$/.test(value);
 /** A copy, to be compared with what a function makes of the event. */
 export function copyOf({ event, data, id, retry }: SseEvent): SseEvent {
   return { event, data, id, retry };
+}
+
+/** True when no field differs. */
+export function isSame(one: SseEvent, other: SseEvent): boolean {
+  return one.data === other.data && one.event === other.event && one.id === other.id &&
+    one.retry === other.retry;
 }
 
 /** @throws {TypeError} when `value` is no event that can be written. */
@@ -181,8 +223,8 @@ const LINE = /[^\r\n]*(?:\r\n|\n|\r)/g;
 
 /** The block of an event that was `before` and is `after`: lines of what did not change stay as they came. */
 export function rewriteEvent(block: Uint8Array, before: SseEvent, after: SseEvent): Uint8Array {
+  if (isSame(before, after)) return block;
   const left = new Set<string>(FIELDS.filter((field) => before[field] !== after[field]));
-  if (left.size === 0) return block;
   const changed = new Set(left);
   const lineEnd = lineEndOf(block);
   const text = textOf(block);

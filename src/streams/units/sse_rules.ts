@@ -5,6 +5,7 @@
 import {
   checkEvent,
   copyOf,
+  isSame,
   lineEndOf,
   rewriteEvent,
   SseCutter,
@@ -35,6 +36,7 @@ export function sseRules(
       return fn(event);
     },
     edited(value, { bytes, unit }) {
+      if (value === undefined && isSame(before, unit!)) return bytes;
       return rewriteEvent(bytes, before, checkEvent(value === undefined ? unit : value));
     },
     added(value, segment) {

@@ -72,7 +72,10 @@ class UnitBody<U> extends PulledBody {
   #phase: "open" | "ending" | "ended" = "open";
   /** What went wrong behind bytes that are still to be sent. */
   #failure: WeirError | null = null;
+  /** What is to be sent; of the last piece the first part, and where in its buffer it ends so far. */
   #made: Uint8Array[] = [];
+  #last: Uint8Array | null = null;
+  #lastEnd = 0;
 
   constructor(source: Body, rules: UnitRules<U>, onFault: (error: WeirError) => void) {
     super();
@@ -88,7 +91,7 @@ class UnitBody<U> extends PulledBody {
   protected pull(): Uint8Array | null | undefined {
     for (;;) {
       if (this.#segments === null || this.#failure !== null || this.#isBusy) {
-        if (this.#made.length > 0) return this.#joined();
+        if (this.#last !== null) return this.#joined();
         if (this.#failure !== null) return this.#broken(this.#failure);
         const bytes = this.#isBusy ? this.#work() : this.#read();
         if (bytes === null && this.#phase === "ended" && this.#segments === null && !this.#isBusy) {
@@ -218,16 +221,27 @@ class UnitBody<U> extends PulledBody {
 
   #make(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    const last = this.#made.at(-1);
+    const last = this.#last;
     // What lies side by side is one piece.
-    if (last?.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
-      const length = last.length + bytes.length;
-      this.#made[this.#made.length - 1] = new Uint8Array(bytes.buffer, last.byteOffset, length);
-    } else this.#made.push(bytes);
+    if (last !== null && last.buffer === bytes.buffer && bytes.byteOffset === this.#lastEnd) {
+      this.#lastEnd += bytes.length;
+      return;
+    }
+    if (last !== null) this.#made.push(this.#lastPiece());
+    this.#last = bytes;
+    this.#lastEnd = bytes.byteOffset + bytes.length;
+  }
+
+  #lastPiece(): Uint8Array {
+    const last = this.#last!, length = this.#lastEnd - last.byteOffset;
+    return length === last.length ? last : new Uint8Array(last.buffer, last.byteOffset, length);
   }
 
   #joined(): Uint8Array {
-    const bytes = this.#made.length === 1 ? this.#made[0] : concat(this.#made);
+    const last = this.#lastPiece();
+    this.#last = null;
+    if (this.#made.length === 0) return last;
+    const bytes = concat([...this.#made, last]);
     this.#made = [];
     return bytes;
   }
@@ -242,7 +256,7 @@ class UnitBody<U> extends PulledBody {
     } catch (thrown) {
       return this.#threw(thrown);
     }
-    if (this.#made.length > 0) this.arrive(this.#joined());
+    if (this.#last !== null) this.arrive(this.#joined());
     else this.resume(true);
   };
 
@@ -289,6 +303,7 @@ class UnitBody<U> extends PulledBody {
       this.#answer =
         null;
     this.#made = [];
+    this.#last = null;
     this.#rules.cancel?.(reason);
     closeIterator(outputs);
     closeIterator(asyncOutputs);
