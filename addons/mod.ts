@@ -6,6 +6,8 @@
  * (`readsBodies`, `keepsFlows`), as what is off must cost nothing.
  * @module
  */
+import Always from "./always.ts";
+import AutoIgnore from "./auto_ignore.ts";
 import Block from "./block.ts";
 import ClientReplay from "./client_replay.ts";
 import Dumper from "./dumper.ts";
@@ -22,6 +24,8 @@ import StreamLargeBodies from "./stream_large_bodies.ts";
 /** In front of the user's addons, which can change what these have decided. */
 export const builtinAddons = [
   { name: "block", addon: Block, builtin: true },
+  { name: "always", addon: Always, builtin: true },
+  { name: "auto_ignore", addon: AutoIgnore, builtin: true },
   { name: "proxyauth", addon: ProxyAuth, builtin: true },
   { name: "stream_large_bodies", addon: StreamLargeBodies, builtin: true },
   { name: "stream_content_types", addon: StreamContentTypes, builtin: true },

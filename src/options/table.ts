@@ -77,6 +77,8 @@ export const OPTIONS = {
     confdir: option(str({ path: true, condition: isPresent }), "~/.weir", "Directory of config.yaml and the certificate authority; set by flags only.", { metavar: "DIR" }),
     ignore_hosts: option(list({ condition: isPattern }), [], "Pass connections to host:port that match through as opaque bytes.", { metavar: "REGEX" }),
     allow_hosts: option(list({ condition: isPattern }), [], "Pass all connections through as opaque bytes, but those to host:port that match.", { metavar: "REGEX" }),
+    show_ignored_hosts: option(bool, true, "Print connections that pass through as opaque bytes, and run tcp_* hooks for them."),
+    tcp_hosts: option(list({ condition: isPattern }), [], "Take what comes for hosts that match for raw bytes, inside of TLS or without it.", { metavar: "REGEX" }),
     connection_strategy: option(choice(["eager", "lazy"]), "eager", "Connect to an origin as soon as a client begins TLS with it (eager), or when it sends a request (lazy)."),
     lenient: option(bool, false, "Accept heads of origins with bare LF, folded lines, or up to 1000 fields."),
     keep_host_header: option(bool, false, "In reverse mode, keep the Host that the client sent."),

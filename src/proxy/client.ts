@@ -100,8 +100,18 @@ export class Client {
     await this.relay(conn, await dialRaw(this.context, origin, this.facts, tls));
   }
 
-  /** Relays bytes until both directions have ended. */
-  async relay(client: Conn, { conn, serverConn }: Dialed): Promise<void> {
-    await runTunnel(this.context, { clientConn: this.facts, client, serverConn, server: conn });
+  /** As `passThrough`, for what weir was told to leave alone. */
+  async leaveAlone(origin: Origin, conn: Conn): Promise<void> {
+    await this.relay(conn, await dialRaw(this.context, origin, this.facts), { isLeftAlone: true });
+  }
+
+  /** Relays bytes until both directions have ended; addons need not see those that weir was told to leave alone. */
+  async relay(
+    client: Conn,
+    { conn, serverConn }: Dialed,
+    { isLeftAlone = false }: { isLeftAlone?: boolean } = {},
+  ): Promise<void> {
+    const isShown = !isLeftAlone || this.context.options.show_ignored_hosts;
+    await runTunnel(this.context, { clientConn: this.facts, client, serverConn, server: conn, isShown });
   }
 }

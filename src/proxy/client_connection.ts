@@ -17,7 +17,7 @@ import { Client, ClientFacts, type ClientTimeouts } from "./client.ts";
 import { runConnect } from "./connect.ts";
 import type { ProxyContext } from "./context.ts";
 import { runExchange } from "./exchange.ts";
-import { isAllowed } from "./host_rules.ts";
+import { isAllowed, isTcpHost } from "./host_rules.ts";
 import { intercept } from "./intercept.ts";
 import { type Mistake, mistakeIn } from "./mistakes.ts";
 import type { Layers, Mode } from "./modes/mod.ts";
@@ -66,6 +66,9 @@ class ClientLayers implements Layers {
       first.until((bytes) => bytes.length === 0 ? undefined : bytes[0] === TLS_HANDSHAKE),
     );
     if (isTls === null) return;
+    if (!isTls && origin !== null && isTcpHost(this.#client.context.options, [origin.host])) {
+      return await this.#client.passThrough(origin, first.release());
+    }
     const mistake = mistakeIn(first.bytes);
     if (mistake !== null) return await this.#refuseMistake(conn, mistake);
     if (!isTls) return await this.#http(first, origin, options);
@@ -153,10 +156,14 @@ class ClientLayers implements Layers {
   /** What comes through a tunnel, once its client has spoken; null when it has left. */
   async #known(first: FirstBytes, protocol: Protocol | null, origin: Origin): Promise<void> {
     const client = this.#client;
-    const leftAlone = !isAllowed(client.context.options, [origin]);
-    if (protocol === "http" && !leftAlone) return await this.#http(first, origin, {});
+    const { options } = client.context;
+    const leftAlone = !isAllowed(options, [origin]);
+    const isRaw = leftAlone || isTcpHost(options, [origin.host]);
+    if (protocol === "http" && !isRaw) return await this.#http(first, origin, {});
     if (protocol !== "tls") {
-      if (first.bytes.length > 0) await client.passThrough(origin, first.release());
+      if (first.bytes.length === 0) return;
+      if (leftAlone) await client.leaveAlone(origin, first.release());
+      else await client.passThrough(origin, first.release());
       return;
     }
     const secure: Origin = { ...origin, scheme: "https" };
@@ -179,7 +186,10 @@ class ClientLayers implements Layers {
     const gone = Symbol();
     const protocol = await Promise.race([greeting.then(() => "raw" as const), decision]).catch(() => gone);
     if (protocol === "raw") {
-      return await this.#client.relay(first.release(), { ...upstream, conn: serverFirst.release() });
+      const server = { ...upstream, conn: serverFirst.release() };
+      return await this.#client.relay(first.release(), server, {
+        isLeftAlone: !isAllowed(context.options, [origin]),
+      });
     }
     await hangUp(context, upstream, facts);
     if (typeof protocol !== "symbol") await this.#known(first, protocol, origin);

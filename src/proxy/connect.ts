@@ -94,7 +94,7 @@ async function passThrough(
   }
   const tunnel = killable(flow, incoming.takeOver());
   await context.hooks.trigger("http_connected", flow);
-  await client.relay(tunnel, upstream);
+  await client.relay(tunnel, upstream, { isLeftAlone: true });
 }
 
 /** What went through a CONNECT ends when its flow is killed; whoever runs it then ends the other side. */

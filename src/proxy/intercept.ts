@@ -16,7 +16,7 @@ import {
   serverHandshake,
 } from "../tls/mod.ts";
 import type { Client } from "./client.ts";
-import { isAllowed, isIgnored } from "./host_rules.ts";
+import { isAllowed, isIgnored, isTcpHost } from "./host_rules.ts";
 import { alpnFor } from "./protocol.ts";
 import type { Origin } from "./route.ts";
 import { dialUnknown, hangUp, shownBy } from "./tunnel.ts";
@@ -43,7 +43,7 @@ export async function intercept(
     return await failed(client, origin, null, reason);
   }
   if (await isLeftAlone(client, hello, origin)) {
-    return await client.passThrough({ ...origin!, scheme: "http" }, first.release());
+    return await client.leaveAlone({ ...origin!, scheme: "http" }, first.release());
   }
   await decrypt(client, first, hello, origin, serve);
 }
@@ -119,6 +119,11 @@ async function decrypt(
   try {
     // A protocol that weir does not speak; its server may speak first.
     if (upstream !== null) return await client.relay(tls, upstream);
+    if (origin !== null && isTcpHost(options, [origin.host, hello.sni])) {
+      // Whichever side speaks first.
+      const { sni = null, alpn = null } = tls.tls ?? {};
+      return await client.passThrough(origin, tls, { sni, alpn: alpn === null ? [] : [alpn] });
+    }
     const inner = new FirstBytes(tls);
     if (await hasSpoken(client, inner, origin, hello.sni)) await serve(inner);
   } finally {

@@ -22,6 +22,8 @@ export interface TunnelEnds {
   readonly client: Conn;
   readonly serverConn: ServerConnection;
   readonly server: Conn;
+  /** The `tcp_*` hooks run (default true). */
+  readonly isShown?: boolean;
 }
 
 /** What TLS to an origin begins with, as the client's did. */
@@ -90,7 +92,7 @@ export async function hangUp(
 /** Relays until both directions have ended. Never rejects; both connections are closed afterwards. */
 export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promise<void> {
   const { hooks, log } = context;
-  const { client, server } = ends;
+  const { client, server, isShown = true } = ends;
   const flow = new TcpFlow(ends.clientConn);
   flow.serverConn = ends.serverConn;
   flow.history.bookIn(context.memory);
@@ -118,18 +120,18 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
   const place = context.running.add(run);
   try {
     if (context.cut.aborted) stop.abort(context.cut.reason);
-    await hooks.trigger("tcp_start", flow);
+    if (isShown) await hooks.trigger("tcp_start", flow);
     const { error } = await relay(client, server, { onData: tap, signal: stop.signal });
     if (error !== null) throw error;
     state.ended = true;
-    await hooks.trigger("tcp_end", flow);
+    if (isShown) await hooks.trigger("tcp_end", flow);
   } catch (thrown) {
     const cause = state.killed
       ? new WeirError("weir", "killed", "The flow was killed.")
       : WeirError.from(thrown, "weir", "closed", "The tunnel broke");
     flow.error = { message: cause.message, timestamp: Date.now(), cause };
     state.ended = true;
-    await hooks.trigger("tcp_error", flow);
+    if (isShown) await hooks.trigger("tcp_error", flow);
   } finally {
     state.kill = null;
     context.running.remove(place);
@@ -149,7 +151,7 @@ export async function runTunnel(context: ProxyContext, ends: TunnelEnds): Promis
     if (fromClient) flow.bytesFromClient += chunk.length;
     else flow.bytesFromServer += chunk.length;
     const isKept = hooks.keepsTcp;
-    if (!isKept && !hooks.has("tcp_message")) return chunk;
+    if (!isShown || (!isKept && !hooks.has("tcp_message"))) return chunk;
     const message = new PassingTcpMessage(fromClient, chunk);
     if (isKept) message.copy();
     flow.record(message);
