@@ -12,6 +12,7 @@ import Block from "./block.ts";
 import ClientReplay from "./client_replay.ts";
 import Dumper from "./dumper.ts";
 import Export from "./export.ts";
+import Fault from "./fault.ts";
 import Har from "./har.ts";
 import Onboarding from "./onboarding.ts";
 import ProxyAuth from "./proxyauth.ts";
@@ -20,6 +21,7 @@ import Save from "./save.ts";
 import ServerReplay from "./server_replay.ts";
 import StreamContentTypes from "./stream_content_types.ts";
 import StreamLargeBodies from "./stream_large_bodies.ts";
+import Throttle from "./throttle.ts";
 
 /** In front of the user's addons, which can change what these have decided. */
 export const builtinAddons = [
@@ -37,6 +39,8 @@ export const builtinAddons = [
 /** Behind the user's addons: they answer and keep flows as those have left them. */
 export const recorders = [
   { name: "server_replay", addon: ServerReplay, builtin: true },
+  { name: "fault", addon: Fault, builtin: true },
+  { name: "throttle", addon: Throttle, builtin: true },
   { name: "save", addon: Save, builtin: true },
   { name: "har", addon: Har, builtin: true },
   { name: "export", addon: Export, builtin: true },

@@ -124,6 +124,7 @@ export type {
   ThrottleOptions,
 } from "./streams/mod.ts";
 export {
+  corruptStream,
   countStream,
   cutStream,
   decoded,

@@ -4,7 +4,7 @@
  */
 import type { WeirError } from "../errors.ts";
 import type { MemoryBudget } from "../memory_budget.ts";
-import { Headers, type HeadersInit } from "../http/mod.ts";
+import { type Abort, Headers, type HeadersInit } from "../http/mod.ts";
 import { shortened } from "../shown.ts";
 import { type ClientConnection, newId, type ServerConnection } from "./connection.ts";
 import { internals } from "../internals.ts";
@@ -33,10 +33,12 @@ export class FlowState implements MessageOwner {
   /** The addon whose hook is running, for warnings; null outside hooks. */
   addon: string | null = null;
   /** Stops the exchange; set by whoever runs it. */
-  kill: (() => void) | null = null;
+  kill: ((how: Abort) => void) | null = null;
   killed = false;
   /** The proxy by which a connection that is still to be made goes; null: none. */
   proxy: ProxyAddress | null = null;
+  /** Tells who asked for it that the flow is over; null while nobody has. */
+  over: AbortController | null = null;
   /** An addon plays the WebSocket server. */
   server: { readonly play: (socket: WebSocketPeer) => unknown; readonly headers: Headers } | null = null;
   /** All is known that will ever be: it was delivered or cut, or it was never on the wire. */
@@ -130,12 +132,15 @@ export abstract class BaseFlow {
     return !this[internals].ended;
   }
 
-  /** Cuts the flow at once, on both sides; `error` runs. */
-  kill(): void {
+  /**
+   * Cuts the flow at once, on both sides; `error` runs. With `reset` a client's HTTP/1 connection is reset (RST) even where closing
+   * it would show that something is missing; a stream of HTTP/2 always is.
+   */
+  kill({ reset = false }: { reset?: boolean } = {}): void {
     const state = this[internals];
     if (state.killed) return;
     state.killed = true;
-    state.kill?.();
+    state.kill?.(reset ? "reset" : "close");
   }
 }
 
@@ -166,6 +171,23 @@ export class HttpFlow extends BaseFlow {
   /** @ignore */
   override set serverConn(value: ServerConnection | null) {
     super.serverConn = value;
+  }
+
+  /**
+   * Aborted when the flow is cut (it was killed, its client is gone, weir ends), and when it has ended: for hooks that wait for
+   * something, and should not wait then any longer.
+   *
+   * ```ts
+   * export async function request(flow: HttpFlow) {
+   *   await fetch("http://127.0.0.1:9000/allowed", { signal: flow.signal });
+   * }
+   * ```
+   */
+  get signal(): AbortSignal {
+    const state = this[internals];
+    state.over ??= new AbortController();
+    if (state.ended || state.killed) state.over.abort();
+    return state.over.signal;
   }
 
   /**

@@ -57,6 +57,8 @@ export interface MessageState {
   streamSetBy: string | null;
   /** What a streamed body passes behind `stream`. */
   edits: StreamEdit[] | null;
+  /** What any body passes last. */
+  outlet: StreamEdit[] | null;
   /** Why the body must be there as a whole; null where it need not. */
   whole: string | null;
   /** Which addon assigned the response that this is, for the log. */
@@ -111,6 +113,7 @@ export abstract class Message {
     isRecorded: false,
     streamSetBy: null,
     edits: null,
+    outlet: null,
     whole: null,
     responseSetBy: null,
     flow: null,
@@ -269,6 +272,24 @@ export abstract class Message {
    */
   whenStreamed(make: () => StreamValue): void {
     (this[internals].edits ??= []).push({ addon: this[internals].flow?.addon ?? null, make });
+  }
+
+  /**
+   * What the body passes last, on its way to the other side: streamed or buffered, with its content codings on, behind all else that
+   * changes it. For who slows bodies, cuts or damages them, and wants hooks to see what they would see otherwise. A stage that keeps
+   * the number of bytes, as weir's for these ends do, leaves the declared length as it is. `make` is called when the body is sent,
+   * once for each attempt. Call it before that; several calls add up.
+   *
+   * ```ts
+   * import { type HttpFlow, throttleStream } from "weir";
+   *
+   * export function response({ response }: HttpFlow) {
+   *   response!.sendThrough(() => throttleStream(50_000));
+   * }
+   * ```
+   */
+  sendThrough(make: () => StreamValue): void {
+    (this[internals].outlet ??= []).push({ addon: this[internals].flow?.addon ?? null, make });
   }
 
   /**

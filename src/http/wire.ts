@@ -65,9 +65,15 @@ export interface IncomingExchange {
    * (RST_STREAM, RFC 9113 §7). False when it cannot: then a page must do.
    */
   passOn(error: WeirError): boolean;
-  /** Ends the exchange without a clean end: closes or resets so that the client can tell. Idempotent. */
-  abort(error: WeirError): void;
+  /**
+   * Ends the exchange without a clean end: closes or resets so that the client can tell. Idempotent. "reset" resets a TCP connection
+   * that has this exchange alone, which a client tells from one that was closed too early.
+   */
+  abort(error: WeirError, how?: Abort): void;
 }
+
+/** How an exchange is ended that has no clean end. */
+export type Abort = "close" | "reset";
 
 /** What is done with each request; all that is written goes through the exchange. A rejection aborts it. */
 export type ExchangeHandler = (incoming: IncomingExchange) => Promise<void>;

@@ -8,7 +8,13 @@
  */
 import { type Conn, peerState } from "../net/mod.ts";
 import type { Body } from "../streams/mod.ts";
-import { hasToken, type IncomingExchange, type RequestHead, type ResponseHead } from "../http/mod.ts";
+import {
+  type Abort,
+  hasToken,
+  type IncomingExchange,
+  type RequestHead,
+  type ResponseHead,
+} from "../http/mod.ts";
 import { WeirError } from "../errors.ts";
 import { type BufferBody, incomingBody } from "./body.ts";
 import type { Deadline } from "../timing.ts";
@@ -156,8 +162,8 @@ export class ServerExchange implements IncomingExchange {
     return false;
   }
 
-  abort(error: WeirError): void {
-    if (this.#state === "open" || this.#state === "responding") this.#cut(error);
+  abort(error: WeirError, how: Abort = "close"): void {
+    if (this.#state === "open" || this.#state === "responding") this.#cut(error, how);
   }
 
   /** The handler is done. True when the connection can serve the next request; else `lingers` says how to close it. */
@@ -242,7 +248,7 @@ export class ServerExchange implements IncomingExchange {
   }
 
   /** Ends the connection so that the client sees an abort; bodies that end by close need a reset for it. */
-  #cut(thrown: unknown): WeirError {
+  #cut(thrown: unknown, how: Abort = "close"): WeirError {
     if (this.#failure !== null) return this.#failure;
     const { buffer, conn, output, watch } = this.#leg;
     const error = WeirError.from(thrown, "client", "closed", "The client's connection broke");
@@ -252,7 +258,7 @@ export class ServerExchange implements IncomingExchange {
     buffer.onRead = null;
     buffer.fail(error);
     output.discard();
-    if (this.#mode === "close") conn.reset();
+    if (this.#mode === "close" || how === "reset") conn.reset();
     else conn.close();
     this.#responseBody?.cancel(error);
     this.#rejectRespond?.(error);

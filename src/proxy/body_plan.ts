@@ -171,7 +171,7 @@ export class BodyPlan {
 
   /** The body for the other leg; null for none. Call once, after the last hook that may change it. */
   outgoing(): Body | null {
-    if (this.#body !== null) return this.#watched(this.#withTrailers(this.#body));
+    if (this.#body !== null) return this.#watched(this.#atLast(this.#withTrailers(this.#body)));
     const { raw } = this.message[internals];
     const { trailers } = this.message;
     if (raw === null || (raw.length === 0 && trailers === null)) return null;
@@ -180,7 +180,14 @@ export class BodyPlan {
     const body = bytesBody(raw, trailers?.raw ?? null, isOpen);
     // Small ones are gone before anybody could hold them up.
     const isLong = raw.length > HELD_UP || this.message[internals].valve !== null;
-    return isLong ? valved(this.message[internals]).through(body) : body;
+    return this.#atLast(isLong ? valved(this.message[internals]).through(body) : body);
+  }
+
+  /** What `sendThrough` was given. */
+  #atLast(body: Body): Body {
+    const { outlet } = this.message[internals];
+    if (outlet === null) return body;
+    return outlet.reduce((source, { addon, make }) => this.#piped(source, this.#made(make), addon), body);
   }
 
   /** A streamed body ends with the message's trailers, which an addon may have set. */

@@ -31,7 +31,8 @@ export async function runConnect(
   const flow = new HttpFlow(new Request(incoming.head), client.facts);
   flow[internals].log = log;
   flow[internals].proxy = client.via;
-  flow[internals].kill = () => incoming.abort(new WeirError("weir", "killed", "The flow was killed."));
+  flow[internals].kill = (how) =>
+    incoming.abort(new WeirError("weir", "killed", "The flow was killed."), how);
   await hooks.trigger("http_connect", flow);
   if (flow[internals].killed) return;
   if (flow.response !== null) return await refuse(client, incoming, flow);

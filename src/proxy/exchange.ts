@@ -7,6 +7,7 @@
  */
 import { WeirError } from "../errors.ts";
 import {
+  type Abort,
   errorPage,
   hasNoBody,
   Headers,
@@ -83,7 +84,7 @@ class Exchange implements Run {
     state.log = context.log;
     state.memory = context.memory;
     state.proxy = route.via;
-    state.kill = () => this.#stop(new WeirError("weir", "killed", "The flow was killed."));
+    state.kill = (how) => this.#stop(new WeirError("weir", "killed", "The flow was killed."), how);
     incoming.onGone((error) => this.#stop(error));
   }
 
@@ -346,9 +347,10 @@ class Exchange implements Run {
     this.#stopped.check();
   }
 
-  #stop(error: WeirError): void {
+  #stop(error: WeirError, how: Abort = "close"): void {
     this.#stopped.stop(error, () => {
-      this.#incoming.abort(error);
+      this.#flow[internals].over?.abort(error);
+      this.#incoming.abort(error, how);
       this.#upstream.cut(error);
       // An addon's own answer is a source that nobody else would stop.
       this.#responsePlan?.discard(error);
@@ -400,6 +402,7 @@ class Exchange implements Run {
     const state = this.#flow[internals];
     state.kill = null;
     state.ended = true;
+    state.over?.abort();
     const pending = this.#context.hooks.trigger(hook, this.#flow);
     if (pending) await pending;
   }

@@ -101,8 +101,8 @@ export async function runWebSocket(
     warn: (text) => state.warn(text),
   });
   const stopExchange = state.kill;
-  state.kill = () => {
-    stopExchange?.();
+  state.kill = (how) => {
+    stopExchange?.(how);
     relay.kill();
   };
   if (state.killed) relay.kill();

@@ -1,5 +1,5 @@
 /**
- * `stallStream`, `cutStream` and `limitStream`: bodies that stop at a byte, for a while or for good.
+ * `stallStream`, `cutStream`, `limitStream` and `corruptStream`: bodies to which something happens at a byte.
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -62,6 +62,24 @@ export function limitStream(bytes: number): TransformStream<Uint8Array, Uint8Arr
   checkCount("limitStream", "bytes", bytes);
   const error = () => new WeirError("weir", "limit", `The body is larger than ${bytes} bytes (limitStream).`);
   return new Stage((source) => new CutBody(source, bytes, error));
+}
+
+/**
+ * Flips the lowest bit of the byte at `atByte` (the first is 0), and lets all others through as they are. A body that ends before
+ * it is left alone.
+ *
+ * ```ts
+ * import { corruptStream, type HttpFlow } from "weir";
+ *
+ * export function response(flow: HttpFlow) {
+ *   flow.response!.sendThrough(() => corruptStream(1024));
+ * }
+ * ```
+ * @throws {TypeError} when it is no whole number, at least 0.
+ */
+export function corruptStream(atByte: number): TransformStream<Uint8Array, Uint8Array> {
+  checkCount("corruptStream", "the byte to damage", atByte);
+  return new Stage((source) => new CorruptBody(source, atByte));
 }
 
 /** Passes so many bytes on; a subclass says what becomes of those beyond. */
@@ -159,5 +177,28 @@ class StalledBody extends BorderBody {
 
   #left(): number {
     return this.#ms - (performance.now() - this.#since!);
+  }
+}
+
+class CorruptBody extends PassingBody {
+  /** Bytes before the one that is damaged; below 0 when that has passed. */
+  #left: number;
+
+  constructor(source: Body, at: number) {
+    super(source);
+    this.#left = at;
+  }
+
+  override take(): Uint8Array | null | undefined {
+    const piece = this.source.take();
+    if (!piece || this.#left < 0) return piece;
+    const at = this.#left;
+    this.#left -= piece.length;
+    if (this.#left >= 0) return piece;
+    this.#left = -1;
+    // The piece may be somebody else's: a buffered body, a copy that is kept.
+    const damaged = piece.slice();
+    damaged[at] ^= 1;
+    return damaged;
   }
 }

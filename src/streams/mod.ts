@@ -38,7 +38,7 @@ export { decodeBytes, encodeBytes, MOST_DECODED } from "./coding.ts";
 export { type CodedMessage, decoded, decodeStream, encodeStream } from "./coding_stream.ts";
 export { type ContentStart, decodeStart } from "./decode_start.ts";
 export { drop } from "./drop.ts";
-export { cutStream, limitStream, stallStream } from "./border.ts";
+export { corruptStream, cutStream, limitStream, stallStream } from "./border.ts";
 export { delayStream } from "./delay.ts";
 export type { HoldOptions } from "./hold.ts";
 export { isThenable } from "./iterators.ts";

@@ -8,6 +8,7 @@ import type { OptionChanges } from "../../src/options/registry.ts";
 import { BodyPlan } from "../../src/proxy/body_plan.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
 import type { Body } from "../../src/streams/body.ts";
+import { corruptStream } from "../../src/streams/mod.ts";
 import { httpFlow, respond } from "../support/addon_host.ts";
 import { bodyOfPieces, next, TestBody, text, turn, utf8, wholeText } from "../streams/support.ts";
 import { proxyContext } from "./support.ts";
@@ -313,6 +314,43 @@ Deno.test("when whenStreamed throws, the body is cut and the addon named", async
         throw new Error("no stage today");
       })),
   );
+  await plan.settle(tooLarge);
+  await assertRejects(() => wholeText(plan.outgoing()!), WeirError, "no stage today");
+  assertMatch(lines[0], /^error: Addon .*: no stage today \(in message.stream\); the flow is cut$/);
+});
+
+Deno.test("what a body is to pass last, it passes behind all else, streamed or buffered, once for each attempt, and its length stays", async () => {
+  const last = (message: Message) => {
+    message.sendThrough(() => corruptStream(0));
+    message.sendThrough(() => corruptStream(1));
+  };
+  const source = () => Object.assign(bodyOfPieces(["ab"]), { size: 2 });
+  const { plan: streamed } = planFor(source(), {}, all(passOn, last));
+  await streamed.settle(tooLarge);
+  const out = streamed.outgoing()!;
+  assertEquals([out.size, await wholeText(out)], [2, "\x60c"]);
+  const { plan: edited } = planFor(
+    source(),
+    {},
+    all(last, (message) => message.stream = (chunk) => text(chunk).toUpperCase()),
+  );
+  await edited.settle(tooLarge);
+  assertEquals(await wholeText(edited.outgoing()!), "@C");
+  const { plan: buffered, message } = planFor(source(), {}, last);
+  await buffered.settle(tooLarge);
+  assertEquals([message.streamedBy, message.text], [null, "ab"]);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const out = buffered.outgoing()!;
+    assertEquals([out.size, await wholeText(out)], [2, "\x60c"]);
+  }
+  assertEquals(message.text, "ab");
+});
+
+Deno.test("when sendThrough throws, the body is cut and the addon named", async () => {
+  const { plan, lines } = planFor(bodyOfPieces(["12"]), {}, (message) =>
+    message.sendThrough(() => {
+      throw new Error("no stage today");
+    }));
   await plan.settle(tooLarge);
   await assertRejects(() => wholeText(plan.outgoing()!), WeirError, "no stage today");
   assertMatch(lines[0], /^error: Addon .*: no stage today \(in message.stream\); the flow is cut$/);

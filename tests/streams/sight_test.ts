@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";
 import {
+  corruptStream,
   countStream,
   cutStream,
   type Digest,
@@ -136,6 +137,22 @@ Deno.test("cut and limit let exactly so many bytes through, at any split", async
   );
 });
 
+Deno.test("one bit of one byte is flipped, at any split, and the source keeps its bytes", async () => {
+  await fc.assert(
+    fc.asyncProperty(splits, fc.nat(200), async (parts, at) => {
+      const all = concat(parts), expected = all.slice();
+      if (at < expected.length) expected[at] ^= 1;
+      const source = bodyOfPieces(parts);
+      source.size = all.length;
+      const body = piped(source, stage(corruptStream(at)));
+      assertEquals(body.size, all.length);
+      assertEquals(concat(await pieces(body)), expected);
+      assertEquals(concat(parts), all);
+    }),
+    RUNS,
+  );
+});
+
 Deno.test("what is before the cut goes out before more is asked for", () => {
   const body = new TestBody().push("abcd");
   const [cut] = stage(cutStream(3));
@@ -241,6 +258,7 @@ Deno.test("wrong arguments are told when the stage is made", () => {
     [() => tapStream("x" as never), "tapStream takes a function, not the string x"],
     [() => countStream(undefined as never), "countStream takes a function"],
     [() => hashStream("sha257", () => {}), 'hashStream does not know the algorithm "sha257"'],
+    [() => corruptStream(0.5), "corruptStream takes the byte to damage as a whole number, at least 0"],
     [() => cutStream(-1), "cutStream takes the byte to stop at as a whole number, at least 0"],
     [() => limitStream(1.5), "limitStream takes bytes as a whole number"],
     [() => rechunkStream(0), "rechunkStream takes a size as a whole number, at least 1"],
