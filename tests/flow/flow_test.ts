@@ -50,14 +50,24 @@ Deno.test("warnings of request and response name the addon whose hook is running
   assertEquals(lines.map((line) => line.split(",")[0]), [`mine.ts: ${about}`, `mine.ts: ${about}`, about]);
 });
 
-Deno.test("kill acts once, on whoever runs the flow", () => {
+Deno.test("kill acts once, on whoever runs the flow, and says how", () => {
   const flow = httpFlow();
-  let kills = 0;
-  flow[internals].kill = () => kills++;
+  const kills: string[] = [];
+  flow[internals].kill = (how) => kills.push(how);
+  flow.kill({ reset: true });
   flow.kill();
-  flow.kill();
-  assertEquals([kills, flow[internals].killed], [1, true]);
+  assertEquals([kills, flow[internals].killed], [["reset"], true]);
   tcpFlow().kill();
+});
+
+Deno.test("a flow's signal is aborted where it is asked for after the end", () => {
+  const flow = httpFlow();
+  assertEquals(flow.signal.aborted, false);
+  flow.kill();
+  assertEquals(flow.signal.aborted, true);
+  const ended = httpFlow();
+  ended[internals].ended = true;
+  assertEquals(ended.signal.aborted, true);
 });
 
 Deno.test("a TCP flow keeps its newest messages", () => {

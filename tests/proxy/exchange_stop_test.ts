@@ -155,3 +155,27 @@ Deno.test("whatever the end of a flow is, nothing of it is booked afterwards, an
     assertEquals([context.memory.used, context.running.count], [0, 0]);
   }
 });
+
+Deno.test("a hook that waits for its flow's signal is through when the client leaves", async () => {
+  const log: string[] = [];
+  const addon: Addon = {
+    request: (flow) => new Promise<void>((resolve) => flow.signal.addEventListener("abort", () => resolve())),
+  };
+  const { context } = proxyContext(() => lease(log, ok), [addon, recorder(log)]);
+  const incoming = new FakeIncoming(log);
+  const done = runExchange(context, incoming, route);
+  await turn();
+  incoming.leave();
+  await done;
+  assertEquals(log.slice(-3), ["abort closed", "request", "error"]);
+});
+
+Deno.test("a signal that was asked for is aborted when the flow has ended well", async () => {
+  const seen: boolean[] = [];
+  const addon: Addon = {
+    request: ({ signal }) => void seen.push(signal.aborted),
+    complete: ({ signal }) => void seen.push(signal.aborted),
+  };
+  await transcript({ addons: [addon] });
+  assertEquals(seen, [false, true]);
+});
