@@ -8,12 +8,20 @@
  */
 import Always from "./always.ts";
 import AutoIgnore from "./auto_ignore.ts";
+import AltSvc from "./alt_svc.ts";
+import AntiCache from "./anticache.ts";
+import AntiComp from "./anticomp.ts";
 import Block from "./block.ts";
+import BlockList from "./block_list.ts";
 import ClientReplay from "./client_replay.ts";
 import Dumper from "./dumper.ts";
 import Export from "./export.ts";
 import Fault from "./fault.ts";
 import Har from "./har.ts";
+import MapLocal from "./map_local.ts";
+import MapRemote from "./map_remote.ts";
+import ModifyBody from "./modify_body.ts";
+import ModifyHeaders from "./modify_headers.ts";
 import Onboarding from "./onboarding.ts";
 import ProxyAuth from "./proxyauth.ts";
 import Read from "./read.ts";
@@ -28,6 +36,9 @@ export const builtinAddons = [
   { name: "block", addon: Block, builtin: true },
   { name: "always", addon: Always, builtin: true },
   { name: "auto_ignore", addon: AutoIgnore, builtin: true },
+  { name: "block_list", addon: BlockList, builtin: true },
+  { name: "anticache", addon: AntiCache, builtin: true },
+  { name: "anticomp", addon: AntiComp, builtin: true },
   { name: "proxyauth", addon: ProxyAuth, builtin: true },
   { name: "stream_large_bodies", addon: StreamLargeBodies, builtin: true },
   { name: "stream_content_types", addon: StreamContentTypes, builtin: true },
@@ -41,6 +52,11 @@ export const recorders = [
   { name: "server_replay", addon: ServerReplay, builtin: true },
   { name: "fault", addon: Fault, builtin: true },
   { name: "throttle", addon: Throttle, builtin: true },
+  { name: "map_remote", addon: MapRemote, builtin: true },
+  { name: "map_local", addon: MapLocal, builtin: true },
+  { name: "modify_headers", addon: ModifyHeaders, builtin: true },
+  { name: "modify_body", addon: ModifyBody, builtin: true },
+  { name: "alt_svc", addon: AltSvc, builtin: true },
   { name: "save", addon: Save, builtin: true },
   { name: "har", addon: Har, builtin: true },
   { name: "export", addon: Export, builtin: true },

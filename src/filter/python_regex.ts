@@ -8,9 +8,12 @@
 
 /** A pattern that cannot be read. `offset` counts characters of the pattern from 0. */
 export class PatternError extends Error {
+  /** Always "PatternError". */
   override readonly name = "PatternError";
+  /** Where it stops making sense: characters from 0. */
   readonly offset: number;
 
+  /** `reason` is a clause. */
   constructor(reason: string, offset: number) {
     super(reason);
     this.offset = offset;

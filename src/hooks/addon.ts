@@ -172,6 +172,11 @@ export interface AddonTraits {
    */
   readonly readsBodies?: boolean | ((message: Message, flow: HttpFlow) => boolean);
   /**
+   * Whether the addon has nothing to do as its options are: asked after each `configure`. While it says true none of its hooks for
+   * flows and connections is called, so that what is off costs nothing.
+   */
+  isOff?(): boolean;
+  /**
    * Set it to true when nothing may pass that the addon has not dealt with: when one of its hooks throws, the
    * flow is cut, where it would else go on as if the addon were not there. A connection that it
    * was asked about (`client_connected`, `tls_clienthello`, `socks5_auth`, `server_connect`) is refused.

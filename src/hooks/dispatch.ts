@@ -61,8 +61,9 @@ export class Dispatcher {
     this.#ctx = ctx;
   }
 
-  /** Replaces all addons; the order is the order in which their hooks run. */
-  setAddons(addons: readonly LoadedAddon[]): void {
+  /** Replaces all addons, but for those that are off; the order is the order in which their hooks run. */
+  setAddons(all: readonly LoadedAddon[]): void {
+    const addons = all.filter((addon) => traitsOf(addon).isOff?.() !== true);
     const lists: { [Hook in EventHookName]?: Entry[] } = {};
     for (const addon of addons) {
       for (const hook of EVENT_HOOK_NAMES) {

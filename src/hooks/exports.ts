@@ -42,14 +42,31 @@ function collect(value: unknown, into: Addon[]): void {
   }
 }
 
+/** A kind of trait: in words, and what fits. */
+interface TraitKind {
+  readonly words: string;
+  fits(value: unknown): boolean;
+}
+
+const isBool = (value: unknown) => typeof value === "boolean";
+const isFunction = (value: unknown) => typeof value === "function";
+const BOOL: TraitKind = { words: "true or false", fits: isBool };
+
 /**
  * What an addon says of itself, all of it; a module's default exports need not repeat what the module says.
  */
-const TRAITS: { readonly [Trait in keyof AddonTraits]-?: string } = {
-  keepsFlows: "true or false",
-  readsBodies: "true, false or a function",
-  failClosed: "true or false",
-  doneMs: "a number of milliseconds",
+const TRAITS: { readonly [Trait in keyof AddonTraits]-?: TraitKind } = {
+  keepsFlows: BOOL,
+  readsBodies: {
+    words: "true, false or a function",
+    fits: (value) => isBool(value) || isFunction(value),
+  },
+  isOff: { words: "a function", fits: isFunction },
+  failClosed: BOOL,
+  doneMs: {
+    words: "a number of milliseconds",
+    fits: (value) => typeof value === "number" && value >= 0,
+  },
 };
 
 /**
@@ -58,15 +75,15 @@ const TRAITS: { readonly [Trait in keyof AddonTraits]-?: string } = {
  */
 export function traitsOf(addon: Addon, module: object): AddonTraits {
   const traits: Record<string, unknown> = {};
-  for (const [name, kinds] of Object.entries(TRAITS)) {
+  for (const [name, { words, fits }] of Object.entries(TRAITS)) {
     const [from, value] = Reflect.has(addon, name)
       ? [addon, Reflect.get(addon, name)]
       : [module, Reflect.get(module, name)];
     if (value === undefined) continue;
-    if (typeof value === "function" && name === "readsBodies") traits[name] = value.bind(from);
-    else if (name === "doneMs" ? typeof value === "number" && value >= 0 : typeof value === "boolean") {
-      traits[name] = value;
-    } else throw new WeirError("weir", "addon", `${name} is ${shown(value)}, and must be ${kinds}`);
+    if (!fits(value)) {
+      throw new WeirError("weir", "addon", `${name} is ${shown(value)}, and must be ${words}`);
+    }
+    traits[name] = typeof value === "function" ? value.bind(from) : value;
   }
   return traits;
 }

@@ -117,6 +117,8 @@ export class AddonManager {
    */
   async configure(changed: ReadonlySet<string>): Promise<void> {
     for (const slot of this.#slots) await this.#configureSlot(slot, changed);
+    // Those that are off now, or are not any more, are known from here on.
+    this.#publish();
   }
 
   /** Runs the `running` hooks and begins to watch the files of scripts. */

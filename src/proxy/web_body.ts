@@ -29,6 +29,7 @@ export async function webBody(response: Response, log: Log): Promise<Body | null
       "The body of flow.response is used elsewhere: make a new Response for each flow.",
     );
   }
+  const { webSize } = response[internals];
   const reader = stream.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -36,7 +37,8 @@ export async function webBody(response: Response, log: Log): Promise<Body | null
   const later = new Promise<null>((resolve) => timer = setTimeout(resolve, 0, null));
   let pending: Promise<Read> = reader.read();
   try {
-    for (;;) {
+    // A long one whose length is known is passed on as it comes.
+    while (webSize === null || webSize <= LOOK_AHEAD) {
       const read = await Promise.race([pending, later]);
       if (read === null) break;
       if (read.done) return size === 0 ? null : bytesBody(concat(chunks), null);
@@ -56,7 +58,7 @@ export async function webBody(response: Response, log: Log): Promise<Body | null
   response[internals].stream ??= true;
   const addon = response[internals].responseSetBy ?? "without a name";
   return bodyOf(resumed(chunks, pending, reader), {
-    size: response[internals].webSize,
+    size: webSize,
     what: "The body of flow.response",
     onError: (error) =>
       log.error(`${describeHookError(addon, "flow.response", error.cause ?? error)}; the flow is cut`),

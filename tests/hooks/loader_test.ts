@@ -53,6 +53,25 @@ export function running(ctx) {
 `;
 }
 
+Deno.test("an addon that says it is off is not called until it no longer says so", async () => {
+  await using setting = new Setting();
+  const script = setting.write(
+    "lazy.ts",
+    `let isOn = false;
+    export function load(loader) { loader.addOption("lazy_on", "bool", false, "Whether."); }
+    export function configure(options) { isOn = options.get("lazy_on"); }
+    export function isOff() { return !isOn; }
+    export function request(flow) { flow.request.headers.set("x-seen", "lazy"); }`,
+  );
+  await setting.start(script);
+  assertEquals(setting.manager.dispatcher.has("request"), false);
+  for (const [isOn, seen] of [[true, "lazy"], [false, null]] as const) {
+    await setting.host.options.updateNamed([["lazy_on", isOn]]);
+    await setting.manager.configure(new Set(["lazy_on"]));
+    assertEquals(await setting.seen(), seen);
+  }
+});
+
 Deno.test("a value that an addon refuses with an OptionError is told as it is", async () => {
   await using setting = new Setting();
   const script = setting.write(
