@@ -11,6 +11,7 @@ export { resolve } from "./resolve.ts";
 export { ipBytes, ipText } from "./ip.ts";
 export { socketError } from "./errors.ts";
 export { listen, TcpListener } from "./listen.ts";
+export { OriginalDestinations } from "./original_destination.ts";
 export { FirstBytes } from "./first_bytes.ts";
 export { PassingConn } from "./passing.ts";
 export { peerState } from "./peer.ts";

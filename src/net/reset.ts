@@ -126,8 +126,8 @@ function disconnect(held: Reserve, conn: Deno.Conn): boolean {
   }
 }
 
-/** A number that Deno keeps on a connection under a private symbol. */
-function internal(conn: Deno.Conn, name: "fd" | "rid"): number | null {
+/** A number that Deno keeps on a connection under a private symbol; null where it has none. */
+export function internal(conn: Deno.Conn, name: "fd" | "rid"): number | null {
   const symbol = Object.getOwnPropertySymbols(conn).find(({ description }) =>
     description === `Deno.internal.${name}`
   );

@@ -6,7 +6,7 @@ import { type Side, WeirError } from "../errors.ts";
 import { onAbort } from "../timing.ts";
 import type { Address, Conn } from "./conn.ts";
 import { socketError } from "./errors.ts";
-import { holdReserve, releaseReserve, sendReset } from "./reset.ts";
+import { holdReserve, internal, releaseReserve, sendReset } from "./reset.ts";
 
 /** A TCP connection. */
 export class TcpConn implements Conn {
@@ -33,6 +33,11 @@ export class TcpConn implements Conn {
     } catch {
       // The peer is gone already; the first read says so.
     }
+  }
+
+  /** The socket's number in this process, of a connection that was accepted; null where it is not known. */
+  get descriptor(): number | null {
+    return internal(this.#conn, "fd");
   }
 
   async read(into: Uint8Array): Promise<number | null> {

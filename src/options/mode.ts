@@ -13,10 +13,20 @@ export interface RegularMode {
   readonly kind: "regular";
 }
 
-/** A stand-in for one origin: origin-form requests go to it. */
+/** A proxy that clients ask by SOCKS5 (RFC 1928). */
+export interface Socks5Mode {
+  readonly kind: "socks5";
+}
+
+/** Connections that the kernel has redirected; it knows where they were going. */
+export interface TransparentMode {
+  readonly kind: "transparent";
+}
+
+/** A stand-in for one origin: requests (http, https) or bytes (tcp, tls) go to it. */
 export interface ReverseMode {
   readonly kind: "reverse";
-  readonly scheme: "http" | "https";
+  readonly scheme: "http" | "https" | "tcp" | "tls";
   /** Without brackets. */
   readonly host: string;
   readonly port: number;
@@ -29,7 +39,7 @@ export interface UpstreamMode {
 }
 
 /** What a listener does. */
-export type ParsedMode = RegularMode | ReverseMode | UpstreamMode;
+export type ParsedMode = RegularMode | Socks5Mode | TransparentMode | ReverseMode | UpstreamMode;
 
 /** A mode with its place; null where the options `listen_host` and `listen_port` say it. */
 export interface ModeSpec {
@@ -44,7 +54,10 @@ export interface ModeSpec {
 const ORIGIN = /^(?:(\w+):\/\/)?([^:/?#@\s[\]]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?\/?$/i;
 /** `[host:]port`. */
 const PLACE = /^(?:([^:/?#@\s[\]]+|\[[0-9a-f:.]+\]):)?(\d{1,5})$/i;
-const MODES = "regular, reverse:http(s)://host[:port] and upstream:http(s)|socks5://host[:port]";
+const MODES = "regular, socks5, transparent, reverse:http(s)|tcp|tls://host[:port] and " +
+  "upstream:http(s)|socks5://host[:port]";
+/** Ports that a scheme implies; the others' must be given. */
+const PORTS: Readonly<Record<string, number | null>> = { http: 80, https: 443, tcp: null, tls: null };
 
 /**
  * Takes a mode apart.
@@ -101,9 +114,9 @@ function parseKind(text: string, shownAs: string): ParsedMode {
   const colon = text.indexOf(":");
   const name = (colon < 0 ? text : text.slice(0, colon)).toLowerCase();
   const data = colon < 0 ? null : text.slice(colon + 1);
-  if (name === "regular") {
-    if (data !== null) throw new SyntaxError(`${shown(shownAs)}: regular takes nothing after a colon`);
-    return { kind: "regular" };
+  if (name === "regular" || name === "socks5" || name === "transparent") {
+    if (data !== null) throw new SyntaxError(`${shown(shownAs)}: ${name} takes nothing after a colon`);
+    return { kind: name };
   }
   if (name === "upstream") return parseUpstream(shownAs, data);
   if (name === "reverse") return parseReverse(shownAs, data);
@@ -119,13 +132,24 @@ function parseUpstream(spec: string, data: string | null): UpstreamMode {
 
 function parseReverse(spec: string, data: string | null): ReverseMode {
   const match = ORIGIN.exec(data ?? "");
-  const scheme = match?.[1]?.toLowerCase() ?? "https";
-  if (match === null || (scheme !== "http" && scheme !== "https")) {
+  if (match === null) {
     throw new SyntaxError(`${shown(spec)}: reverse needs an origin, as in reverse:https://example.com:443`);
   }
-  const port = match[3] === undefined ? (scheme === "https" ? 443 : 80) : Number(match[3]);
+  const scheme = match[1]?.toLowerCase() ?? "https";
+  if (!isReverseScheme(scheme)) {
+    const known = Object.keys(PORTS).join(", ");
+    throw new SyntaxError(`${shown(spec)}: reverse needs an origin of ${known}, and not of ${scheme}`);
+  }
+  const port = match[3] === undefined ? PORTS[scheme] : Number(match[3]);
+  if (port === null) {
+    throw new SyntaxError(`${shown(spec)}: reverse needs a port, as in reverse:${scheme}://example.com:5432`);
+  }
   if (port < 1 || port > 65535) throw new SyntaxError(`${shown(spec)}: ${port} is not a port`);
   return { kind: "reverse", scheme, host: bare(match[2]), port };
+}
+
+function isReverseScheme(scheme: string): scheme is ReverseMode["scheme"] {
+  return Object.hasOwn(PORTS, scheme);
 }
 
 function parsePlace(spec: string, place: string): Pick<ModeSpec, "listenHost" | "listenPort"> {

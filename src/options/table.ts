@@ -68,7 +68,7 @@ const tlsVersion = str({ condition: parsedBy(parseTlsVersion) });
 // deno-fmt-ignore -- one line per option reads as a table
 export const OPTIONS = {
   ...group("Proxy", {
-    mode: option(list({ filled: true, condition: parsedBy(parseMode) }), ["regular"], "What to be: regular, reverse:ORIGIN, or upstream:PROXY, with URLs as http://host[:port]; append @[host:]port to choose where to listen.", { short: "m", metavar: "MODE" }),
+    mode: option(list({ filled: true, condition: parsedBy(parseMode) }), ["regular"], "What to be: regular, socks5, transparent, reverse:ORIGIN, or upstream:PROXY, with URLs as http://host[:port]; append @[host:]port to choose where to listen.", { short: "m", metavar: "MODE" }),
     listen_host: option(str({ condition: isPresent }), "127.0.0.1", "Address to listen on.", { metavar: "HOST" }),
     listen_port: option(int(0, 65535), 8080, "Port to listen on; 0 takes any free port.", { short: "p", metavar: "PORT" }),
     server: option(bool, true, "Listen; without it weir only does what other options ask for, such as reading flows (-n).", { short: "n" }),

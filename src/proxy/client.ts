@@ -3,12 +3,14 @@
  * @module
  */
 import type { ClientConnection } from "../flow/connection.ts";
-import { newId } from "../flow/connection.ts";
+import { markClosed, newId } from "../flow/connection.ts";
 import { IDLE_TIMEOUT } from "../http/mod.ts";
 import type { Address, Conn, TlsInfo } from "../net/mod.ts";
 import type { ProxyAddress } from "../options/mod.ts";
+import { messageOf } from "../errors.ts";
 import { onAbort } from "../timing.ts";
 import { certificateFromPem, type Leaf } from "../tls/mod.ts";
+import type { Ahead } from "./connections_ahead.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Origin } from "./route.ts";
 import { dialRaw, type RawTls, runTunnel } from "./tunnel.ts";
@@ -38,10 +40,17 @@ export class ClientFacts implements ClientConnection {
   #shownCertificate: Uint8Array | null = null;
 
   /** `mode`: as written in the option. */
-  constructor(conn: Conn, mode: string) {
-    this.address = conn.remoteAddr;
-    this.localAddress = conn.localAddr;
+  constructor({ remoteAddr, localAddr }: Pick<Conn, "remoteAddr" | "localAddr">, mode: string) {
+    this.address = remoteAddr;
+    this.localAddress = localAddr;
     this.mode = mode;
+  }
+
+  /** With an identity of its own, so that what is bound to a connection is bound to the stream. */
+  forStream(): ClientFacts {
+    const facts = new ClientFacts({ remoteAddr: this.address, localAddr: this.localAddress }, this.mode);
+    const { tls, alpnOffers, leaf, timestampTlsSetup } = this;
+    return Object.assign(facts, { tls, alpnOffers, leaf, timestampTlsSetup });
   }
 
   /** Decoded when somebody asks: most connections are looked at by nobody. */
@@ -58,6 +67,7 @@ export class Client {
   readonly timeouts: ClientTimeouts;
   /** The proxy by which all goes on that nobody sends elsewhere; null: none. */
   readonly via: ProxyAddress | null;
+  #ahead: Ahead | null = null;
 
   constructor(
     context: ProxyContext,
@@ -69,6 +79,17 @@ export class Client {
     this.facts = facts;
     this.timeouts = timeouts;
     this.via = via;
+  }
+
+  /** The same client as one stream of its HTTP/2 connection has it; `end` it. */
+  forStream(): Client {
+    return new Client(this.context, this.facts.forStream(), this.timeouts, this.via);
+  }
+
+  /** Its connection is closed. */
+  end(): void {
+    markClosed(this.facts);
+    this.context.pool.release(this.facts);
   }
 
   /** Tells the log, naming the client. */
@@ -92,6 +113,25 @@ export class Client {
     } finally {
       clearTimeout(timer);
       ignoreStopping();
+    }
+  }
+
+  /** The connection to the origin that was made ahead; null when there was none. */
+  get ahead(): Ahead | null {
+    return this.#ahead;
+  }
+
+  /**
+   * Connects to the origin before it is known what for; see `connections_ahead.ts`.
+   * @throws {WeirError} of which the log has been told.
+   */
+  async connectAhead(origin: Origin): Promise<Ahead> {
+    const { log, pool } = this.context;
+    try {
+      return this.#ahead = await pool.connectAhead({ ...origin, sni: null, isRaw: true }, this.facts);
+    } catch (error) {
+      log.warn(messageOf(error));
+      throw error;
     }
   }
 

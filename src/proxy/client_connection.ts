@@ -6,9 +6,9 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
-import { markClosed } from "../flow/connection.ts";
-import { errorPage, type IncomingExchange, type ServeOptions } from "../http/mod.ts";
+import { errorPage, HEAD_TIMEOUT, type IncomingExchange, type ServeOptions } from "../http/mod.ts";
 import { serveHttp1 } from "../http1/mod.ts";
+import { SOCKS5 } from "../socks/mod.ts";
 import { serveHttp2 } from "../http2/mod.ts";
 import { type Conn, FirstBytes } from "../net/mod.ts";
 import { shortened } from "../shown.ts";
@@ -23,7 +23,7 @@ import { type Mistake, mistakeIn } from "./mistakes.ts";
 import type { Layers, Mode } from "./modes/mod.ts";
 import { type Protocol, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
 import { type Origin, Route, type RouteOptions } from "./route.ts";
-import { dialRaw, hangUp } from "./tunnel.ts";
+import { runSocks } from "./socks.ts";
 
 /** After CONNECT a client that says nothing may wait for a server that speaks first (SMTP, SSH, MySQL). */
 const SERVER_SPEAKS_FIRST_MS = 500;
@@ -37,16 +37,16 @@ export async function serveClient(
 ): Promise<void> {
   const { hooks, log } = context;
   const facts = new ClientFacts(conn, mode.spec);
+  const client = new Client(context, facts, timeouts, mode.via);
   try {
     await hooks.trigger("client_connected", facts);
     if (facts.error !== null) throw new WeirError("weir", "closed", facts.error);
-    await mode.serve(conn, new ClientLayers(new Client(context, facts, timeouts, mode.via)));
+    await mode.serve(conn, new ClientLayers(client));
   } catch (error) {
     log.debug(`${facts.address.hostname}:${facts.address.port}: ${messageOf(error)}`);
   } finally {
     conn.close();
-    markClosed(facts);
-    context.pool.release(facts);
+    client.end();
     await hooks.trigger("client_disconnected", facts);
   }
 }
@@ -66,32 +66,65 @@ class ClientLayers implements Layers {
       first.until((bytes) => bytes.length === 0 ? undefined : bytes[0] === TLS_HANDSHAKE),
     );
     if (isTls === null) return;
+    if (origin === null && first.bytes[0] === SOCKS5) return await this.socks(first.release());
     if (!isTls && origin !== null && isTcpHost(this.#client.context.options, [origin.host])) {
       return await this.#client.passThrough(origin, first.release());
     }
     const mistake = mistakeIn(first.bytes);
     if (mistake !== null) return await this.#refuseMistake(conn, mistake);
     if (!isTls) return await this.#http(first, origin, options);
-    await intercept(
-      this.#client,
-      first,
-      origin,
-      (inner) => this.#http(inner, origin, options, isHttp2In(inner)),
-    );
+    const serve = (inner: FirstBytes) => this.#http(inner, origin, options, isHttp2In(inner));
+    await intercept(this.#client, first, origin, { keepsSni: false, serve });
   }
 
   async tunnel(conn: Conn, to: Origin): Promise<void> {
-    const origin: Origin = { via: this.#client.via, ...to };
-    const first = new FirstBytes(conn);
+    const client = this.#client, first = new FirstBytes(conn);
+    const origin: Origin = { via: client.via, ...to };
     try {
-      const decision = this.#client.untilStopped(conn, first.until(protocolOf));
-      if (!await settlesWithin(SERVER_SPEAKS_FIRST_MS, decision)) {
-        return await this.#silent(first, decision, origin);
+      const decision = client.untilStopped(conn, first.until(protocolOf));
+      // Whoever speaks first says what it is: servers do in protocols that weir cannot look into.
+      const isHeard = client.ahead === null && await settlesWithin(SERVER_SPEAKS_FIRST_MS, decision);
+      if (!isHeard) {
+        const { spoken } = client.ahead ?? await client.connectAhead(origin);
+        const isServer = await Promise.race([spoken, decision.then(() => null, () => null)]);
+        if (isServer === true) return await this.#relay(first.release(), origin);
+        // What it has ended before anybody spoke is over for the client as well.
+        if (isServer === false) return;
       }
       await this.#known(first, await decision, origin);
     } finally {
       conn.close();
     }
+  }
+
+  async refuse(conn: Conn, error: WeirError): Promise<void> {
+    const client = this.#client, first = new FirstBytes(conn);
+    client.warn(error.message);
+    if (await client.untilStopped(conn, first.until(protocolOf), HEAD_TIMEOUT) !== "http") return;
+    const handle = (incoming: IncomingExchange) => {
+      const { head, body } = errorPage(error);
+      return incoming.respond(head, body);
+    };
+    await serveHttp1(conn, handle, { firstBytes: first.bytes, signal: client.context.stopping });
+  }
+
+  bytes(conn: Conn, origin: Origin): Promise<void> {
+    return this.#client.passThrough(origin, conn);
+  }
+
+  async tlsBytes(conn: Conn, origin: Origin): Promise<void> {
+    const client = this.#client, first = new FirstBytes(conn);
+    const decision = client.untilStopped(conn, first.until(protocolOf));
+    const isHeard = await settlesWithin(SERVER_SPEAKS_FIRST_MS, decision);
+    if (!isHeard || await decision !== "tls") {
+      // A client that speaks no TLS leaves it to weir.
+      return await client.passThrough(origin, first.release());
+    }
+    await intercept(client, first, origin, { keepsSni: false, serve: null });
+  }
+
+  socks(conn: Conn): Promise<void> {
+    return runSocks(this.#client, conn, (tunnel, origin) => this.tunnel(tunnel, origin));
   }
 
   /** No request can be made of it: the log is where somebody may learn what went wrong. */
@@ -135,7 +168,7 @@ class ClientLayers implements Layers {
     if (head.form === "authority") {
       return route.hasOrigin
         ? this.#refuse(incoming, "CONNECT is not understood here: this is an origin.")
-        : runConnect(this.#client, incoming, (tunnel, origin) => this.tunnel(tunnel, origin));
+        : this.#connect(incoming);
     }
     if (!route.hasOrigin && head.scheme === "" && head.host !== "weir.internal") {
       return this.#refuse(
@@ -144,6 +177,18 @@ class ClientLayers implements Layers {
       );
     }
     return runExchange(this.#client.context, incoming, route);
+  }
+
+  /** Of an HTTP/2 connection each stream may be a tunnel: what is known of the client in one is not so in the others. */
+  async #connect(incoming: IncomingExchange): Promise<void> {
+    const isStream = incoming.head.httpVersion === "HTTP/2.0";
+    const client = isStream ? this.#client.forStream() : this.#client;
+    const layers = isStream ? new ClientLayers(client) : this;
+    try {
+      await runConnect(client, incoming, (tunnel, origin) => layers.tunnel(tunnel, origin));
+    } finally {
+      if (isStream) client.end();
+    }
   }
 
   #refuse(incoming: IncomingExchange, message: string): Promise<void> {
@@ -157,42 +202,28 @@ class ClientLayers implements Layers {
   async #known(first: FirstBytes, protocol: Protocol | null, origin: Origin): Promise<void> {
     const client = this.#client;
     const { options } = client.context;
-    const leftAlone = !isAllowed(options, [origin]);
-    const isRaw = leftAlone || isTcpHost(options, [origin.host]);
+    const isRaw = !isAllowed(options, [origin]) || isTcpHost(options, [origin.host]);
     if (protocol === "http" && !isRaw) return await this.#http(first, origin, {});
     if (protocol !== "tls") {
-      if (first.bytes.length === 0) return;
-      if (leftAlone) await client.leaveAlone(origin, first.release());
-      else await client.passThrough(origin, first.release());
-      return;
+      return first.bytes.length > 0 ? await this.#relay(first.release(), origin) : undefined;
     }
     const secure: Origin = { ...origin, scheme: "https" };
-    await intercept(client, first, secure, async (inner) => {
+    const serve = async (inner: FirstBytes) => {
       const { sni = null, alpn = null } = inner.conn.tls ?? {};
       if (isHttp2In(inner)) return await this.#http(inner, secure, { sni }, true);
       const decision = await client.untilStopped(inner.conn, inner.until(protocolOf));
       if (decision === "http") return await this.#http(inner, secure, { sni });
       if (inner.bytes.length === 0) return;
       await client.passThrough(secure, inner.release(), { sni, alpn: alpn === null ? [] : [alpn] });
-    });
+    };
+    await intercept(client, first, secure, { keepsSni: true, serve });
   }
 
-  /** Nobody has spoken yet: if the server does first, this is no protocol that weir can look into. */
-  async #silent(first: FirstBytes, decision: Promise<Protocol | null>, origin: Origin): Promise<void> {
-    const { context, facts } = this.#client;
-    const upstream = await dialRaw(context, origin, facts);
-    const serverFirst = new FirstBytes(upstream.conn);
-    const greeting = serverFirst.until((bytes) => bytes.length > 0 ? true : undefined).catch(() => null);
-    const gone = Symbol();
-    const protocol = await Promise.race([greeting.then(() => "raw" as const), decision]).catch(() => gone);
-    if (protocol === "raw") {
-      const server = { ...upstream, conn: serverFirst.release() };
-      return await this.#client.relay(first.release(), server, {
-        isLeftAlone: !isAllowed(context.options, [origin]),
-      });
-    }
-    await hangUp(context, upstream, facts);
-    if (typeof protocol !== "symbol") await this.#known(first, protocol, origin);
+  /** Bytes of which weir does not know the protocol, or that it was told to leave alone. */
+  #relay(conn: Conn, origin: Origin): Promise<void> {
+    const client = this.#client;
+    const isLeftAlone = !isAllowed(client.context.options, [origin]);
+    return isLeftAlone ? client.leaveAlone(origin, conn) : client.passThrough(origin, conn);
   }
 }
 

@@ -16,7 +16,7 @@ export interface ProxyContext {
   readonly options: Options;
   readonly hooks: Dispatcher;
   readonly log: AddonLog;
-  readonly pool: Pick<UpstreamPool, "acquire" | "connect" | "release">;
+  readonly pool: Pick<UpstreamPool, "acquire" | "connect" | "connectAhead" | "release">;
   readonly certificates: Pick<Certificates, "prepare" | "warn" | "offerFor">;
   readonly memory: MemoryBudget;
   readonly running: Running;

@@ -19,12 +19,20 @@ import type { Client } from "./client.ts";
 import { isAllowed, isIgnored, isTcpHost } from "./host_rules.ts";
 import { alpnFor } from "./protocol.ts";
 import type { Origin } from "./route.ts";
-import { dialUnknown, hangUp, shownBy } from "./tunnel.ts";
+import { dialRaw, dialUnknown, hangUp, shownBy } from "./tunnel.ts";
 
 /** A client that leaves later than this behind a handshake had opened a connection in reserve, as browsers do. */
 const DISTRUST_MS = 5_000;
 
 const NO_HELLO = Symbol("not a ClientHello");
+
+/** What becomes of a session. */
+export interface Interception {
+  /** The origin is asked for by the name that the client asked for; else by its own. */
+  readonly keepsSni: boolean;
+  /** Serves what is in the session; null: that is relayed to the origin, by a session of the same protocol (ALPN). */
+  readonly serve: ((inner: FirstBytes) => Promise<void>) | null;
+}
 
 /**
  * Ends TLS with a certificate for the name that the client asked for, and has what is in it served. Where the connection is to
@@ -34,7 +42,7 @@ export async function intercept(
   client: Client,
   first: FirstBytes,
   origin: Origin | null,
-  serve: (inner: FirstBytes) => Promise<void>,
+  interception: Interception,
 ): Promise<void> {
   const hello = await readHello(client, first);
   if (hello === null) return;
@@ -45,7 +53,7 @@ export async function intercept(
   if (await isLeftAlone(client, hello, origin)) {
     return await client.leaveAlone({ ...origin!, scheme: "http" }, first.release());
   }
-  await decrypt(client, first, hello, origin, serve);
+  await decrypt(client, first, hello, origin, interception);
 }
 
 /** Null when the client has left, or took too long. */
@@ -82,14 +90,18 @@ async function decrypt(
   first: FirstBytes,
   hello: ClientHello,
   origin: Origin | null,
-  serve: (inner: FirstBytes) => Promise<void>,
+  { keepsSni, serve }: Interception,
 ): Promise<void> {
   const { context, facts } = client;
   const { certificates, options } = context;
   facts.alpnOffers = hello.alpn;
-  const upstream = origin?.scheme === "https"
-    ? await dialUnknown(context, { ...origin, sni: hello.sni }, hello.alpn, facts)
-    : null;
+  const sni = keepsSni ? hello.sni : null;
+  const isTcp = origin !== null && isTcpHost(options, [origin.host, hello.sni]);
+  const upstream = origin?.scheme !== "https"
+    ? null
+    : isTcp || serve === null
+    ? await dialRaw(context, origin, facts, { sni, alpn: hello.alpn })
+    : await dialUnknown(context, { ...origin, sni }, hello.alpn, facts);
   let carrier: Carrier | null = null;
   let tls: Conn;
   try {
@@ -100,14 +112,19 @@ async function decrypt(
       keyTypeFor(hello, options.tls_version_client_max === "TLS1_2" ? "TLSv1.2" : "TLSv1.3"),
       upstream === null ? null : shownBy(upstream),
     );
-    const preferred = origin !== null && (options.http2_upstream === "any" || upstreamAlpn === "h2");
+    // With weir itself HTTP/2 is as good, whatever the origins speak.
+    const preferred = origin === null || options.http2_upstream === "any" || upstreamAlpn === "h2";
     facts.leaf = leaf;
     carrier = new Carrier(first.release());
     tls = await serverHandshake(carrier, {
       secureContext: leaf.context,
       ...isLoggable && { pem: leaf },
       requestCertificate: requestsCertificate,
-      alpn: upstream === null ? alpnFor(hello.alpn, { enabled: options.http2, preferred }) : [upstreamAlpn!],
+      alpn: upstream === null
+        ? alpnFor(hello.alpn, { enabled: options.http2, preferred })
+        : upstreamAlpn === null
+        ? []
+        : [upstreamAlpn],
     });
   } catch (error) {
     if (upstream !== null) await hangUp(context, upstream, facts);
@@ -117,13 +134,9 @@ async function decrypt(
   facts.tls = tls.tls;
   facts.timestampTlsSetup = Date.now();
   try {
-    // A protocol that weir does not speak; its server may speak first.
+    // A protocol that weir does not speak, or is not to look into; its server may speak first.
     if (upstream !== null) return await client.relay(tls, upstream);
-    if (origin !== null && isTcpHost(options, [origin.host, hello.sni])) {
-      // Whichever side speaks first.
-      const { sni = null, alpn = null } = tls.tls ?? {};
-      return await client.passThrough(origin, tls, { sni, alpn: alpn === null ? [] : [alpn] });
-    }
+    if (isTcp || serve === null) return await client.passThrough(origin!, tls);
     const inner = new FirstBytes(tls);
     if (await hasSpoken(client, inner, origin, hello.sni)) await serve(inner);
   } finally {

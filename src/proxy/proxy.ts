@@ -6,7 +6,7 @@ import { WeirError } from "../errors.ts";
 import * as weir from "../mod.ts";
 import { AddonManager, type AddonSource, type Context, forAddons } from "../hooks/mod.ts";
 import { type Address, type Conn, hostPort, listen, type TcpListener } from "../net/mod.ts";
-import { type ModeSpec, type OptionRegistry, parseMode } from "../options/mod.ts";
+import type { ModeSpec, OptionRegistry } from "../options/mod.ts";
 import { stagesOf } from "../streams/mod.ts";
 import { stderr, stdout } from "../output.ts";
 import { settlesWithin } from "../timing.ts";
@@ -17,7 +17,8 @@ import { serveClient } from "./client_connection.ts";
 import type { Log, ProxyContext } from "./context.ts";
 import { leadsTo } from "./loop.ts";
 import { FiniteWork } from "./finite_work.ts";
-import { type Mode, modeOf } from "./modes/mod.ts";
+import type { Mode } from "./modes/mod.ts";
+import { type Place, placesOf } from "./places.ts";
 import { MemoryBudget } from "../memory_budget.ts";
 import { loadFlow } from "./recorded.ts";
 import { Replays, whyNot } from "./replay.ts";
@@ -38,6 +39,14 @@ const CLOSE_MS = 500;
 export interface Listening {
   readonly mode: ModeSpec;
   readonly address: Address;
+}
+
+interface Listener {
+  readonly listener: TcpListener;
+  readonly mode: Mode;
+  readonly listening: Listening;
+  /** Gives back what the mode needed of it. */
+  close: () => void;
 }
 
 /** What a proxy is made of. */
@@ -62,7 +71,7 @@ export class ProxyServer {
   readonly #stopping = new AbortController();
   readonly #hurry = new AbortController();
   readonly #cut = new AbortController();
-  readonly #listeners: { listener: TcpListener; listening: Listening }[] = [];
+  readonly #listeners: Listener[] = [];
   readonly #clients = new Map<Conn, Promise<void>>();
   readonly #accepting: Promise<void>[] = [];
   readonly #replays = new Replays();
@@ -145,6 +154,7 @@ export class ProxyServer {
   /** Listens in every mode. @throws {WeirError} one line for the user, and nothing listens. */
   async start(): Promise<readonly Listening[]> {
     const { options, log } = this.#context;
+    const places = options.server ? placesOf(this.#init.options) : [];
     if (options.server) await this.#context.certificates.prepare();
     await this.#identities.prepare();
     // Among several isolates the first says it for all.
@@ -158,14 +168,15 @@ export class ProxyServer {
     // Whoever stops it while an addon takes its time must not find it listening afterwards.
     if (this.#stopped) throw stoppingError();
     try {
-      const modes = options.server ? options.mode : [];
-      modes.forEach((spec, i) => this.#listen(parseMode(spec), this.#init.addresses?.[i]));
+      places.forEach((place, i) => this.#listen(place, this.#init.addresses?.[i]));
     } catch (error) {
-      for (const { listener } of this.#listeners) listener.close();
+      for (const { listener, close } of this.#listeners) {
+        listener.close();
+        close();
+      }
       throw error;
     }
-    for (const { listener, listening } of this.#listeners) {
-      const mode = modeOf(listening.mode, options);
+    for (const { listener, listening, mode } of this.#listeners) {
       this.#accepting.push(this.#accept(listener, mode));
       if (this.#init.addresses) continue;
       // The words at its end are the same in every mode: scripts wait for them.
@@ -184,14 +195,20 @@ export class ProxyServer {
     return this.#stopped ??= this.#stop(graceMs, hurry);
   }
 
-  #listen(mode: ModeSpec, address?: Address): void {
-    const { listen_host, listen_port, workers } = this.#context.options;
-    const place = address ??
-      { hostname: mode.listenHost ?? listen_host, port: mode.listenPort ?? listen_port };
+  #listen({ spec, mode, place: wanted }: Place, address?: Address): void {
+    const { workers } = this.#context.options;
+    const place = address ?? wanted;
     // A shared port could be shared with another weir as well, which would get part of the clients without a word.
     if (workers > 1 && !address) listen(place).close();
     const listener = listen({ ...place, reusePort: workers > 1 });
-    this.#listeners.push({ listener, listening: { mode, address: listener.addr } });
+    const opened: Listener = {
+      listener,
+      mode,
+      close: () => {},
+      listening: { mode: spec, address: listener.addr },
+    };
+    this.#listeners.push(opened);
+    if (mode.open) opened.close = mode.open(listener);
   }
 
   async #accept(listener: TcpListener, mode: Mode): Promise<void> {
@@ -224,6 +241,7 @@ export class ProxyServer {
     this.#stalls.close();
     await settlesWithin(LAST_HOOKS_MS, this.#exchangesEnded());
     this.#unsubscribe();
+    for (const { close } of this.#listeners) close();
     await this.#addons.done(hurry);
     await this.#addons.close(CLOSE_MS);
   }

@@ -10,6 +10,7 @@ import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
 import type { Address, Conn, TlsInfo } from "../net/mod.ts";
 import { type Options, type ProxyAddress, proxyUrl, tlsVersions } from "../options/mod.ts";
 import { clientHandshake, type ClientHandshakeOptions, type ClientIdentity } from "../tls/mod.ts";
+import { type Ahead, ConnectionsAhead } from "./connections_ahead.ts";
 import { reach } from "./reach.ts";
 import type { Destination } from "./route.ts";
 import { blamed, nameOf, openTunnel, requestProxyOf } from "./via/mod.ts";
@@ -35,6 +36,9 @@ export interface Dialed {
 export class UpstreamDialer {
   readonly #init: DialerInit;
   readonly #closed = new AbortController();
+  readonly #ahead = new ConnectionsAhead<ServerFacts>((serverConn, clientConn) => {
+    void this.#disconnected(serverConn, clientConn, null);
+  });
 
   constructor(init: DialerInit) {
     this.#init = init;
@@ -49,13 +53,14 @@ export class UpstreamDialer {
     clientConn: ClientConnection,
     alpn: readonly string[],
   ): Promise<Dialed> {
-    const { hooks, options, identityFor } = this.#init;
-    const serverConn = new ServerFacts(destination);
+    const { options, identityFor } = this.#init;
     const isSecure = destination.scheme === "https";
-    const ca = isSecure || destination.via?.scheme === "https" ? await this.#init.trusted() : [];
+    const ca = await this.#trustedFor(destination);
     const name = destination.sni ?? destination.host;
     const identity = isSecure && options.client_certs !== null ? await identityFor(name) : null;
-    const conn = await this.#connect(destination, serverConn, clientConn, ca);
+    const ahead = this.#ahead.take(destination, clientConn);
+    const serverConn = ahead?.serverConn ?? new ServerFacts(destination);
+    const conn = ahead?.conn ?? await this.#connect(destination, serverConn, clientConn, ca);
     if (!isSecure) return { conn, serverConn };
     try {
       const secure = await this.#secure(conn, {
@@ -71,15 +76,44 @@ export class UpstreamDialer {
       serverConn.timestampTlsSetup = Date.now();
       return { conn: secure, serverConn };
     } catch (error) {
-      markClosed(serverConn);
-      await hooks.trigger("server_disconnected", { server: serverConn, clientConn, error: messageOf(error) });
+      await this.#disconnected(serverConn, clientConn, messageOf(error));
       throw error;
     }
+  }
+
+  /**
+   * Connects before it is known what for. The next connection that is dialed for this client, to this place, is this one; until
+   * then it is kept, unless the client is released.
+   * @throws {WeirError} when the origin cannot be reached, or a `server_connect` hook refuses it.
+   */
+  async dialAhead(destination: Destination, clientConn: ClientConnection): Promise<Ahead> {
+    const serverConn = new ServerFacts(destination), ca = await this.#trustedFor(destination);
+    const conn = await this.#connect(destination, serverConn, clientConn, ca);
+    return this.#ahead.keep({ conn, serverConn, destination, clientConn });
+  }
+
+  /** The client has left, or has gone another way: what was dialed ahead for it is of no use. */
+  release(clientConn: ClientConnection): void {
+    this.#ahead.release(clientConn);
   }
 
   /** Gives up on connections that are being made, and makes no more. */
   close(): void {
     this.#closed.abort(stoppingError());
+    this.#ahead.close();
+  }
+
+  async #disconnected(
+    serverConn: ServerFacts,
+    clientConn: ClientConnection,
+    error: string | null,
+  ): Promise<void> {
+    markClosed(serverConn);
+    await this.#init.hooks.trigger("server_disconnected", { server: serverConn, clientConn, error });
+  }
+
+  async #trustedFor({ scheme, via }: Destination): Promise<readonly string[]> {
+    return scheme === "https" || via?.scheme === "https" ? await this.#init.trusted() : [];
   }
 
   async #connect(

@@ -15,6 +15,7 @@ import {
   type Pooled,
   type PoolOwner,
 } from "./origin_pool.ts";
+import type { Ahead } from "./connections_ahead.ts";
 import type { Destination } from "./route.ts";
 import { type Dialed, type DialerInit, UpstreamDialer } from "./upstream_dialer.ts";
 import { requestProxyOf } from "./via/mod.ts";
@@ -38,7 +39,7 @@ export interface UpstreamTls {
 }
 
 /** How connections are made. */
-export type Dialer = Pick<UpstreamDialer, "dial" | "close">;
+export type Dialer = Pick<UpstreamDialer, "dial" | "dialAhead" | "release" | "close">;
 
 export class UpstreamPool {
   readonly #init: DialerInit;
@@ -87,7 +88,9 @@ export class UpstreamPool {
     const isLoggedIn = this.#pins.isBound(flow, () => originOf(destination));
     const boundTo = isLoggedIn ? clientConn.id : this.#boundByHook(clientConn);
     const lease = this.#poolOf(destination, alpn, boundTo).acquire({ clientConn, alpn, destination }, avoid);
-    if (alpn === HTTP1 || !(lease instanceof Promise)) return lease;
+    const isThere = !(lease instanceof Promise);
+    if (isThere || requestProxyOf(destination) !== null) this.#dialer.release(clientConn);
+    if (alpn === HTTP1 || isThere) return lease;
     return lease.catch((error) => {
       if (!this.#isHttp1Only(destination)) throw error;
       // It began with GOAWAY, and has said why.
@@ -116,8 +119,14 @@ export class UpstreamPool {
     return this.#dialer.dial(destination, clientConn, alpn);
   }
 
+  /** Connects to where the client will want to go next, before it is known what for. @throws {WeirError} as `acquire` does. */
+  connectAhead(destination: Destination, clientConn: ClientConnection): Promise<Ahead> {
+    return this.#dialer.dialAhead(destination, clientConn);
+  }
+
   /** The client's connection is closed: those to origins that serve it alone are, too. */
   release(clientConn: ClientConnection): void {
+    this.#dialer.release(clientConn);
     const wasLoggedIn = this.#pins.release(clientConn);
     if (!wasLoggedIn && this.#boundByHook(clientConn) === null) return;
     for (const pool of this.#origins.values()) {

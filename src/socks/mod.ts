@@ -3,5 +3,5 @@
  * @module
  */
 export { socksConnect } from "./client.ts";
-export { type Login, SOCKS5 } from "./messages.ts";
+export { type Login, SOCKS5, UNSPECIFIED } from "./messages.ts";
 export { socksAccept, type SocksRequest } from "./server.ts";

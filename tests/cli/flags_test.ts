@@ -101,7 +101,7 @@ Deno.test("a wrong command line is refused with a line that names the flag or th
     ["--set listen_port", "option listen_port: needs a value"],
     ["--set stream_large_bodies=3x", 'option stream_large_bodies: "3x" is not a size'],
     ["--set via=maybe", 'option via: "maybe" is none of true, false and toggle'],
-    ["-m transparent", 'option mode: "transparent" is not a mode'],
+    ["-m wireguard", 'option mode: "wireguard" is not a mode'],
     ["--flow-detail 9", "option flow_detail: 9 is more than 4"],
     ["--version=1", "--version takes no value"],
     ["--browser=1", "--browser takes no value"],

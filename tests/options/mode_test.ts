@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseMode } from "../../src/options/mode.ts";
+import { type ModeSpec, parseMode, type ReverseMode } from "../../src/options/mode.ts";
 
-const reverse = (scheme: "http" | "https", host: string, port: number) => ({
+const reverse = (scheme: ReverseMode["scheme"], host: string, port: number) => ({
   kind: "reverse" as const,
   scheme,
   host,
@@ -9,7 +9,7 @@ const reverse = (scheme: "http" | "https", host: string, port: number) => ({
 });
 
 Deno.test("a mode is taken apart", () => {
-  const good: [string, ReturnType<typeof reverse> | { kind: "regular" }, string | null, number | null][] = [
+  const good: [string, ModeSpec["mode"], string | null, number | null][] = [
     ["regular", { kind: "regular" }, null, null],
     ["regular@8081", { kind: "regular" }, null, 8081],
     ["regular@0.0.0.0:0", { kind: "regular" }, "0.0.0.0", 0],
@@ -18,6 +18,10 @@ Deno.test("a mode is taken apart", () => {
     ["reverse:https://example.com/", reverse("https", "example.com", 443), null, null],
     ["reverse:HTTPS://example.com:8443@127.0.0.1:9", reverse("https", "example.com", 8443), "127.0.0.1", 9],
     ["reverse:example.com:8443", reverse("https", "example.com", 8443), null, null],
+    ["socks5@1081", { kind: "socks5" }, null, 1081],
+    ["transparent@[::]:8082", { kind: "transparent" }, "::", 8082],
+    ["reverse:tcp://db.example:5432@9000", reverse("tcp", "db.example", 5432), null, 9000],
+    ["reverse:TLS://[::1]:993", reverse("tls", "::1", 993), null, null],
     ["reverse:http://[::1]:8000@9000", reverse("http", "::1", 8000), null, 9000],
   ];
   for (const [spec, mode, listenHost, listenPort] of good) {
@@ -28,12 +32,14 @@ Deno.test("a mode is taken apart", () => {
 Deno.test("what is no mode is refused with the reason", () => {
   const bad: [string, string][] = [
     ["", "is not a mode"],
-    ["transparent", "is not a mode"],
-    ["socks5@1080", "is not a mode"],
+    ["socks4@1080", "is not a mode"],
+    ["socks5:x", "socks5 takes nothing after a colon"],
+    ["transparent:x", "transparent takes nothing after a colon"],
     ["regular:x", "takes nothing after a colon"],
     ["reverse", "needs an origin"],
     ["reverse:", "needs an origin"],
-    ["reverse:ftp://example.com", "needs an origin"],
+    ["reverse:ftp://example.com", "an origin of http, https, tcp, tls, and not of ftp"],
+    ["reverse:tcp://example.com", "needs a port, as in reverse:tcp://example.com:5432"],
     ["reverse:http://example.com/path", "needs an origin"],
     ["reverse:http://example.com:0", "0 is not a port"],
     ["reverse:http://example.com:70000", "70000 is not a port"],

@@ -5,7 +5,9 @@ import type { OptionChanges } from "../../src/options/registry.ts";
 import { parseMode } from "../../src/options/mod.ts";
 import type { ClientTimeouts } from "../../src/proxy/client.ts";
 import { serveClient } from "../../src/proxy/client_connection.ts";
+import { ConnectionsAhead } from "../../src/proxy/connections_ahead.ts";
 import { modeOf } from "../../src/proxy/modes/mod.ts";
+import type { Destination } from "../../src/proxy/route.ts";
 import type { Dialed } from "../../src/proxy/upstream_dialer.ts";
 import { bytesBody } from "../../src/streams/bytes_body.ts";
 import { serverConn } from "../support/addon_host.ts";
@@ -36,6 +38,7 @@ class Served implements AsyncDisposable {
   readonly done: Promise<void>;
   readonly stopping = new AbortController();
   #onDialed: (() => void) | null = null;
+  readonly #ahead = new ConnectionsAhead(() => void this.log.push("server_disconnected"));
 
   constructor(given: Given = {}) {
     [this.client, this.conn] = memoryConnPair();
@@ -59,11 +62,13 @@ class Served implements AsyncDisposable {
               () => ({ head: responseHead(200), body: bytesBody(utf8("hi")), upgraded: null }),
             );
           },
-          connect: (to) => {
-            this.log.push(`connect ${to.scheme}://${to.host}:${to.port}`);
-            return given.connect?.() ?? Promise.resolve(this.#dial());
+          connect: async (to, clientConn) => {
+            return this.#ahead.take(to, clientConn) ?? await this.#connect(given, to);
           },
-          release: () => {},
+          connectAhead: async (to, clientConn) => {
+            return this.#ahead.keep({ ...await this.#connect(given, to), destination: to, clientConn });
+          },
+          release: (clientConn) => this.#ahead.release(clientConn),
         },
       },
     );
@@ -71,6 +76,11 @@ class Served implements AsyncDisposable {
     if (given.stopped) this.stopping.abort();
     const mode = modeOf(parseMode(given.mode ?? "regular"), context.options);
     this.done = serveClient(context, this.conn, mode, given.timeouts);
+  }
+
+  #connect(given: Given, to: Destination): Promise<Dialed> {
+    this.log.push(`connect ${to.scheme}://${to.host}:${to.port}`);
+    return given.connect?.() ?? Promise.resolve(this.#dial());
   }
 
   #dial(): Dialed {
@@ -186,18 +196,23 @@ Deno.test("a tunnel whose client has not spoken is not cut when weir begins to s
   assertEquals(await server.readUntil("\r\n"), "QUIT\r\n");
 });
 
-Deno.test("a silent client that turns out to speak HTTP is served, and the other connection is closed", async () => {
+Deno.test("a silent client that turns out to speak HTTP is served, and the connection is there for its request", async () => {
   using clock = new FakeClock();
   await using served = new Served();
-  const server = await silent(served, clock, "a.example:8000");
+  await silent(served, clock, "a.example:8000");
   await served.client.writeText("GET / HTTP/1.1\r\nHost: a.example:8000\r\n\r\n");
   await served.client.readUntil("hi");
-  assertEquals(await server.readToEnd(), "");
-  assertEquals(served.log.slice(1), [
-    "connect http://a.example:8000",
-    "server_disconnected",
-    "acquire http://a.example:8000",
-  ]);
+  assertEquals(served.log.slice(1), ["connect http://a.example:8000", "acquire http://a.example:8000"]);
+});
+
+Deno.test("a server that ends before anybody has spoken ends its client's tunnel", async () => {
+  using clock = new FakeClock();
+  await using served = new Served();
+  const server = await silent(served, clock, "a.example:25");
+  server.close();
+  assertEquals(await served.client.readToEnd(), "");
+  await served.done;
+  assertEquals(served.log.slice(1), ["connect http://a.example:25", "server_disconnected", "disconnected"]);
 });
 
 Deno.test("a silent client that goes away, or weir that stops: the origin's connection is closed", async () => {

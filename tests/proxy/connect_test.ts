@@ -31,6 +31,7 @@ async function transcript(
           peer.close();
           return { conn, serverConn };
         },
+        connectAhead: () => Promise.reject(new Error("unused")),
         release: () => {},
       },
     },

@@ -47,6 +47,7 @@ async function intercepted(
             seen.push(`dial ${scheme}://${host}:${port}`);
             return Promise.resolve({ conn: dialed, serverConn });
           },
+          connectAhead: () => Promise.reject(new Error("unused")),
           release: () => {},
         },
       },
@@ -56,9 +57,12 @@ async function intercepted(
       new Client(context, facts, {}),
       new FirstBytes(conn),
       given.origin === undefined ? ORIGIN : given.origin,
-      (inner) => {
-        seen.push(`serve ${latin1(inner.bytes)}`);
-        return Promise.resolve();
+      {
+        keepsSni: true,
+        serve: (inner) => {
+          seen.push(`serve ${latin1(inner.bytes)}`);
+          return Promise.resolve();
+        },
       },
     );
     await use(below, await Deno.readTextFile(authority.certificatePath), far);

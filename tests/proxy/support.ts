@@ -45,7 +45,7 @@ export function proxyContext(
     options: values,
     hooks,
     log: host.ctx.log,
-    pool: { acquire, connect: unused, release: () => {} },
+    pool: { acquire, connect: unused, connectAhead: unused, release: () => {} },
     certificates: { prepare: unused, warn: unused, offerFor: unused },
     memory: new MemoryBudget(() => values.memory_limit),
     running: new Running(),

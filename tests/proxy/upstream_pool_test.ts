@@ -32,6 +32,12 @@ class FakeDialer implements Dialer {
   /** Over HTTP/2 it says HTTP_1_1_REQUIRED: to each request, or before any. */
   requiresHttp1: boolean | "at once" = false;
 
+  dialAhead(): Promise<never> {
+    return Promise.reject(new Error("unused"));
+  }
+
+  release(): void {}
+
   async dial(
     { scheme, host }: Destination,
     _client: ClientConnection,

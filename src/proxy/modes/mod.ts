@@ -6,6 +6,8 @@ import type { ModeSpec, Options } from "../../options/mod.ts";
 import type { Mode } from "./mode.ts";
 import { regular } from "./regular.ts";
 import { reverse } from "./reverse.ts";
+import { socks5 } from "./socks5.ts";
+import { transparent } from "./transparent.ts";
 import { upstream } from "./upstream.ts";
 
 export type { Layers, Mode } from "./mode.ts";
@@ -20,5 +22,9 @@ export function modeOf({ spec, mode }: ModeSpec, options: Options): Mode {
       return reverse(spec, mode, options);
     case "upstream":
       return upstream(spec, mode, options);
+    case "socks5":
+      return socks5(spec);
+    case "transparent":
+      return transparent(spec);
   }
 }

@@ -86,6 +86,15 @@ export class Client extends Wire {
     if (head.statusCode !== 200) throw new Error(`CONNECT was answered ${JSON.stringify(head.raw)}`);
   }
 
+  /** SOCKS5 CONNECT (RFC 1928) to `authority`, without a login; throws unless the reply is 0. */
+  async socks(authority: string): Promise<void> {
+    const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(authority)!;
+    await this.send(`\x05\x01\x00\x05\x01\x00\x03${String.fromCharCode(host.length)}${host}`);
+    await this.send(Uint8Array.of(Number(port) >> 8, Number(port) & 255));
+    const replies = await this.readExactly(12);
+    if (replies[3] !== 0) throw new Error(`SOCKS5 was answered ${[...replies]}`);
+  }
+
   /** Starts TLS, trusting `ca` alone beside the system's roots. */
   async startTls(hostname: string, ca: string, alpnProtocols?: string[]): Promise<Deno.TlsHandshakeInfo> {
     let plain: RawConn | null = null;

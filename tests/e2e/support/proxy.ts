@@ -35,6 +35,11 @@ export class TestProxy implements AsyncDisposable {
     return this.#proxy.addresses[0].port;
   }
 
+  /** Of each mode's listener. */
+  get ports(): number[] {
+    return this.#proxy.addresses.map(({ port }) => port);
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Conn } from "../../../src/net/mod.ts";
 import { parseMode } from "../../../src/options/mod.ts";
+import type { Origin } from "../../../src/proxy/route.ts";
 import { type Layers, modeOf } from "../../../src/proxy/modes/mod.ts";
 import { addonHost } from "../../support/addon_host.ts";
 import { memoryConnPair } from "../../support/memory_conn.ts";
@@ -13,19 +14,25 @@ async function served(spec: string, keepHostHeader = false): Promise<unknown[]> 
   await host.options.update({ keep_host_header: keepHostHeader });
   const [conn] = memoryConnPair();
   const calls: unknown[] = [];
+  const at = (origin: Origin | null) => origin && `${origin.scheme}://${origin.host}:${origin.port}`;
+  const layer = (name: string) => (given: Conn, origin: Origin | null = null, ...options: unknown[]) => {
+    calls.push([name, given === conn, at(origin), ...options]);
+    return Promise.resolve();
+  };
   const layers: Layers = {
-    requests: (given: Conn, origin, options) => {
-      calls.push([given === conn, origin && `${origin.scheme}://${origin.host}:${origin.port}`, options]);
-      return Promise.resolve();
-    },
-    tunnel: () => Promise.reject(new Error("It is no tunnel.")),
+    requests: layer("requests"),
+    tunnel: layer("tunnel"),
+    bytes: layer("bytes"),
+    tlsBytes: layer("tlsBytes"),
+    socks: layer("socks"),
+    refuse: () => Promise.reject(new Error("It is not to be refused.")),
   };
   await mode.serve(conn, layers);
-  return [mode.spec, mode.title, ...calls];
+  return [mode.spec, mode.title, mode.defaultPort, ...calls];
 }
 
 Deno.test("regular: requests that say where they go", async () => {
-  assertEquals(await served("regular@8081"), ["regular@8081", "", [true, null, undefined]]);
+  assertEquals(await served("regular@8081"), ["regular@8081", "", null, ["requests", true, null]]);
 });
 
 Deno.test("reverse: all requests go to the origin, with its Host unless that is to be kept", async () => {
@@ -35,7 +42,27 @@ Deno.test("reverse: all requests go to the origin, with its Host unless that is 
     assertEquals(await served(spec, keepHostHeader), [
       spec,
       title,
-      [true, "https://a.example:443", { rewriteHost: !keepHostHeader }],
+      null,
+      ["requests", true, "https://a.example:443", { rewriteHost: !keepHostHeader }],
     ]);
   }
+});
+
+Deno.test("reverse:tcp and reverse:tls: bytes go to the origin, as they are or by TLS", async () => {
+  assertEquals(await served("reverse:tcp://a.example:25@8083"), [
+    "reverse:tcp://a.example:25@8083",
+    "Reverse to tcp://a.example:25: ",
+    null,
+    ["bytes", true, "http://a.example:25"],
+  ]);
+  assertEquals(await served("reverse:tls://[::1]:993"), [
+    "reverse:tls://[::1]:993",
+    "Reverse to tls://[::1]:993: ",
+    null,
+    ["tlsBytes", true, "https://::1:993"],
+  ]);
+});
+
+Deno.test("socks5: where connections go is asked by SOCKS5, and its port is 1080", async () => {
+  assertEquals(await served("socks5"), ["socks5", "SOCKS5: ", 1080, ["socks", true, null]]);
 });
