@@ -12,6 +12,7 @@ import {
   type OptionRegistry,
   OPTIONS,
   type OptionValue,
+  whyNotHere,
 } from "../options/mod.ts";
 import { shortened, shown } from "../shown.ts";
 
@@ -245,10 +246,14 @@ const GONE: Readonly<Record<string, string>> = {
   server_replay_nopop: "server_replay_reuse",
 };
 
-/** Complains of the first flag that nobody knows. @throws {OptionError} */
-export function refuseUnknown(unknown: readonly Pending[], registry: OptionRegistry): void {
+/** Complains of the first flag that nobody knows. Rejects with {@linkcode OptionError}. */
+export async function refuseUnknown(unknown: readonly Pending[], registry: OptionRegistry): Promise<void> {
   for (const { flag, name } of unknown) {
     if (Object.hasOwn(GONE, name)) throw new OptionError(name, `option ${name} is gone: use ${GONE[name]}`);
+    const why = await whyNotHere(name);
+    if (why !== null) {
+      throw new OptionError(name, `${flag === "--set" ? `option ${name}` : flag} is not here: ${why}`);
+    }
     if (flag === "--set") {
       throw new OptionError(name, `unknown option ${shortened(name)}${hint(name, registry.names())}`);
     }

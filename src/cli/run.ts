@@ -111,7 +111,7 @@ async function start(
     await proxy.load(options.values.scripts);
     if (file !== null) await applyAll(file, options);
     const second = resolveFlags(first.unknown, options);
-    refuseUnknown(second.unknown, options);
+    await refuseUnknown(second.unknown, options);
     await options.updateNamed(second.values);
     await useFilter([...flags.words, ...first.words, ...second.words], options);
     if (showsOnly) {

@@ -7,6 +7,7 @@ import { shortened } from "../shown.ts";
 import { OptionError } from "./error.ts";
 import { OPTIONS } from "./table.ts";
 import type { OptionRegistry } from "./registry.ts";
+import { whyNotHere } from "./unknown.ts";
 import { expandHome } from "./values.ts";
 
 /** What a `config.yaml` says. */
@@ -75,6 +76,10 @@ export async function applyKnown(
 
 /** Applies all entries. @throws {OptionError} that names the file, also for an option that does not exist. */
 export async function applyAll(file: ConfigFile, registry: OptionRegistry): Promise<void> {
+  for (const name of file.entries.keys()) {
+    const why = registry.has(name) ? null : await whyNotHere(name);
+    if (why !== null) throw new OptionError(name, `${file.path}: option ${name} is not here: ${why}`);
+  }
   await named(file, registry.updateNamed(file.entries));
 }
 

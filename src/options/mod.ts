@@ -22,4 +22,5 @@ export { OptionRegistry, type Options } from "./registry.ts";
 export { parseSize } from "./size.ts";
 export { type CoreValues, LOG_LEVELS, type OptionDefinition, OPTIONS } from "./table.ts";
 export { type TlsVersions, tlsVersions } from "./tls_version.ts";
+export { whyNotHere } from "./unknown.ts";
 export { expandHome, type OptionType, type OptionValue } from "./values.ts";

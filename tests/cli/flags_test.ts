@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { parseFlags, refuseUnknown, resolveFlags } from "../../src/cli/flags.ts";
 import { OptionRegistry } from "../../src/options/mod.ts";
 
@@ -12,14 +12,14 @@ function registryWithAddons(): OptionRegistry {
   return registry;
 }
 
-function read(argv: readonly string[]): Record<string, unknown> {
+async function read(argv: readonly string[]): Promise<Record<string, unknown>> {
   const registry = registryWithAddons();
   const { values, unknown } = resolveFlags(parseFlags(argv).pending, registry);
-  refuseUnknown(unknown, registry);
+  await refuseUnknown(unknown, registry);
   return Object.fromEntries(values);
 }
 
-Deno.test("flags give values to options", () => {
+Deno.test("flags give values to options", async () => {
   const good: [string, Record<string, unknown>][] = [
     ["", {}],
     ["--listen-port=80", { listen_port: 80 }],
@@ -55,10 +55,10 @@ Deno.test("flags give values to options", () => {
     ["--body-size-limit 3m", { body_size_limit: 3145728 }],
     ["--body-size-limit=", { body_size_limit: null }],
   ];
-  for (const [line, values] of good) assertEquals(read(words(line)), values, line);
+  for (const [line, values] of good) assertEquals(await read(words(line)), values, line);
 });
 
-Deno.test("options that addons register have flags as well, whatever their kind", () => {
+Deno.test("options that addons register have flags as well, whatever their kind", async () => {
   const good: [string, Record<string, unknown>][] = [
     ["--stream-large-bodies 3m -k", { stream_large_bodies: 3145728, ssl_insecure: true }],
     ["--stream-large-bodies=1 --loud", { stream_large_bodies: 1, loud: true }],
@@ -71,10 +71,10 @@ Deno.test("options that addons register have flags as well, whatever their kind"
     ["--set greeting=", { greeting: "" }],
     ["--set stream_large_bodies=1", { stream_large_bodies: 1 }],
   ];
-  for (const [line, values] of good) assertEquals(read(words(line)), values, line);
+  for (const [line, values] of good) assertEquals(await read(words(line)), values, line);
 });
 
-Deno.test("a wrong command line is refused with a line that names the flag or the option", () => {
+Deno.test("a wrong command line is refused with a line that names the flag or the option", async () => {
   const bad: [string, string][] = [
     ["--listen-prot 80", "unknown flag --listen-prot (did you mean --listen-port?)"],
     ["--listen-prot=80", "unknown flag --listen-prot (did you mean --listen-port?)"],
@@ -113,9 +113,19 @@ Deno.test("a wrong command line is refused with a line that names the flag or th
     ["--no-via=1", "--no-via takes no value"],
     ["--", "-- belongs behind exec: weir exec [options] [--] COMMAND"],
     ["-n1", "unknown flag -1"],
+    ["--set ciphers_client=x", "option ciphers_client is not here: Deno's TLS chooses ciphers"],
+    ["--tls-ecdh-curve-server=x", "--tls-ecdh-curve-server is not here: Deno's TLS chooses"],
+    ["--console-mouse", "--console-mouse is not here: it is for the terminal"],
+    ["--no-websocket", "--no-websocket is not here: WebSockets are always understood"],
+    ["--commands", "--commands is not here: there is no command language"],
+    ["--port 8080", "--port is not here: it is gone from mitmproxy, too: use --listen-port"],
+    [
+      "--set stream=1",
+      "option stream is not here: it is gone from mitmproxy, too: use --stream-large-bodies",
+    ],
   ];
   for (const [line, message] of bad) {
-    const error = assertThrows(() => read(words(line)), Error);
+    const error = await assertRejects(() => read(words(line)), Error);
     assert(error.message.startsWith(message), `${line}: ${error.message}`);
   }
 });
@@ -149,10 +159,10 @@ Deno.test("what belongs to no flag are the words of a filter, in their order", (
   assertEquals(filterOf("-p 1 -k"), "");
 });
 
-Deno.test("-n turns the listeners off, alone and among others", () => {
-  assertEquals(read(["-n"]), { server: false });
-  assertEquals(read(["-nk"]), { server: false, ssl_insecure: true });
-  assertEquals(read(["--no-server"]), { server: false });
+Deno.test("-n turns the listeners off, alone and among others", async () => {
+  assertEquals(await read(["-n"]), { server: false });
+  assertEquals(await read(["-nk"]), { server: false, ssl_insecure: true });
+  assertEquals(await read(["--no-server"]), { server: false });
 });
 
 Deno.test("letters of addons' options stand for their flags", () => {

@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import project from "../../deno.json" with { type: "json" };
-import { optionsTable } from "../../scripts/readme_options.ts";
-import { makeProxy } from "../../src/cli/wiring.ts";
+import { allOptions, mitmproxyTable, optionsTable } from "../../scripts/readme_options.ts";
 import { listFlags } from "../../src/cli/flag_list.ts";
-import { TermLog } from "../../src/cli/log.ts";
-import { OptionRegistry } from "../../src/options/mod.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", ROOT));
@@ -15,9 +12,15 @@ function rows(text: string): string[] {
     .map((line) => line.replaceAll(/\s*\|\s*/g, "|"));
 }
 
-Deno.test("README's options table is what the registry says", async () => {
-  const table = readme.slice(readme.indexOf("<!-- options"), readme.indexOf("<!-- /options"));
-  assertEquals(rows(table), rows(await optionsTable()));
+/** The rows between the marks of a table. */
+function rowsOf(name: string): string[] {
+  return rows(readme.slice(readme.indexOf(`<!-- ${name}`), readme.indexOf(`<!-- /${name}`)));
+}
+
+Deno.test("README's tables of options are what the registry says, and what is said of mitmproxy's", async () => {
+  const options = await allOptions();
+  assertEquals(rowsOf("options"), rows(optionsTable(options)));
+  assertEquals(rowsOf("mitmproxy"), rows(mitmproxyTable(options)));
 });
 
 Deno.test("README's examples in TypeScript are right", async () => {
@@ -38,11 +41,7 @@ Deno.test("README's examples in TypeScript are right", async () => {
 });
 
 Deno.test("README names flags, tasks and files that there are", async () => {
-  const options = new OptionRegistry();
-  const log = new TermLog({ level: () => "error", writer: Deno.stderr });
-  const proxy = makeProxy({ options, log, onShutdown: () => {} });
-  await proxy.load([]);
-  await proxy.stop(0);
+  const options = await allOptions();
   const flags = new Set(listFlags(options).flatMap(({ names }) => names));
   // What stands behind weir's own name, in commands and in the text.
   const commands = readme.matchAll(/(?:\bmain\.ts|`weir|^ +(?:\$ )?weir) ([^`\n]*)/gm);
