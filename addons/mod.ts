@@ -27,6 +27,7 @@ import ProxyAuth from "./proxyauth.ts";
 import Read from "./read.ts";
 import Save from "./save.ts";
 import ServerReplay from "./server_replay.ts";
+import Store from "./store.ts";
 import StreamContentTypes from "./stream_content_types.ts";
 import StreamLargeBodies from "./stream_large_bodies.ts";
 import Throttle from "./throttle.ts";
@@ -59,6 +60,7 @@ export const recorders = [
   { name: "alt_svc", addon: AltSvc, builtin: true },
   { name: "save", addon: Save, builtin: true },
   { name: "har", addon: Har, builtin: true },
+  { name: "store", addon: Store, builtin: true },
   { name: "export", addon: Export, builtin: true },
 ] as const;
 

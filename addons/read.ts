@@ -3,6 +3,7 @@
  *
  *     weir -nr flows.mitm '~m POST'            print some
  *     weir -nr flows.mitm -w other.mitm '~e'   keep some
+ *     weir -nr sqlite:flows.db '~c 5xx'        out of a database (`flow_store`)
  *
  * weir ends when all are read, unless `keepserving` is set.
  * @module
@@ -15,10 +16,16 @@ export default class Read implements Addon {
   #filter: Filter | null = null;
 
   load(loader: Loader) {
-    loader.addOption("rfile", "list", [], "Read flows from this file (- is standard input).", {
-      metavar: "FILE",
-      group: "Flows",
-    });
+    loader.addOption(
+      "rfile",
+      "list",
+      [],
+      "Read flows from this file (- is standard input), or from a database (sqlite:FILE, postgres://…).",
+      {
+        metavar: "FILE",
+        group: "Flows",
+      },
+    );
     loader.addOption("readfile_filter", "str", null, "Read only flows that match.", {
       metavar: "FILTER",
       group: "Flows",
@@ -38,7 +45,8 @@ export default class Read implements Addon {
   async #readAll(ctx: Context): Promise<void> {
     for (const path of this.#paths) {
       const onSkipped = (type: string) => ctx.log.debug(`${path}: a ${type} flow is passed over.`);
-      for await (const flow of openFlows(path, { onSkipped })) {
+      const bodies = ctx.options.get<string | null>("flow_store_bodies");
+      for await (const flow of openFlows(path, { onSkipped, filter: this.#filter, bodies })) {
         if (this.#filter === null || this.#filter(flow)) await ctx.proxy.load(flow);
       }
     }

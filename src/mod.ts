@@ -64,7 +64,7 @@ export type {
 } from "./hooks/mod.ts";
 
 export { type CoreValues, OptionError, type Options } from "./options/mod.ts";
-export type { ErrorCode, Side, WeirError } from "./errors.ts";
+export { type ErrorCode, type Side, WeirError } from "./errors.ts";
 export { TemporaryDirectory } from "./temporary.ts";
 export { type Address, type AddressKind, addressKind, hostPort, type TlsInfo } from "./net/mod.ts";
 export type { ClientConnection, ServerConnection } from "./flow/connection.ts";
@@ -172,8 +172,11 @@ export {
   unitReader,
 } from "./streams/units/mod.ts";
 export {
+  type Condition,
   type Filter,
   FilterError,
+  type FlowFacts,
+  flowFacts,
   type Need,
   parseFilter,
   PatternError,

@@ -5,6 +5,7 @@
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import type { Message } from "../flow/message.ts";
 import { FlowAtMessage } from "./moment.ts";
+import { type Condition, negated } from "./narrow.ts";
 import type { Need } from "./operators.ts";
 import { type Node, parse } from "./parser.ts";
 import type { Verdict } from "./verdict.ts";
@@ -29,6 +30,11 @@ export interface Filter {
    * a request, `!~c 404` is true). Undefined only where it takes the body of this message, which has yet to come.
    */
   decideFor(flow: HttpFlow, message: Message): boolean | undefined;
+  /**
+   * What is true of every flow that has ended and matches, in `flowFacts` alone; null when nothing is. For who has many
+   * flows in a database: it finds those that may match, and the filter then says which do.
+   */
+  readonly narrow: Condition | null;
 }
 
 /** From the least to the most. */
@@ -57,6 +63,7 @@ export function parseFilter(text: string): Filter {
     text,
     needs: NEEDS[needOf(root)],
     decide: (flow: Flow) => decide(root, flow, true),
+    narrow: narrowed(root, true),
     decideFor: (flow: HttpFlow, message: Message) =>
       // What filters read of a flow is all there.
       decide(root, new FlowAtMessage(flow, message) as unknown as HttpFlow, true),
@@ -87,4 +94,20 @@ function needOf(node: Node): number {
   if (node.kind === "term") return NEEDS.indexOf(node.term.needs);
   if (node.kind === "not") return needOf(node.part);
   return Math.max(...node.parts.map(needOf));
+}
+
+/** What is true of all flows for which `node` holds (with `wanted` false: its contrary); null for nothing. */
+function narrowed(node: Node, wanted: boolean): Condition | null {
+  if (node.kind === "not") return narrowed(node.part, !wanted);
+  if (node.kind === "term") {
+    const { narrow, isNarrowExact } = node.term;
+    if (narrow === undefined) return null;
+    return wanted ? narrow : isNarrowExact ? negated(narrow) : null;
+  }
+  const conditions = node.parts.map((part) => narrowed(part, wanted));
+  const known = conditions.filter((condition) => condition !== null);
+  // All of these (or of the contrary of "any of these"): what some say is true. Any of these: only what each has something to say to.
+  const isAll = (node.kind === "all") === wanted;
+  if (known.length === 0 || !isAll && known.length < conditions.length) return null;
+  return known.length === 1 ? known[0] : { kind: isAll ? "all" : "any", parts: known };
 }

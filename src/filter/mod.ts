@@ -4,5 +4,6 @@
  */
 export { FilterError } from "./error.ts";
 export { type Filter, parseFilter } from "./filter.ts";
+export { type Condition, type FlowFacts, flowFacts } from "./narrow.ts";
 export type { Need } from "./operators.ts";
 export { PatternError, type PatternOptions, pythonRegex } from "./python_regex.ts";

@@ -10,6 +10,7 @@ import { parseSize } from "../options/mod.ts";
 import { bodiesMatch, type Side } from "./bodies.ts";
 import * as facts from "./facts.ts";
 import { graphqlNames } from "./graphql.ts";
+import { type Condition, type FlowFacts, likePattern } from "./narrow.ts";
 import { PatternError, type PatternOptions, pythonRegex } from "./python_regex.ts";
 import { either, hasResponse, type Verdict } from "./verdict.ts";
 
@@ -22,6 +23,10 @@ export interface Term {
   decide(flow: Flow): Verdict;
   /** The answer to its contrary, where that is not simply the contrary of `decide`. */
   refuse?(flow: Flow): Verdict;
+  /** What is true of all flows that have ended and match. */
+  readonly narrow?: Condition;
+  /** `narrow` is true of no others. */
+  readonly isNarrowExact?: boolean;
 }
 
 /** Says what is wrong with an argument, `offset` characters into it. */
@@ -52,10 +57,17 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   bs: bodies("response"),
   c: { argument: "a status such as 404, or a class of them such as 4xx", make: status },
   comment: regex("request", MULTILINE, (flow, found) => found(flow.comment)),
-  d: regex("request", {}, ofHttp((flow, found) => facts.hosts(flow.request).some(found))),
+  d: regex("request", {}, ofHttp((flow, found) => facts.hosts(flow.request).some(found)), [
+    "host",
+    "hostField",
+  ]),
   dns: plain("request", () => false),
   dst: regex("request", {}, (flow, found) => found(facts.destination(flow))),
-  e: plain("end", (flow) => flow.error !== null ? true : flow.live ? undefined : false),
+  e: plain(
+    "end",
+    (flow) => flow.error !== null ? true : flow.live ? undefined : false,
+    factIs("hasError", true),
+  ),
   graphql: regex("bodies", {}, ofHttp((flow, found) => graphqlNames(flow)?.some(found))),
   h: regex(
     "response",
@@ -64,8 +76,8 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ),
   hq: regex("request", BLOCK, ofHttp(inHead)),
   hs: regex("response", BLOCK, ofHttp(inResponseHead)),
-  http: plain("request", (flow) => flow.type === "http"),
-  m: regex("request", BYTES, ofHttp((flow, found) => found(flow.request.method))),
+  http: plain("request", (flow) => flow.type === "http", factIs("type", "http")),
+  m: regex("request", BYTES, ofHttp((flow, found) => found(flow.request.method)), ["method"]),
   marked: plain("request", (flow) => flow.marked !== ""),
   marker: regex("request", {}, (flow, found) => found(flow.marked)),
   meta: regex("request", MULTILINE, (flow, found) => found(facts.metadataText(flow.metadata))),
@@ -83,7 +95,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
     argument: null,
     make: () => ({ needs: "response", decide: hasResponse, refuse: orOther(hasNoResponse) }),
   },
-  size: compared("a size such as >10k", parseSize, facts.sizeOf),
+  size: compared("a size such as >10k", parseSize, facts.sizeOf, "size"),
   src: regex("request", {}, ({ clientConn }, found) => found(facts.addressText(clientConn.address))),
   sse: plain("response", ofResponse(facts.isEventStream)),
   streamed: {
@@ -97,11 +109,11 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
     BYTES,
     ofHttp((flow, found) => either(inType(flow, found), inResponseType(flow, found))),
   ),
-  tcp: plain("request", (flow) => flow.type === "tcp"),
-  time: compared("milliseconds such as >500", parseMilliseconds, facts.durationOf),
+  tcp: plain("request", (flow) => flow.type === "tcp", factIs("type", "tcp")),
+  time: compared("milliseconds such as >500", parseMilliseconds, facts.durationOf, "durationMs"),
   tq: regex("request", BYTES, ofHttp(inType)),
   ts: regex("response", BYTES, ofHttp(inResponseType)),
-  ttfb: compared("milliseconds such as >200", parseMilliseconds, facts.firstByteOf),
+  ttfb: compared("milliseconds such as >200", parseMilliseconds, facts.firstByteOf, "ttfbMs"),
   u: regex("request", {}, ofHttp((flow, found) => found(flow.request.prettyUrl))),
   udp: plain("request", () => false),
   version: { argument: "an HTTP version (1, 1.0, 1.1 or 2)", make: version },
@@ -111,23 +123,36 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
 /** Whether a text is there and matches. */
 type Found = (text: string | null) => boolean;
 
-function plain(needs: Need, decide: (flow: Flow) => Verdict): Operator {
-  return { argument: null, make: () => ({ needs, decide }) };
+/** `narrow` says the same as `decide` of flows that have ended. */
+function plain(needs: Need, decide: (flow: Flow) => Verdict, narrow?: Condition): Operator {
+  return { argument: null, make: () => ({ needs, decide, narrow, isNarrowExact: true }) };
+}
+
+function factIs(fact: keyof FlowFacts, value: string | boolean): Condition {
+  return { kind: "fact", fact, test: "=", value };
 }
 
 function regex(
   needs: Need,
   options: PatternOptions,
   decide: (flow: Flow, found: Found) => Verdict,
+  searched: readonly (keyof FlowFacts)[] = [],
 ): Operator {
   return {
     argument: "a regular expression",
     make(argument, fail) {
       const pattern = patternOf(argument, options, fail);
       const found: Found = (text) => text !== null && pattern.test(text);
-      return { needs, decide: (flow) => decide(flow, found) };
+      return { needs, decide: (flow) => decide(flow, found), narrow: oneIsLike(searched, argument) };
     },
   };
+}
+
+/** Matching means that one of these facts is like the expression; undefined where that cannot be said simply. */
+function oneIsLike(searched: readonly (keyof FlowFacts)[], expression: string): Condition | undefined {
+  const value = searched.length === 0 ? null : likePattern(expression);
+  if (value === null) return undefined;
+  return { kind: "any", parts: searched.map((fact) => ({ kind: "fact", fact, test: "like", value })) };
 }
 
 function bodies(side: Side): Operator {
@@ -198,7 +223,14 @@ function status(argument: string, fail: Fail): Term {
   const decide = ofResponse(({ statusCode }) =>
     isOne ? statusCode === code : Math.floor(statusCode / 100) === code
   );
-  return { needs: "response", decide };
+  const narrow: Condition = isOne ? { kind: "fact", fact: "status", test: "=", value: code } : {
+    kind: "all",
+    parts: [
+      { kind: "fact", fact: "status", test: ">=", value: code * 100 },
+      { kind: "fact", fact: "status", test: "<", value: code * 100 + 100 },
+    ],
+  };
+  return { needs: "response", decide, narrow, isNarrowExact: true };
 }
 
 function version(argument: string, fail: Fail): Term {
@@ -220,6 +252,7 @@ function compared(
   what: string,
   parse: (text: string) => number | null,
   measure: (flow: Flow) => facts.Measure,
+  fact: keyof FlowFacts,
 ): Operator {
   return {
     argument: what,
@@ -238,10 +271,13 @@ function compared(
         // What only grows has passed a bound for good.
         return isFinal || value > bound || settled(holds) ? holds : undefined;
       };
-      return { needs: "end", decide };
+      const narrow: Condition = { kind: "fact", fact, test: sign as Comparison, value: bound };
+      return { needs: "end", decide, narrow, isNarrowExact: true };
     },
   };
 }
+
+type Comparison = "<" | "<=" | "=" | ">=" | ">";
 
 const COMPARISONS: Readonly<Record<string, (value: number, bound: number) => boolean>> = {
   ">": (value, bound) => value > bound,
