@@ -83,7 +83,7 @@ export default class Store implements Addon {
     const settings = {
       bodyLimit: options.get<number | null>("flow_store_body_limit") ?? Infinity,
       bodies: options.get<string | null>("flow_store_bodies"),
-      keep: keep && parsed("flow_store_keep", () => parts.parseKeep(keep)),
+      keep: keep === null ? null : parsed("flow_store_keep", () => parts.parseKeep(keep)),
     };
     if (url !== null) this.#open = await OpenStore.open(parts, { url, ...settings }, ctx);
   }
