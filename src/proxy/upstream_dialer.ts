@@ -53,11 +53,10 @@ export class UpstreamDialer {
     clientConn: ClientConnection,
     alpn: readonly string[],
   ): Promise<Dialed> {
-    const { options, identityFor } = this.#init;
     const isSecure = destination.scheme === "https";
     const ca = await this.#trustedFor(destination);
     const name = destination.sni ?? destination.host;
-    const identity = isSecure && options.client_certs !== null ? await identityFor(name) : null;
+    const identity = isSecure ? await this.#identityFor(name) : null;
     const ahead = this.#ahead.take(destination, clientConn);
     const serverConn = ahead?.serverConn ?? new ServerFacts(destination);
     const conn = ahead?.conn ?? await this.#connect(destination, serverConn, clientConn, ca);
@@ -158,10 +157,12 @@ export class UpstreamDialer {
 
   async #openProxy(proxy: ProxyAddress, ca: readonly string[]): Promise<Conn> {
     try {
+      const identity = proxy.scheme === "https" ? await this.#identityFor(proxy.host) : null;
       const conn = await this.#dial(proxy, nameOf(proxy));
       if (proxy.scheme !== "https") return conn;
       return await this.#secure(conn, {
         servername: proxy.host,
+        identity,
         host: authorityOf(proxy.host, proxy.port, "https"),
         alpn: ["http/1.1"],
         ca,
@@ -170,6 +171,11 @@ export class UpstreamDialer {
     } catch (error) {
       throw blamed(error, proxy);
     }
+  }
+
+  async #identityFor(host: string): Promise<ClientIdentity | null> {
+    const { options, identityFor } = this.#init;
+    return options.client_certs === null ? null : await identityFor(host);
   }
 
   async #dial({ host, port }: { host: string; port: number }, name: string): Promise<Conn> {

@@ -400,3 +400,31 @@ Deno.test("values that cannot be: one line with the option, the value and what w
     );
   });
 });
+
+Deno.test("client_certs: an https proxy upstream is shown the certificate, too, and both sides' bounds hold there", async () => {
+  await inDirectory(async (directory) => {
+    await makePem(directory, "me");
+    await using nginx = await tellingOrigin();
+    await using proxy = await startWeir({
+      args: [...await trusting(directory), "--request-client-cert", "--tls-version-client-max", "TLS1_2"],
+      addon: `import { X509Certificate } from "node:crypto";
+        export function http_connect({ clientConn: { tls } }) {
+          console.log(new X509Certificate(tls.peerCertificate).subject + " " + tls.version);
+        }`,
+    });
+    await Deno.writeTextFile(
+      `${directory}/both.pem`,
+      await Deno.readTextFile(proxy.caFile) + await originCa(),
+    );
+    await using weir = await startWeir({
+      args: [
+        ...["--mode", `upstream:https://localhost:${proxy.port}`, "--client-certs", `${directory}/me.pem`],
+        ...["--set", `ssl_verify_upstream_trusted_ca=${directory}/both.pem`],
+      ],
+    });
+    for (const flag of ["--http1.1", "--http2"]) {
+      assertMatch(await who(weir, nginx, flag), /^ TLSv1\.3 HTTP\/2/);
+    }
+    assertEquals(await proxy.waitForOutput(/^CN=.*/).then(([line]) => line), "CN=me TLSv1.2");
+  });
+});
