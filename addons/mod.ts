@@ -27,6 +27,8 @@ import ProxyAuth from "./proxyauth.ts";
 import Read from "./read.ts";
 import Save from "./save.ts";
 import ServerReplay from "./server_replay.ts";
+import StickyAuth from "./stickyauth.ts";
+import StickyCookie from "./stickycookie.ts";
 import Store from "./store.ts";
 import StreamContentTypes from "./stream_content_types.ts";
 import StreamLargeBodies from "./stream_large_bodies.ts";
@@ -51,13 +53,15 @@ export const builtinAddons = [
 /** Behind the user's addons: they answer and keep flows as those have left them. */
 export const recorders = [
   { name: "server_replay", addon: ServerReplay, builtin: true },
-  { name: "fault", addon: Fault, builtin: true },
-  { name: "throttle", addon: Throttle, builtin: true },
   { name: "map_remote", addon: MapRemote, builtin: true },
   { name: "map_local", addon: MapLocal, builtin: true },
   { name: "modify_headers", addon: ModifyHeaders, builtin: true },
   { name: "modify_body", addon: ModifyBody, builtin: true },
   { name: "alt_svc", addon: AltSvc, builtin: true },
+  { name: "stickyauth", addon: StickyAuth, builtin: true },
+  { name: "stickycookie", addon: StickyCookie, builtin: true },
+  { name: "fault", addon: Fault, builtin: true },
+  { name: "throttle", addon: Throttle, builtin: true },
   { name: "save", addon: Save, builtin: true },
   { name: "har", addon: Har, builtin: true },
   { name: "store", addon: Store, builtin: true },

@@ -10,7 +10,8 @@
  */
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { Allowance, type AllowanceRate, RecentMap } from "./allowance.ts";
+import { RecentMap } from "../recent_map.ts";
+import { Allowance, type AllowanceRate } from "./allowance.ts";
 import { type Credentials, isSame } from "./basic.ts";
 import type { HashedPassword } from "./htpasswd.ts";
 
