@@ -33,6 +33,8 @@ import Store from "./store.ts";
 import StreamContentTypes from "./stream_content_types.ts";
 import StreamLargeBodies from "./stream_large_bodies.ts";
 import Throttle from "./throttle.ts";
+import UpstreamAuth from "./upstream_auth.ts";
+import UpstreamProxy from "./upstream_proxy.ts";
 
 /** In front of the user's addons, which can change what these have decided. */
 export const builtinAddons = [
@@ -45,6 +47,7 @@ export const builtinAddons = [
   { name: "proxyauth", addon: ProxyAuth, builtin: true },
   { name: "stream_large_bodies", addon: StreamLargeBodies, builtin: true },
   { name: "stream_content_types", addon: StreamContentTypes, builtin: true },
+  { name: "upstream_auth", addon: UpstreamAuth, builtin: true },
   { name: "onboarding", addon: Onboarding, builtin: true },
   { name: "client_replay", addon: ClientReplay, builtin: true },
   { name: "read", addon: Read, builtin: true },
@@ -54,6 +57,7 @@ export const builtinAddons = [
 export const recorders = [
   { name: "server_replay", addon: ServerReplay, builtin: true },
   { name: "map_remote", addon: MapRemote, builtin: true },
+  { name: "upstream_proxy", addon: UpstreamProxy, builtin: true },
   { name: "map_local", addon: MapLocal, builtin: true },
   { name: "modify_headers", addon: ModifyHeaders, builtin: true },
   { name: "modify_body", addon: ModifyBody, builtin: true },

@@ -63,7 +63,15 @@ export type {
   TlsFailedData,
 } from "./hooks/mod.ts";
 
-export { type CoreValues, OptionError, type Options } from "./options/mod.ts";
+export {
+  type CoreValues,
+  type Credentials,
+  OptionError,
+  type Options,
+  parseProxyUrl,
+  type ProxyAddress,
+  withoutCredentials,
+} from "./options/mod.ts";
 export { type ErrorCode, type Side, WeirError } from "./errors.ts";
 export { TemporaryDirectory } from "./temporary.ts";
 export { type Address, type AddressKind, addressKind, hostPort, type TlsInfo } from "./net/mod.ts";

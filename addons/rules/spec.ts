@@ -30,6 +30,10 @@ export interface Form {
    * "bare": without a filter there is no separator either, and the rule begins with a letter or a digit.
    */
   readonly filter: "optional" | "required" | "bare";
+  /** True: separators beyond those that are needed belong to the last part, as they do where the filter is optional. */
+  readonly takesRest?: boolean;
+  /** The rule as errors show it (default: as given), for rules that may have a password in them. */
+  readonly shown?: (text: string) => string;
 }
 
 /** Whatever a flow is. */
@@ -72,9 +76,13 @@ export class Spec {
     const where = at === null ? "" : ` at ${at}`;
     throw new OptionError(
       this.option,
-      `option ${this.option}: ${quoted(this.text)}: ${reason}${where}; expected ${this.form.text}`,
+      `option ${this.option}: ${quoted(this.#shown)}: ${reason}${where}; expected ${this.form.text}`,
       cause,
     );
+  }
+
+  get #shown(): string {
+    return this.form.shown?.(this.text) ?? this.text;
   }
 
   /** The separator is a whole character, which may be two units long. */
@@ -85,7 +93,8 @@ export class Spec {
     const separator = String.fromCodePoint(text.codePointAt(0)!);
     const parts: Part[] = [];
     for (let from = separator.length; from <= text.length;) {
-      const isLast = form.filter === "optional" && parts.length === form.parts;
+      const takesRest = form.takesRest ?? form.filter === "optional";
+      const isLast = takesRest && parts.length === form.parts;
       const found = isLast ? -1 : text.indexOf(separator, from);
       const end = found < 0 ? text.length : found;
       parts.push({ text: text.slice(from, end), at: from + 1 });

@@ -16,6 +16,7 @@ export {
   parseProxyUrl,
   type ProxyAddress,
   proxyUrl,
+  withoutCredentials,
 } from "./proxy_url.ts";
 export { hint, levenshtein, nearest } from "./nearest.ts";
 export { OptionRegistry, type Options } from "./registry.ts";

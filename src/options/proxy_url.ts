@@ -11,15 +11,19 @@ import { shown } from "../shown.ts";
 
 /** Who asks a proxy (RFC 7617, RFC 1929). */
 export interface Credentials {
+  /** Without a colon. */
   readonly username: string;
+  /** May be empty. */
   readonly password: string;
 }
 
 /** A proxy, and how it is spoken to. */
 export interface ProxyAddress {
+  /** "https" is HTTP over TLS with the proxy itself. */
   readonly scheme: "http" | "https" | "socks5";
   /** Without brackets. */
   readonly host: string;
+  /** 1 to 65535. */
   readonly port: number;
   /** Null: nobody in particular. */
   readonly credentials: Credentials | null;
@@ -38,7 +42,8 @@ const URL_PARTS = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:([^/?#@\s[\]]*)@)?([^/?#@\s]
 const PLACE = /^([^:[\]]+|\[([0-9a-f:.]+)\])(?::(\d{1,5}))?$/i;
 
 /**
- * Takes the address of a proxy apart; without a scheme it is http. `shownAs` is what messages call it.
+ * Takes the address of a proxy apart, as `http://user:password@proxy.example:3128`; without a scheme it is http. `shownAs` is
+ * what messages call it.
  * @throws {SyntaxError} that says what is wrong with it, and has no password in it.
  */
 export function parseProxyUrl(text: string, shownAs: string = withoutCredentials(text)): ProxyAddress {
@@ -72,7 +77,7 @@ export function proxyUrl({ scheme, host, port }: Pick<ProxyAddress, "scheme" | "
   return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** A mode or an address in which credentials may stand, fit to be shown. */
+/** A text with the address of a proxy in it, fit to be shown: what may be credentials is `***`. */
 export function withoutCredentials(text: string): string {
   return text.replace(/^((?:[a-z0-9]+:(?!\/\/))?(?:[a-z][a-z0-9+.-]*:\/\/)?).*@/is, "$1***@");
 }

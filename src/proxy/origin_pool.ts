@@ -16,9 +16,15 @@ import { ForwardedConnection, proxyLegOf, requestProxyOf } from "./via/mod.ts";
 /** Idle connections kept for one origin: enough for a busy browser or a load test, few enough for the origin. */
 const MAX_IDLE_PER_ORIGIN = 64;
 
+/** A proxy that has left a connection open for so long keeps connections. */
+const KEPT_MS = 1_000;
+
 /** What is offered to an origin (RFC 7301), one of these two: an offer is known by its identity. */
 export const HTTP1: readonly string[] = ["http/1.1"];
 export const HTTP2: readonly string[] = ["h2", "http/1.1"];
+
+/** Methods that may be sent again when a pooled connection turns out to be closed (RFC 9110 §9.2.2). */
+export const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /** A connection, or a place on one, that was acquired for one request. */
 export interface Lease {
@@ -40,6 +46,8 @@ export interface Pooled {
   /** The client for which it was made. */
   readonly clientConn: ClientConnection;
   idleSince: number;
+  /** Requests that it was lent for. */
+  uses: number;
 }
 
 /** What a request needs. */
@@ -49,6 +57,8 @@ export interface Want {
   readonly alpn: readonly string[];
   /** Where to: that of the {@linkcode OriginPool}, or any with the same proxy that requests are given to. */
   readonly destination: Destination;
+  /** False where the request must not be sent twice (RFC 9110 §9.2.2). */
+  readonly isIdempotent: boolean;
 }
 
 /** The pool of all origins. */
@@ -83,6 +93,11 @@ export class OriginPool {
   #hasPriorKnowledge = false;
   /** A connection that is being made and may do for all who wait: whether it did. */
   #opening: Promise<boolean> | null = null;
+  /**
+   * The proxy has been seen to keep connections. There are some (tinyproxy) that close theirs behind each response without saying
+   * so, and a request that crosses that on its way is lost.
+   */
+  #persists = false;
   /** Those who wait for a connection. */
   #waiting = 0;
 
@@ -108,7 +123,7 @@ export class OriginPool {
    * @throws {WeirError} when the origin cannot be reached or trusted, or a `server_connect` hook refuses it.
    */
   acquire(want: Want, avoid: Avoid): Lease | Promise<Lease> {
-    const pooled = avoid === "pooled" ? undefined : this.#take(avoid);
+    const pooled = avoid === "pooled" ? undefined : this.#take(avoid, this.#isSafe(want));
     return pooled !== undefined ? this.#lend(pooled, want) : this.#counted(this.#open(want, avoid));
   }
 
@@ -119,7 +134,7 @@ export class OriginPool {
 
   async #preconnect<T>(want: Want, use: (pooled: Pooled) => T): Promise<T> {
     // Browsers open several tunnels at once.
-    const there = await this.#opening ? this.#take(null) : undefined;
+    const there = await this.#opening ? this.#take(null, true) : undefined;
     if (there !== undefined) return use(there);
     return await this.#openOne(want, (pooled) => {
       if (!pooled.http.isShared) this.#putBack(pooled);
@@ -148,13 +163,20 @@ export class OriginPool {
     }
   }
 
-  #take(avoid: Avoid): Pooled | undefined {
+  /** The request may be sent again when the connection turns out to be closed, or that need not be feared. */
+  #isSafe({ isIdempotent }: Want): boolean {
+    return isIdempotent || this.#proxy === null || this.#persists;
+  }
+
+  /** With `isSafe` false, only one that has been kept for a while. */
+  #take(avoid: Avoid, isSafe: boolean): Pooled | undefined {
     const ready = this.#ready;
     const avoided = avoid instanceof ForwardedConnection ? avoid.connection : avoid;
     // The newest first: it is the least likely to have been closed by the origin.
     for (let i = ready.length - 1; i >= 0; i--) {
       const pooled = ready[i];
       if (pooled.http.capacity === 0 || pooled.http.requiresHttp1 || pooled.serverConn === avoided) continue;
+      if (!isSafe && performance.now() - pooled.idleSince < KEPT_MS) continue;
       if (!pooled.http.isShared) this.#removeAt(i);
       return pooled;
     }
@@ -168,6 +190,7 @@ export class OriginPool {
       throw new WeirError("server", "closed", "The server closed the connection before a request was sent.");
     }
     let returned = false;
+    pooled.uses++;
     const giveBack = (keep: boolean) => {
       if (returned) return;
       returned = true;
@@ -186,6 +209,7 @@ export class OriginPool {
 
   #givenBack(pooled: Pooled, keep: boolean): void {
     const { http, clientConn } = pooled;
+    if (pooled.uses > 1 && http.capacity > 0) this.#persists = true;
     const isLeft = this.boundTo !== null && clientConn.timestampEnd !== null;
     if (http.isUpgraded) this.#owner.disconnected(pooled);
     else if (isLeft && (!http.isShared || http.active === 0)) this.drop(pooled);
@@ -199,7 +223,7 @@ export class OriginPool {
   async #open(want: Want, avoid: Avoid): Promise<Lease> {
     // A connection that another request is having made may have room for this one, too.
     while (this.#opening !== null && await this.#opening) {
-      const pooled = this.#take(avoid);
+      const pooled = this.#take(avoid, this.#isSafe(want));
       if (pooled !== undefined) return this.#lend(pooled, want);
     }
     return await this.#openOne(want, (pooled) => this.#lend(pooled, want));
@@ -244,7 +268,7 @@ export class OriginPool {
     const http = isHttp2
       ? new Http2Connection(conn, { lenient })
       : new Http1Connection(conn, { lenient, proxy });
-    const pooled: Pooled = { http, serverConn, clientConn, idleSince: performance.now() };
+    const pooled: Pooled = { http, serverConn, clientConn, idleSince: performance.now(), uses: 0 };
     this.#all.add(pooled);
     void http.done.then(() => this.#over(pooled));
     if (isClosed) {

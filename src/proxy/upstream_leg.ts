@@ -13,10 +13,7 @@ import type { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Route } from "./route.ts";
 import type { Stop } from "./stop.ts";
-import type { Avoid, Lease } from "./upstream_pool.ts";
-
-/** Methods that may be sent again when a pooled connection turns out to be closed (RFC 9110 §9.2.2). */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+import { type Avoid, IDEMPOTENT, type Lease } from "./upstream_pool.ts";
 
 /** Sends the request of one exchange, and holds the lease that it was sent on. */
 export class UpstreamLeg {

@@ -10,6 +10,7 @@ import {
   type Avoid,
   HTTP1,
   HTTP2,
+  IDEMPOTENT,
   type Lease,
   OriginPool,
   type Pooled,
@@ -20,7 +21,7 @@ import type { Destination } from "./route.ts";
 import { type Dialed, type DialerInit, UpstreamDialer } from "./upstream_dialer.ts";
 import { requestProxyOf } from "./via/mod.ts";
 
-export type { Avoid, Lease } from "./origin_pool.ts";
+export { type Avoid, IDEMPOTENT, type Lease } from "./origin_pool.ts";
 
 /** Idle connections in all, so that visiting many hosts does not use up file descriptors. */
 const MAX_IDLE = 256;
@@ -84,10 +85,11 @@ export class UpstreamPool {
     { avoid, http1 }: { avoid: Avoid; http1: boolean },
   ): Lease | Promise<Lease> {
     const { clientConn } = flow;
+    const isIdempotent = IDEMPOTENT.has(flow.request.method);
     const alpn = http1 ? HTTP1 : this.#alpn(destination);
     const isLoggedIn = this.#pins.isBound(flow, () => originOf(destination));
     const boundTo = isLoggedIn ? clientConn.id : this.#boundByHook(clientConn);
-    const lease = this.#poolOf(destination, alpn, boundTo).acquire({ clientConn, alpn, destination }, avoid);
+    const lease = this.#poolOf(destination, alpn, boundTo).acquire({ clientConn, alpn, destination, isIdempotent }, avoid);
     const isThere = !(lease instanceof Promise);
     if (isThere || requestProxyOf(destination) !== null) this.#dialer.release(clientConn);
     if (alpn === HTTP1 || isThere) return lease;
@@ -95,7 +97,7 @@ export class UpstreamPool {
       if (!this.#isHttp1Only(destination)) throw error;
       // It began with GOAWAY, and has said why.
       return this.#poolOf(destination, HTTP1, boundTo).acquire(
-        { clientConn, alpn: HTTP1, destination },
+        { clientConn, alpn: HTTP1, destination, isIdempotent },
         "pooled",
       );
     });
@@ -104,7 +106,7 @@ export class UpstreamPool {
   /** Connects over TLS ahead of the first request, to see what the origin shows; the connection waits for requests. */
   preconnect(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls> {
     const alpn = this.#alpn(destination), boundTo = this.#boundByHook(clientConn);
-    return this.#poolOf(destination, alpn, boundTo).preconnect({ clientConn, alpn, destination }, shown);
+    return this.#poolOf(destination, alpn, boundTo).preconnect({ clientConn, alpn, destination, isIdempotent: true }, shown);
   }
 
   /**
