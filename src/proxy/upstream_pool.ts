@@ -89,7 +89,12 @@ export class UpstreamPool {
     const alpn = http1 ? HTTP1 : this.#alpn(destination);
     const isLoggedIn = this.#pins.isBound(flow, () => originOf(destination));
     const boundTo = isLoggedIn ? clientConn.id : this.#boundByHook(clientConn);
-    const lease = this.#poolOf(destination, alpn, boundTo).acquire({ clientConn, alpn, destination, isIdempotent }, avoid);
+    const lease = this.#poolOf(destination, alpn, boundTo).acquire({
+      clientConn,
+      alpn,
+      destination,
+      isIdempotent,
+    }, avoid);
     const isThere = !(lease instanceof Promise);
     if (isThere || requestProxyOf(destination) !== null) this.#dialer.release(clientConn);
     if (alpn === HTTP1 || isThere) return lease;
@@ -106,7 +111,12 @@ export class UpstreamPool {
   /** Connects over TLS ahead of the first request, to see what the origin shows; the connection waits for requests. */
   preconnect(destination: Destination, clientConn: ClientConnection): Promise<UpstreamTls> {
     const alpn = this.#alpn(destination), boundTo = this.#boundByHook(clientConn);
-    return this.#poolOf(destination, alpn, boundTo).preconnect({ clientConn, alpn, destination, isIdempotent: true }, shown);
+    return this.#poolOf(destination, alpn, boundTo).preconnect({
+      clientConn,
+      alpn,
+      destination,
+      isIdempotent: true,
+    }, shown);
   }
 
   /**
