@@ -12,6 +12,7 @@ import { isThenable } from "../iterators.ts";
 import { tooMuchHeld } from "../hold.ts";
 import type { PieceEditor } from "../piece_stage.ts";
 import { HeldBytes } from "../held_bytes.ts";
+import { plainText } from "../plain_text.ts";
 
 const LF = 10, CR = 13;
 const WHAT = "linesStream";
@@ -55,8 +56,9 @@ export class LineEditor implements PieceEditor {
   readonly #held: HeldBytes;
   #index = 0;
   #open: OpenLine | null = null;
-  /** The piece that is being read, the next byte, and the next places of CR and LF in it. */
+  /** The piece that is being read, and as text where that has a character for each byte; the next byte, and the next places of CR and LF in it. */
   #piece = EMPTY;
+  #plain: string | null = null;
   #at = 0;
   #cr = 0;
   #lf = 0;
@@ -72,9 +74,10 @@ export class LineEditor implements PieceEditor {
   /** Takes the next piece, which stays valid until all was read that this gives. */
   push(piece: Uint8Array): Uint8Array | AsyncGenerator<Uint8Array, void> {
     this.#piece = piece;
+    this.#plain = plainText(piece);
     this.#at = 0;
-    this.#cr = piece.indexOf(CR);
-    this.#lf = piece.indexOf(LF);
+    this.#cr = this.#find(CR, 0);
+    this.#lf = this.#find(LF, 0);
     return this.#edit();
   }
 
@@ -162,7 +165,7 @@ export class LineEditor implements PieceEditor {
     if (isLf) {
       if (!isDropped) out.push(NEWLINE);
       this.#at = 1;
-      this.#lf = this.#piece.indexOf(LF, 1);
+      this.#lf = this.#find(LF, 1);
     }
     const end = Uint8Array.from(isLf ? [CR, LF] : [CR]);
     for (const bytes of rest) out.push(bytes, end);
@@ -177,20 +180,27 @@ export class LineEditor implements PieceEditor {
       this.#at = piece.length;
       if (from < piece.length) this.#held.add(piece.subarray(from));
       if (!this.#isLast || this.#held.length === 0) return null;
-      return { ...this.#text(piece.length, piece.length), end: EMPTY, isOpen: false };
+      const { bytes, text } = this.#text(piece.length, piece.length);
+      return { bytes, text, end: EMPTY, isOpen: false };
     }
-    const text = this.#text(from, textEnd);
+    const { bytes, text } = this.#text(from, textEnd);
     const isOpen = isCr && textEnd + 1 === piece.length;
     const end = textEnd + (isCr && piece[textEnd + 1] === LF ? 2 : 1);
     this.#at = end;
-    if (isCr) this.#cr = piece.indexOf(CR, end);
-    if (this.#lf !== -1 && this.#lf < end) this.#lf = piece.indexOf(LF, end);
-    return { ...text, end: piece.subarray(textEnd, end), isOpen };
+    if (isCr) this.#cr = this.#find(CR, end);
+    if (this.#lf !== -1 && this.#lf < end) this.#lf = this.#find(LF, end);
+    return { bytes, text, end: piece.subarray(textEnd, end), isOpen };
   }
 
   #text(from: number, to: number): { bytes: Uint8Array; text: string } {
+    const isHere = this.#plain !== null && this.#held.length === 0;
     const bytes = this.#held.release(this.#piece.subarray(from, to));
-    return { bytes, text: decoder.decode(bytes) };
+    return { bytes, text: isHere ? this.#plain!.slice(from, to) : decoder.decode(bytes) };
+  }
+
+  #find(byte: number, from: number): number {
+    if (this.#plain === null) return this.#piece.indexOf(byte, from);
+    return this.#plain.indexOf(byte === LF ? "\n" : "\r", from);
   }
 }
 
@@ -213,11 +223,11 @@ function lineBytes(given: unknown): Uint8Array {
 /** What lies side by side is one piece. */
 function joined(out: Uint8Array[]): Uint8Array {
   if (out.length < 2) return out[0] ?? EMPTY;
-  const first = out[0];
+  const first = out[0], { buffer } = first;
   let end = first.byteOffset;
   for (const bytes of out) {
-    if (bytes.buffer !== first.buffer || bytes.byteOffset !== end) return concat(out);
+    if (bytes.byteOffset !== end || bytes.buffer !== buffer) return concat(out);
     end += bytes.length;
   }
-  return new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset);
+  return new Uint8Array(buffer, first.byteOffset, end - first.byteOffset);
 }

@@ -5,6 +5,7 @@
 import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
 import { HeldBytes } from "../held_bytes.ts";
+import { plainText } from "../plain_text.ts";
 
 /** A line that is JSON. */
 export interface JsonLine {
@@ -26,11 +27,14 @@ export class NdjsonCutter implements Cutter<JsonLine> {
   }
 
   *push(piece: Uint8Array): Generator<Segment<JsonLine>, void> {
+    const text = plainText(piece);
     let from = 0;
-    for (let end; (end = piece.indexOf(LF, from)) !== -1;) {
+    for (let end; (end = text === null ? piece.indexOf(LF, from) : text.indexOf("\n", from)) !== -1;) {
+      const isHere = text !== null && this.#held.length === 0;
       const bytes = this.#held.release(piece.subarray(from, end + 1), 1);
+      const line = isHere ? text.slice(from, end + 1) : decoder.decode(bytes);
       from = end + 1;
-      yield { bytes, unit: readLine(bytes) };
+      yield { bytes, unit: readLine(line) };
     }
     if (from < piece.length) this.#held.add(piece.subarray(from));
   }
@@ -38,12 +42,11 @@ export class NdjsonCutter implements Cutter<JsonLine> {
   *end(): Generator<Segment<JsonLine>, void> {
     if (this.#held.length === 0) return;
     const bytes = this.#held.release();
-    yield { bytes, unit: readLine(bytes) };
+    yield { bytes, unit: readLine(decoder.decode(bytes)) };
   }
 }
 
-function readLine(line: Uint8Array): JsonLine | null {
-  const text = decoder.decode(line);
+function readLine(text: string): JsonLine | null {
   try {
     return { text, value: JSON.parse(text) };
   } catch {

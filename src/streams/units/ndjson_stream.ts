@@ -8,6 +8,7 @@ import { holdOf, type HoldOptions } from "../hold.ts";
 import { endOf, type JsonLine, NdjsonCutter } from "./ndjson.ts";
 import { checkFunction, type UnitRules, unitStage } from "./unit_body.ts";
 
+const LF = 10, CR = 13;
 const encoder = new TextEncoder();
 
 /**
@@ -53,31 +54,44 @@ function ndjsonRules(
   hold: number,
 ): UnitRules<JsonLine> {
   let index = 0;
-  /** The value that the function was called for, as it was. */
-  let before = "";
+  /** The value that the function was called for, as it was; null where its line is to tell. */
+  let before: string | null = null;
+  /** The last line was written as `JSON.stringify` does it, and sent as it came: the next one may well be so, too. */
+  let isCompact = true;
   return {
     name,
     cutter: new NdjsonCutter(hold, name),
     isJson: true,
     call({ value }) {
-      if (typeof value === "object" && value !== null) before = JSON.stringify(value);
+      before = isCompact || !isObject(value) ? null : JSON.stringify(value);
       return fn(value, index++);
     },
     edited(value, { bytes, unit }) {
-      const old = unit!.value;
-      if (value === undefined || value === old) {
-        if (typeof old !== "object" || old === null) return bytes;
-        const after = jsonOf(old);
-        return after === before ? bytes : lineOf(after, bytes);
-      }
-      const json = jsonOf(value);
-      const isSame = json === (typeof old === "object" && old !== null ? before : JSON.stringify(old));
-      return isSame ? bytes : lineOf(json, bytes);
+      const { value: old, text } = unit!;
+      const isOld = value === undefined || value === old;
+      if (isOld && !isObject(old)) return bytes;
+      const json = jsonOf(isOld ? old : value);
+      isCompact = json.length === lengthOf(text) && text.slice(0, json.length) === json;
+      if (isCompact) return bytes;
+      // What the function had may have been changed by it.
+      before ??= JSON.stringify(JSON.parse(text));
+      return json === before ? bytes : lineOf(json, bytes);
     },
     added(value, segment, index) {
       return lineOf(jsonOf(value), segment!.bytes, index);
     },
   };
+}
+
+/** Characters of a line without its end. */
+function lengthOf(line: string): number {
+  const last = line.length - 1;
+  if (line.charCodeAt(last) !== LF) return last + 1;
+  return line.charCodeAt(last - 1) === CR ? last - 1 : last;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 /** A line that ends as another one does; several in the place of a last one without end are parted. */

@@ -9,6 +9,7 @@ import { nameOf } from "../bytes.ts";
 import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
 import { HeldBytes } from "../held_bytes.ts";
+import { plainText } from "../plain_text.ts";
 
 /** A server-sent event, as its fields say. */
 export interface SseEvent {
@@ -64,7 +65,7 @@ export class SseCutter implements Cutter<SseEvent> {
       if (!isTried && at === from && this.#isLineStart && this.#afterCr === null && this.#held.length === 0) {
         isTried = true;
         const text = plainText(piece, at);
-        if (text !== null) {
+        if (text !== null && !text.includes("\r")) {
           from = yield* this.#pushPlain(piece, at, text);
           break;
         }
@@ -121,12 +122,6 @@ export class SseCutter implements Cutter<SseEvent> {
     // A block without its empty line is no event.
     if (this.#held.length > 0) yield { bytes: this.#held.release(), unit: null };
   }
-}
-
-/** The bytes of `piece` from `at` on as text, if each is a character of it, and none is CR; else null. */
-function plainText(piece: Uint8Array, at: number): string | null {
-  const text = decoder.decode(at === 0 ? piece : piece.subarray(at));
-  return text.length === piece.length - at && !text.includes("\r") ? text : null;
 }
 
 /** The event that a block of lines is; null when it has no data. */
