@@ -19,6 +19,10 @@ export class Output {
   #from = 0;
   #to = 0;
 
+  get isEmpty(): boolean {
+    return this.#length === 0 && this.#to === 0;
+  }
+
   /** Adds the bytes of `bytes` between two places. They are to stay as they are until `take`. */
   put(bytes: Uint8Array, from = 0, to = bytes.length): void {
     if (to <= from) return;

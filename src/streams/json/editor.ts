@@ -5,9 +5,11 @@
  */
 import { concat } from "@std/bytes";
 import { EMPTY } from "../bytes.ts";
+import { latin1 } from "../../latin1.ts";
 import { drop } from "../drop.ts";
 import { tooMuchHeld } from "../hold.ts";
 import { isThenable } from "../iterators.ts";
+import { Output } from "../output.ts";
 import type { PieceEditor } from "../piece_stage.ts";
 import { type Edit, type Edits, jsonOf, type JsonPlace, type Spot } from "./edits.ts";
 import { Found, JsonScanner } from "./scanner.ts";
@@ -16,7 +18,32 @@ const COMMA = 0x2c, OBJECT = 0x7b, ARRAY = 0x5b;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-const NO_PARTS: readonly Uint8Array[] = [];
+/** Bytes that are kept: those that came with this piece lie in it. */
+class Parts {
+  readonly #parts: Uint8Array[] = [];
+  /** How many of them are copies. */
+  #copied = 0;
+  length = 0;
+
+  add(bytes: Uint8Array): void {
+    this.#parts.push(bytes);
+    this.length += bytes.length;
+  }
+
+  /** The piece goes. */
+  copy(): void {
+    const parts = this.#parts;
+    for (; this.#copied < parts.length; this.#copied++) parts[this.#copied] = parts[this.#copied].slice();
+  }
+
+  whole(): Uint8Array {
+    return this.#parts.length === 1 ? this.#parts[0] : concat(this.#parts);
+  }
+
+  [Symbol.iterator](): Iterator<Uint8Array> {
+    return this.#parts[Symbol.iterator]();
+  }
+}
 
 /** A container that is read member by member, or the place of the whole. */
 class Frame {
@@ -38,10 +65,10 @@ class Frame {
    * taken out of pieces; and where what is still in the piece begins (-1: nothing is). Null when it is
    * decided.
    */
-  pending: readonly Uint8Array[] | null = null;
+  pending: Parts | null = null;
   pendingFrom = -1;
   /** Its value, as far as it came, for a function. */
-  held: Uint8Array[] | null = null;
+  held: Parts | null = null;
 
   constructor(isObject: boolean, spot: Spot, child: Spot) {
     this.isObject = isObject;
@@ -60,7 +87,7 @@ export class JsonEditor implements PieceEditor {
   readonly #frames: Frame[];
   /** The innermost one. */
   #frame: Frame;
-  #out: Uint8Array[] = [];
+  readonly #out = new Output();
   #piece = EMPTY;
   /** The first byte of the piece that has no place yet. */
   #done = 0;
@@ -69,6 +96,8 @@ export class JsonEditor implements PieceEditor {
   /** Where the name that is read begins in the piece (-1: none is read), and what came of it before. */
   #nameFrom = -1;
   #nameHead = EMPTY;
+  /** Values that are held, one inside the other, and how many bytes they have. */
+  #heldValues = 0;
   #heldBytes = 0;
   /** Bytes before the piece. */
   #base = 0;
@@ -97,9 +126,7 @@ export class JsonEditor implements PieceEditor {
   }
 
   decided(): Uint8Array {
-    const out = this.#out;
-    this.#out = [];
-    return out.length === 1 ? out[0] : concat(out);
+    return this.#out.take();
   }
 
   #edit(isLast: boolean): Uint8Array | AsyncGenerator<Uint8Array, void> {
@@ -110,11 +137,11 @@ export class JsonEditor implements PieceEditor {
   async *#wait(first: Promise<void>, isLast: boolean): AsyncGenerator<Uint8Array, void> {
     try {
       for (let waiting: Promise<void> | null = first; waiting !== null; waiting = this.#run(isLast)) {
-        if (this.#out.length > 0) yield this.decided();
+        if (!this.#out.isEmpty) yield this.decided();
         await waiting;
       }
     } finally {
-      if (this.#out.length > 0) yield this.decided();
+      if (!this.#out.isEmpty) yield this.decided();
     }
   }
 
@@ -150,7 +177,7 @@ export class JsonEditor implements PieceEditor {
           );
       }
     }
-    if (this.#done < this.#piece.length) this.#out.push(this.#piece.subarray(this.#done));
+    this.#out.put(this.#piece, this.#done);
     return null;
   }
 
@@ -170,9 +197,10 @@ export class JsonEditor implements PieceEditor {
     this.#nameHead = EMPTY;
     const { hasCalls, nameLengths } = this.#edits;
     // Most names need not be decoded to see that no path has them.
-    if (hasCalls || this.#scanner.hasEscape || nameLengths.has(length - 2)) {
-      const part = this.#piece.subarray(from, at);
-      frame.name = JSON.parse(decoder.decode(head.length === 0 ? part : concat([head, part])));
+    if (this.#scanner.hasEscape || head.length > 0) {
+      frame.name = JSON.parse(decoder.decode(concat([head, this.#piece.subarray(from, at)])));
+    } else if (hasCalls || nameLengths.has(length - 2)) {
+      frame.name = textOf(this.#piece, from + 1, at - 1);
     } else frame.name = "";
     frame.child = frame.spot.child(frame.name);
     if (!frame.child.mayGo) this.#keep(frame, at);
@@ -198,7 +226,8 @@ export class JsonEditor implements PieceEditor {
       else {
         this.#flush(at);
         frame.pendingFrom = -1;
-        frame.held = [];
+        frame.held = new Parts();
+        this.#heldValues++;
       }
       if (!child.isLeaf && (first === OBJECT || first === ARRAY)) {
         this.#enter(first === OBJECT, child, at + 1);
@@ -210,7 +239,7 @@ export class JsonEditor implements PieceEditor {
     frame.pendingFrom = -1;
     this.#isSkipping = true;
     if (edit.type === "drop") this.#drop(frame);
-    else if (!child.mayGo) this.#send(encoder.encode(edit.json));
+    else if (!child.mayGo) this.#send(edit.bytes);
   }
 
   #enter(isObject: boolean, spot: Spot, at: number): void {
@@ -237,10 +266,11 @@ export class JsonEditor implements PieceEditor {
     if (edit.type === "put") {
       return frame.child.edits.length === 1 ? null : this.#apply(frame, JSON.parse(edit.json), null);
     }
-    const raw = concat(frame.held!);
+    const raw = frame.held!.whole();
     frame.held = null;
+    this.#heldValues--;
     this.#heldBytes -= raw.length;
-    return this.#apply(frame, JSON.parse(decoder.decode(raw)), raw);
+    return this.#apply(frame, JSON.parse(textOf(raw, 0, raw.length)), raw);
   }
 
   /**
@@ -287,7 +317,7 @@ export class JsonEditor implements PieceEditor {
 
   /** From here on it is open whether the next member or element is sent. */
   #openPending(frame: Frame, at: number): void {
-    frame.pending = NO_PARTS;
+    frame.pending = new Parts();
     frame.pendingFrom = at;
   }
 
@@ -299,7 +329,7 @@ export class JsonEditor implements PieceEditor {
     if (frame.pending === null) return;
     if (frame.sent > 1 || !frame.isFirstDropped) return this.#release(frame);
     this.#flush(at);
-    const bytes = concat(frame.pending);
+    const bytes = frame.pending.whole();
     frame.pending = null;
     frame.pendingFrom = -1;
     // The comma went with those that were dropped, and so did the white space behind it.
@@ -330,24 +360,24 @@ export class JsonEditor implements PieceEditor {
     this.#done = at;
     if (this.#isSkipping) return;
     const start = frame.pendingFrom === -1 ? at : frame.pendingFrom;
-    if (start > from) this.#send(this.#piece.subarray(from, start));
+    if (start > from) this.#send(this.#piece, from, start);
     if (frame.pendingFrom === -1) return;
-    frame.pending = [...frame.pending!, this.#piece.slice(start, at)];
+    frame.pending!.add(this.#piece.subarray(start, at));
     frame.pendingFrom = at;
-    this.#check(frame.pending.reduce((sum, each) => sum + each.length, 0));
+    this.#check(frame.pending!.length);
   }
 
-  /** Sends bytes, or adds them to the innermost value that is held. */
-  #send(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    for (let i = this.#frames.length - 1; i >= 0; i--) {
-      const { held } = this.#frames[i];
-      if (held === null) continue;
-      this.#check(this.#heldBytes += bytes.length);
-      held.push(bytes.slice());
-      return;
+  /** Sends bytes between two places, or adds them to the innermost value that is held. */
+  #send(bytes: Uint8Array, from = 0, to = bytes.length): void {
+    if (this.#heldValues > 0 && to > from) {
+      for (let i = this.#frames.length - 1; i >= 0; i--) {
+        const { held } = this.#frames[i];
+        if (held === null) continue;
+        this.#check(this.#heldBytes += to - from);
+        return held.add(bytes.subarray(from, to));
+      }
     }
-    this.#out.push(bytes);
+    this.#out.put(bytes, from, to);
   }
 
   #check(bytes: number): void {
@@ -370,6 +400,10 @@ export class JsonEditor implements PieceEditor {
       }
     }
     this.#flush(this.#piece.length);
+    for (const { pending, held } of this.#frames) {
+      pending?.copy();
+      held?.copy();
+    }
     this.#base += this.#piece.length;
   }
 
@@ -384,11 +418,20 @@ export class JsonEditor implements PieceEditor {
     if (this.#frame.held === null) this.#keep(this.#frame, this.#scanner.at);
     this.#flush(this.#scanner.at);
     this.#isOver = true;
-    for (let frame = this.#frames.pop(); frame !== undefined; frame = this.#frames.pop()) {
-      for (const bytes of [...frame.pending ?? [], ...frame.held ?? []]) this.#send(bytes);
+    this.#heldValues = 0;
+    for (const { pending, held } of this.#frames.splice(0)) {
+      for (const bytes of [...pending ?? [], ...held ?? []]) this.#send(bytes);
     }
     this.#warn(`jsonStream: the body is no JSON: ${why}; from there on it passes as it is.`);
   }
+}
+
+/** Most texts are ASCII and short: for these no decoder is called. */
+function textOf(bytes: Uint8Array, from: number, to: number): string {
+  for (let i = from; i < to; i++) {
+    if (bytes[i] > 0x7f) return decoder.decode(bytes.subarray(from, to));
+  }
+  return latin1(bytes, from, to);
 }
 
 function isCall(edit: Edit): edit is Edit & { type: "call" } {

@@ -20,10 +20,10 @@ export type JsonEdits = Readonly<
   >
 >;
 
-/** What is done to a value. A constant is there as its JSON. */
+/** What is done to a value. A constant is there as its JSON, and in UTF-8. */
 export type Edit =
   | { readonly type: "call"; readonly fn: (value: unknown, place: JsonPlace) => unknown }
-  | { readonly type: "put"; readonly json: string }
+  | { readonly type: "put"; readonly json: string; readonly bytes: Uint8Array }
   | { readonly type: "drop" };
 
 const encoder = new TextEncoder();
@@ -144,7 +144,8 @@ function readEdit(path: string, by: unknown): Edit {
   if (typeof by === "function") {
     return { type: "call", fn: by as (value: unknown, place: JsonPlace) => unknown };
   }
-  return { type: "put", json: jsonOf(by, `The value for ${path}`) };
+  const json = jsonOf(by, `The value for ${path}`);
+  return { type: "put", json, bytes: encoder.encode(json) };
 }
 
 /** @throws {TypeError} on what JSON has no form for. */
