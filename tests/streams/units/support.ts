@@ -51,7 +51,7 @@ export async function textThrough(
 
 /** Enough for what is only a matter of promises; no turn of the event loop ends meanwhile. */
 async function microtasks(): Promise<void> {
-  for (let n = 0; n < 100; n++) await null;
+  for (let n = 0; n < 1000; n++) await null;
 }
 
 /** A stage that is fed by hand: `push` gives what comes out in the same turn of the event loop. */

@@ -90,14 +90,20 @@ export class ChannelText {
     const pieces: Uint8Array[] = [];
     for (;;) {
       while (this.#isFilled) {
-        const piece = this.#out.take();
-        if (piece === null) return concat(pieces);
-        if (piece === undefined) this.#fill();
-        else pieces.push(piece.slice());
+        const wasDry = this.#feed.isDry, piece = this.#out.take();
+        if (piece === null) return joined(pieces);
+        if (piece !== undefined) {
+          pieces.push(piece.slice());
+          continue;
+        }
+        const isDry = this.#feed.isDry && !wasDry;
+        this.#fill();
+        // It was asked for more text in this very call: nothing is on its way in between.
+        if (isDry) return joined(pieces);
       }
       if (!this.#feed.isDry) await Promise.race([this.#filling, this.#feed.dry()]);
       for (let n = 0; n < GRACE && !this.#isFilled; n++) await null;
-      if (!this.#isFilled && this.#feed.isDry) return concat(pieces);
+      if (!this.#isFilled && this.#feed.isDry) return joined(pieces);
     }
   }
 
@@ -108,6 +114,10 @@ export class ChannelText {
     this.#filling = this.#out.fill().then(done, done);
     this.#filling.catch(ignore);
   }
+}
+
+function joined(pieces: Uint8Array[]): Uint8Array {
+  return pieces.length === 1 ? pieces[0] : concat(pieces);
 }
 
 function splitAt(byte: number, bytes: Uint8Array): Uint8Array[] {
