@@ -19,7 +19,7 @@ import {
   loadAuthority,
   warningOfKey,
 } from "../tls/mod.ts";
-import type { Destination, Origin } from "./route.ts";
+import type { Destination } from "./route.ts";
 import type { UpstreamTls } from "./upstream_pool.ts";
 
 /** An origin that answers slower than this is not waited for: the name that the client asked for must do. */
@@ -108,10 +108,10 @@ export class Certificates {
 
   /**
    * What to show to a client that asked for `sni`, and can use a certificate with such a key, on its way to `origin` (null:
-   * to weir itself).
+   * to weir itself), which is asked for by the name in there.
    */
   async offerFor(
-    origin: Origin | null,
+    origin: Destination | null,
     sni: string | null,
     clientConn: ClientConnection,
     keyType: KeyType = "ecdsa",
@@ -123,7 +123,7 @@ export class Certificates {
     const upstream = shown !== null
       ? shown
       : origin?.scheme === "https" && options.upstream_cert && options.connection_strategy === "eager"
-      ? await this.#look({ ...origin, sni }, clientConn)
+      ? await this.#look(origin, clientConn)
       : null;
     const leaf = given?.find(sni === null ? [host] : [sni, host]) ??
       await leaves.leafFor({ host, sni, upstreamCertificate: upstream?.certificates[0], keyType });

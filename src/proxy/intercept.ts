@@ -106,7 +106,7 @@ async function decrypt(
   let tls: Conn;
   try {
     const { leaf, upstreamAlpn, requestsCertificate, isLoggable } = await certificates.offerFor(
-      origin,
+      origin && { ...origin, sni },
       hello.sni,
       facts,
       keyTypeFor(hello, options.tls_version_client_max === "TLS1_2" ? "TLSv1.2" : "TLSv1.3"),

@@ -3,11 +3,11 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
 import { OptionRegistry } from "../../src/options/mod.ts";
 import { Certificates, type Look } from "../../src/proxy/certificates.ts";
-import type { Origin } from "../../src/proxy/route.ts";
+import type { Destination } from "../../src/proxy/route.ts";
 import { Leaves, loadAuthority } from "../../src/tls/mod.ts";
 import { addonHost, clientConn } from "../support/addon_host.ts";
 
-const TARGET: Origin = { scheme: "https", host: "a.example", port: 443 };
+const TARGET: Destination = { scheme: "https", host: "a.example", port: 443, sni: null };
 
 /** Certificates in a directory of their own, which is removed afterwards. */
 async function withCertificates(
@@ -27,7 +27,7 @@ async function withCertificates(
 
 const shows = (alpn: string | null) => Promise.resolve({ certificates: [], alpn });
 
-Deno.test("an origin is asked once for what it shows, by its name and the client's SNI", async () => {
+Deno.test("an origin is asked once for what it shows, by its name and the SNI", async () => {
   const asked: unknown[] = [];
   const look: Look = ({ host, sni }) => {
     asked.push([host, sni]);
@@ -35,7 +35,7 @@ Deno.test("an origin is asked once for what it shows, by its name and the client
   };
   await withCertificates(look, async (certificates) => {
     for (const sni of ["one.example", "one.example", "two.example"]) {
-      assertEquals((await certificates.offerFor(TARGET, sni, clientConn)).upstreamAlpn, "h2");
+      assertEquals((await certificates.offerFor({ ...TARGET, sni }, sni, clientConn)).upstreamAlpn, "h2");
     }
     assertEquals(asked, [["a.example", "one.example"], ["a.example", "two.example"]]);
   });
@@ -62,9 +62,15 @@ Deno.test("an origin that cannot be asked is asked again; the client's name must
   let asked = 0;
   const look: Look = () => ++asked === 1 ? Promise.reject(new Error("refused")) : shows("http/1.1");
   await withCertificates(look, async (certificates, _options, lines) => {
-    assertEquals((await certificates.offerFor(TARGET, "a.example", clientConn)).upstreamAlpn, null);
+    assertEquals(
+      (await certificates.offerFor({ ...TARGET, sni: "a.example" }, "a.example", clientConn)).upstreamAlpn,
+      null,
+    );
     assertStringIncludes(lines[0], "debug: No certificate of a.example to copy names from: refused");
-    assertEquals((await certificates.offerFor(TARGET, "a.example", clientConn)).upstreamAlpn, "http/1.1");
+    assertEquals(
+      (await certificates.offerFor({ ...TARGET, sni: "a.example" }, "a.example", clientConn)).upstreamAlpn,
+      "http/1.1",
+    );
   });
 });
 
@@ -74,7 +80,7 @@ Deno.test("nobody is asked with upstream_cert=false, for plain origins, and for 
     await certificates.offerFor({ ...TARGET, scheme: "http" }, null, clientConn);
     await certificates.offerFor(null, null, clientConn);
     await options.update({ upstream_cert: false });
-    await certificates.offerFor(TARGET, "a.example", clientConn);
+    await certificates.offerFor({ ...TARGET, sni: "a.example" }, "a.example", clientConn);
     assertEquals(lines, []);
   });
 });
