@@ -15,6 +15,7 @@ import Block from "./block.ts";
 import BlockList from "./block_list.ts";
 import ClientReplay from "./client_replay.ts";
 import Dumper from "./dumper.ts";
+import Egress from "./egress.ts";
 import Export from "./export.ts";
 import Fault from "./fault.ts";
 import Har from "./har.ts";
@@ -38,6 +39,7 @@ import UpstreamProxy from "./upstream_proxy.ts";
 
 /** In front of the user's addons, which can change what these have decided. */
 export const builtinAddons = [
+  { name: "egress", addon: Egress, builtin: true },
   { name: "block", addon: Block, builtin: true },
   { name: "always", addon: Always, builtin: true },
   { name: "auto_ignore", addon: AutoIgnore, builtin: true },

@@ -28,6 +28,8 @@ export type ErrorCode =
   | "loop"
   /** An addon's hook threw or gave something that is no body. */
   | "addon"
+  /** A gate lets it not pass (`ctx.proxy.guard`). */
+  | "policy"
   /** `flow.kill()` was called. */
   | "killed"
   /** weir is shutting down. */

@@ -46,11 +46,16 @@ export type {
   AddonModule,
   AddonOptions,
   AddonTraits,
+  Arrival,
   CertificateFormat,
   ClientHelloData,
   Context,
+  DepartingBody,
+  Departure,
   EventHandlers,
   EventHooks,
+  Gate,
+  GatePlace,
   LifeHookName,
   LifeHooks,
   Loader,
@@ -58,6 +63,7 @@ export type {
   OptionType,
   OptionValue,
   ProxyInfo,
+  Reach,
   ServerConnectionData,
   Socks5AuthData,
   TlsFailedData,
@@ -95,6 +101,8 @@ export type { Message, StreamedBy } from "./flow/message.ts";
 export type { Request } from "./flow/request.ts";
 export type { Response } from "./flow/response.ts";
 export type {
+  CrossingEditor,
+  MessageCrossing,
   PeerMessage,
   RecordedWebSocketMessage,
   WebSocketData,

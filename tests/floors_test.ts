@@ -4,7 +4,7 @@
  * - A room imports only from floors below its own.
  * - From outside a room is entered by its `mod.ts`, where it has one.
  * - No files import each other in a circle, types included.
- * - Addons use what addon authors have: the module `weir`, libraries, and files of their own.
+ * - Addons use what addon authors have: the module `weir`, libraries, and files of their own (or a room of their own).
  */
 import { assertEquals } from "@std/assert";
 import { importedNames, type Imports, readImports } from "./support/imports.ts";
@@ -35,7 +35,9 @@ const FLOORS: readonly (readonly string[])[] = [
   ["hooks"],
   // The public module `weir`.
   ["mod"],
-  ["proxy", "addons", "record", "web", "egress", "store"],
+  // What some of weir's own addons are made of.
+  ["egress"],
+  ["proxy", "addons", "record", "web", "store"],
   ["cli", "embed"],
   ["main"],
 ];
@@ -123,13 +125,17 @@ function wayBack(start: string, imports: Imports): string[] | null {
   return null;
 }
 
+/** Rooms that are there for one addon of weir's own: they are too large for a file beside it, and the command line uses them as well. */
+const ROOMS_OF_ADDONS = ["egress"];
+
 /** What addons import of weir that addon authors could not. */
 function privileged(imports: Imports): string[] {
   const wrong: string[] = [];
   for (const [path, targets] of imports) {
     if (roomOf(path) !== "addons") continue;
     for (const target of targets) {
-      if (roomOf(target) !== "addons" && target !== "src/mod.ts") wrong.push(`${path} imports ${target}`);
+      const isOwn = ["addons", ...ROOMS_OF_ADDONS].includes(roomOf(target));
+      if (!isOwn && target !== "src/mod.ts") wrong.push(`${path} imports ${target}`);
     }
   }
   return wrong;

@@ -2,6 +2,7 @@
  * What the command line stands on: a proxy with its addons, the streams and signals of its process.
  * @module
  */
+import type { Gate } from "../hooks/mod.ts";
 import type { Address } from "../net/mod.ts";
 import type { Listening, ProxyServerInit } from "../proxy/mod.ts";
 import type { SyncWriter } from "./output.ts";
@@ -15,6 +16,8 @@ export interface ScriptedProxy {
   start(): Promise<readonly Listening[]>;
   /** From when `hurry` resolves addons have no more than a few seconds for their `done` hooks. */
   stop(graceMs: number, hurry?: Promise<unknown>): Promise<void>;
+  /** What an addon has put between all exchanges and the origins. */
+  readonly gate?: Gate | null;
   /** Something that it was started for could not be done. */
   readonly hasFailed?: boolean;
 }

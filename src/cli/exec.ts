@@ -6,6 +6,7 @@
  * @module
  */
 import { messageOf } from "../errors.ts";
+import type { Gate } from "../hooks/mod.ts";
 import { TemporaryDirectory } from "../temporary.ts";
 import { commandEnv, homeOf, readText } from "./exec_env.ts";
 import { overruled } from "./exec_overruled.ts";
@@ -19,6 +20,8 @@ export interface ExecInit {
   readonly signals: SignalSource;
   /** When it resolves, the command is asked to end. */
   readonly stopping: { readonly promise: Promise<void> };
+  /** Says what of the environment the command may have. */
+  readonly gate?: Pick<Gate, "environment"> | null;
   /** For what weir itself has to say. */
   readonly complain: (text: string) => void;
   /** For what it has to say of the command's configuration. */
@@ -36,7 +39,8 @@ export async function runCommand(init: ExecInit): Promise<number> {
   const temporary = new TemporaryDirectory("exec");
   const directory = temporary.path;
   try {
-    const given = Deno.env.toObject();
+    const all = Deno.env.toObject();
+    const given = init.gate?.environment(all) ?? all;
     const env = await commandEnv({ ...init, directory }, given);
     for (const sentence of await overruled(init.command, homeOf(given), readText)) init.log.warn(sentence);
     const [name, ...args] = init.command;

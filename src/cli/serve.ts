@@ -60,7 +60,13 @@ export async function serve(init: ServeInit): Promise<number> {
       if (!isKnown && await hasAuthority(confdir)) log.info(welcome(confdir, proxyUrl));
       void removeAbandoned();
       if (command) {
-        status = await runCommand({ ...init, command, confdir, proxyUrl: needed(proxyUrl, "exec") });
+        status = await runCommand({
+          ...init,
+          command,
+          confdir,
+          gate: proxy.gate,
+          proxyUrl: needed(proxyUrl, "exec"),
+        });
       } else if (browser !== null) {
         browsed = await browse(init, browser, needed(proxyUrl, "--browser"), confdir);
       } else await stopping.promise;

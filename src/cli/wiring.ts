@@ -14,6 +14,9 @@ export function makeProxy(init: ProxyServerInit): ScriptedProxy {
       server.load([...builtinAddons, ...scripts.map((script) => ({ script })), ...recorders, dumper]),
     start: () => server.start(),
     stop: (graceMs, hurry) => server.stop(graceMs, hurry),
+    get gate() {
+      return server.gate;
+    },
     get hasFailed() {
       return server.hasFailed;
     },

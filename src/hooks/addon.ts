@@ -7,6 +7,7 @@ import type { Address } from "../net/mod.ts";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import type { Options, OptionType, OptionValue } from "../options/mod.ts";
 import type { Message } from "../flow/message.ts";
+import type { Gate } from "./gate.ts";
 import type { EventHooks, LifeHookName } from "./names.ts";
 
 export type { OptionType, OptionValue };
@@ -52,6 +53,8 @@ export interface ProxyInfo {
   certificate(format: CertificateFormat): Promise<Uint8Array>;
   /** Aborted when somebody has asked weir to end (SIGINT, SIGTERM, SIGHUP): what is still to be done should be done soon. */
   readonly hurry: AbortSignal;
+  /** Puts a gate between all exchanges and the origins, in place of the one that is there; null takes it away. */
+  guard(gate: Gate | null): void;
   /** Ends weir as SIGINT does: open streams get their grace time, `done` hooks run. */
   shutdown(): void;
   /**

@@ -4,7 +4,9 @@
  */
 export type * from "./addon.ts";
 export { forAddons } from "./addon.ts";
+export type * from "./gate.ts";
 export * from "./names.ts";
 export { Dispatcher, type LoadedAddon } from "./dispatch.ts";
 export { AddonManager, type AddonSource } from "./loader.ts";
+export { FileWatcher } from "./watch.ts";
 export { describeHookError } from "./describe.ts";

@@ -30,6 +30,8 @@ export interface RequestHead {
   path: string;
   httpVersion: HttpVersion;
   headers: Headers;
+  /** What the Host field said where an absolute target, which beats it (RFC 9112 §3.2.2), says something else. */
+  otherHost?: string;
 }
 
 /** The head of a response, interim (1xx) or final. */

@@ -53,7 +53,7 @@ export function parseRequestHead(
   const raw = parseFields(text, fieldsStart, "client");
   const fields = new FieldSummary(raw);
   const parts = parseTarget(method, target);
-  checkHost(parts, fields, raw, httpVersion);
+  const otherHost = checkHost(parts, fields, raw, httpVersion);
   const head: RequestHead = {
     method,
     form: parts.form,
@@ -64,6 +64,7 @@ export function parseRequestHead(
     httpVersion,
     headers: Headers.fromRaw(raw),
   };
+  if (otherHost !== null) head.otherHost = otherHost;
   return { head, fields };
 }
 
@@ -102,12 +103,17 @@ function parseVersion(text: string, side: Side): HttpVersion {
   throw malformed(side, `${quoted(text)} is not HTTP/1.1 or HTTP/1.0.`, other ? 505 : 400);
 }
 
-/** RFC 9112 §3.2: exactly one Host in HTTP/1.1; what an absolute target says beats it (§3.2.2). */
-function checkHost(target: Target, fields: FieldSummary, raw: string[], version: HttpVersion): void {
+/** RFC 9112 §3.2: exactly one Host in HTTP/1.1; what an absolute target says beats it (§3.2.2), and what it said is returned. */
+function checkHost(
+  target: Target,
+  fields: FieldSummary,
+  raw: string[],
+  version: HttpVersion,
+): string | null {
   if (fields.hosts > 1) throw malformed("client", `The request has ${fields.hosts} Host fields.`);
   if (fields.hosts === 0) {
     // CONNECT names its host in the target, and clients that leave Host out of it are common.
-    if (version === "HTTP/1.0" || target.form === "authority") return;
+    if (version === "HTTP/1.0" || target.form === "authority") return null;
     throw malformed("client", "The request has no Host field.");
   }
   const host = fields.host === "" ? null : parseAuthority(fields.host);
@@ -115,10 +121,11 @@ function checkHost(target: Target, fields: FieldSummary, raw: string[], version:
     throw malformed("client", `The Host field ${quoted(fields.host)} is no host with an optional port.`);
   }
   if (target.form === "origin" || target.form === "asterisk") {
-    if (host === null) return;
-    Object.assign(target, host);
+    if (host !== null) Object.assign(target, host);
   } else if (target.form === "absolute" && (host === null || !agrees(host, target, target.scheme))) {
     const at = raw.findIndex((name, i) => i % 2 === 0 && fieldKind(name) === FieldKind.host);
     raw[at + 1] = authorityOf(target.host, target.port, target.scheme);
+    return host?.host ?? null;
   }
+  return null;
 }

@@ -151,7 +151,8 @@ export class Client {
     { conn, serverConn }: Dialed,
     { isLeftAlone = false }: { isLeftAlone?: boolean } = {},
   ): Promise<void> {
-    const isShown = !isLeftAlone || this.context.options.show_ignored_hosts;
+    // Whoever guards the ways out sees all that leaves.
+    const isShown = !isLeftAlone || this.context.options.show_ignored_hosts || Boolean(this.context.gate);
     await runTunnel(this.context, { clientConn: this.facts, client, serverConn, server: conn, isShown });
   }
 }

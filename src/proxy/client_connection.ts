@@ -82,6 +82,8 @@ class ClientLayers implements Layers {
     const origin: Origin = { via: client.via, ...to };
     try {
       const decision = client.untilStopped(conn, first.until(protocolOf));
+      // Behind a gate nothing is connected to before it is known what for.
+      if (client.context.gate) return await this.#known(first, await decision, origin);
       // Whoever speaks first says what it is: servers do in protocols that weir cannot look into.
       const isHeard = client.ahead === null && await settlesWithin(SERVER_SPEAKS_FIRST_MS, decision);
       if (!isHeard) {
@@ -203,16 +205,17 @@ class ClientLayers implements Layers {
     const client = this.#client;
     const { options } = client.context;
     const isRaw = !isAllowed(options, [origin]) || isTcpHost(options, [origin.host]);
-    if (protocol === "http" && !isRaw) return await this.#http(first, origin, {});
+    if (protocol === "http" && !isRaw) return await this.#http(first, origin, { names: [origin.host] });
     if (protocol !== "tls") {
       return first.bytes.length > 0 ? await this.#relay(first.release(), origin) : undefined;
     }
     const secure: Origin = { ...origin, scheme: "https" };
     const serve = async (inner: FirstBytes) => {
       const { sni = null, alpn = null } = inner.conn.tls ?? {};
-      if (isHttp2In(inner)) return await this.#http(inner, secure, { sni }, true);
+      const names = sni === null ? [origin.host] : [origin.host, sni];
+      if (isHttp2In(inner)) return await this.#http(inner, secure, { sni, names }, true);
       const decision = await client.untilStopped(inner.conn, inner.until(protocolOf));
-      if (decision === "http") return await this.#http(inner, secure, { sni });
+      if (decision === "http") return await this.#http(inner, secure, { sni, names });
       if (inner.bytes.length === 0) return;
       await client.passThrough(secure, inner.release(), { sni, alpn: alpn === null ? [] : [alpn] });
     };

@@ -27,19 +27,31 @@ export async function runConnect(
   incoming: IncomingExchange,
   serve: (tunnel: Conn, origin: Origin) => Promise<void>,
 ): Promise<void> {
-  const { context: { hooks, log, options } } = client;
+  const { context: { hooks, log, options, gate = null } } = client;
   const flow = new HttpFlow(new Request(incoming.head), client.facts);
   flow[internals].log = log;
   flow[internals].proxy = client.via;
   flow[internals].kill = (how) =>
     incoming.abort(new WeirError("weir", "killed", "The flow was killed."), how);
+  let passage = gate?.connect(flow) ?? null;
+  if (passage instanceof globalThis.Response) flow.response = passage;
+  const asked = flow.request.url;
   await hooks.trigger("http_connect", flow);
   if (flow[internals].killed) return;
+  // What an addon has changed is decided again.
+  const isChanged = asked !== flow.request.url ||
+    passage instanceof globalThis.Response && flow.response === null;
+  if (gate !== null && isChanged) {
+    passage = gate.connect(flow);
+    if (passage instanceof globalThis.Response) flow.response = passage;
+  }
   if (flow.response !== null) return await refuse(client, incoming, flow);
 
   const { host, port } = flow.request;
   const origin: Origin = { scheme: "http", host, port, via: flow[internals].proxy };
-  if (isIgnored(options, [origin])) return await passThrough(client, origin, incoming, flow);
+  if (passage === "opaque" || isIgnored(options, [origin])) {
+    return await passThrough(client, origin, incoming, flow);
+  }
   await accept(incoming);
   const tunnel = killable(flow, incoming.takeOver());
   await hooks.trigger("http_connected", flow);
@@ -84,6 +96,10 @@ async function passThrough(
   try {
     upstream = await dialRaw(context, origin, facts);
   } catch (error) {
+    if (context.gate && error instanceof WeirError && error.code === "policy") {
+      flow.response = context.gate.refuse(flow, error);
+      return await refuse(client, incoming, flow);
+    }
     const { head, body } = errorPage(WeirError.from(error, "weir", "internal", "weir failed"));
     return await incoming.respond(head, body);
   }

@@ -2,7 +2,7 @@
  * What every part of the proxy works with: options, hooks, log, pool, certificates. Made once by `proxy.ts`.
  * @module
  */
-import type { AddonLog, Dispatcher } from "../hooks/mod.ts";
+import type { AddonLog, Dispatcher, Gate } from "../hooks/mod.ts";
 import type { Options } from "../options/mod.ts";
 import type { Certificates } from "./certificates.ts";
 import type { MemoryBudget } from "../memory_budget.ts";
@@ -16,6 +16,8 @@ export interface ProxyContext {
   readonly options: Options;
   readonly hooks: Dispatcher;
   readonly log: AddonLog;
+  /** What an addon has put between all exchanges and the origins. */
+  readonly gate?: Gate | null;
   readonly pool: Pick<UpstreamPool, "acquire" | "connect" | "connectAhead" | "release">;
   readonly certificates: Pick<Certificates, "prepare" | "warn" | "offerFor">;
   readonly memory: MemoryBudget;

@@ -24,7 +24,7 @@ import { Response } from "../flow/response.ts";
 import type { EventHookName } from "../hooks/mod.ts";
 import { type Conn, relay } from "../net/mod.ts";
 import type { Body } from "../streams/mod.ts";
-import { checkResponse } from "../websocket/mod.ts";
+import { checkResponse, CrossingConn } from "../websocket/mod.ts";
 import { BodyPlan } from "./body_plan.ts";
 import type { ProxyContext } from "./context.ts";
 import { countForward } from "./max_forwards.ts";
@@ -55,6 +55,8 @@ class Exchange implements Run {
   readonly #incoming: IncomingExchange;
   readonly #flow: HttpFlow;
   readonly #requestPlan: BodyPlan;
+  /** The hosts by which the request was addressed. */
+  readonly #names: readonly string[];
   #responsePlan: BodyPlan | null = null;
   /** The request on its way to the origin. */
   readonly #upstream: UpstreamLeg;
@@ -77,6 +79,7 @@ class Exchange implements Run {
   constructor(context: ProxyContext, incoming: IncomingExchange, route: Route) {
     this.#context = context;
     this.#incoming = incoming;
+    this.#names = context.gate ? route.namesOf(incoming.head) : [];
     this.#flow = new HttpFlow(new Request(route.resolve(incoming.head)), route.clientConn);
     this.#requestPlan = this.#planOf(this.#flow.request, incoming.body);
     this.#upstream = new UpstreamLeg(context, route, this.#flow, this.#requestPlan, this.#stopped);
@@ -130,13 +133,15 @@ class Exchange implements Run {
     const flow = this.#flow;
     this.#place = this.#context.running.add(this);
     try {
+      const refusal = this.#context.gate?.admit(flow, this.#names) ?? null;
+      if (refusal !== null) flow.response = refusal;
       await this.#hook("requestheaders");
       if (flow.response === null) await this.#readRequest();
       flow.request[internals].consume = (fn, isKept) => this.#consume(fn, isKept);
       await this.#hook("request");
       flow.request[internals].consume = null;
       flow.response ??= countForward(flow.request);
-      const upstream = flow.response !== null ? null : this.#playedServer() ?? await this.#fetch();
+      const upstream = flow.response !== null ? null : this.#playedServer() ?? await this.#fetchPastGate();
       if (upstream?.upgraded) {
         const server = upstream.upgraded;
         // Whatever goes wrong before it has found its peer, and afterwards: it is nobody else's any more.
@@ -220,6 +225,25 @@ class Exchange implements Run {
       await this.#incoming.informational(continueHead());
     }
     await this.#requestPlan.consume(fn, isKept);
+  }
+
+  /** Null where a gate refuses the request: its answer is the response then. */
+  async #fetchPastGate(): Promise<UpstreamResponse | null> {
+    const { gate } = this.#context, flow = this.#flow;
+    if (!gate) return await this.#fetch();
+    flow.response = gate.check(flow);
+    if (flow.response !== null) return null;
+    try {
+      return await this.#fetch();
+    } catch (error) {
+      if (!(error instanceof WeirError) || error.code !== "policy" || this.#stopped.error !== null) {
+        throw error;
+      }
+      this.#upstream.giveUp(error);
+      this.#requestPlan.discard(error);
+      flow.response = gate.refuse(flow, error);
+      return null;
+    }
   }
 
   #fetch(): Promise<UpstreamResponse> {
@@ -338,9 +362,16 @@ class Exchange implements Run {
       client.reset();
       server.reset();
     };
+    const { gate } = this.#context;
     if (agreement !== null) {
-      await runWebSocket(this.#context, flow, { client, server }, agreement);
+      const messages = gate?.messages(flow) ?? null;
+      const origin = messages === null ? server : new CrossingConn(server, messages);
+      await runWebSocket(this.#context, flow, { client, server: origin }, agreement);
     } else {
+      const { host, port } = flow.request;
+      const refusal =
+        gate?.raw(flow.clientConn, { host, port }, flow.serverConn?.peerAddress?.hostname ?? null) ?? null;
+      if (refusal !== null) throw new WeirError("weir", "policy", refusal);
       const { error } = await relay(client, server);
       if (error !== null) throw error;
     }

@@ -102,6 +102,9 @@ async function decrypt(
     : isTcp || serve === null
     ? await dialRaw(context, origin, facts, { sni, alpn: hello.alpn })
     : await dialUnknown(context, { ...origin, sni }, hello.alpn, facts);
+  // What is addressed by two names will be refused behind a gate, and no origin is asked for its certificate.
+  const isOther = Boolean(context.gate) && keepsSni && origin !== null && hello.sni !== null &&
+    hello.sni.toLowerCase() !== origin.host.toLowerCase();
   let carrier: Carrier | null = null;
   let tls: Conn;
   try {
@@ -110,7 +113,7 @@ async function decrypt(
       hello.sni,
       facts,
       keyTypeFor(hello, options.tls_version_client_max === "TLS1_2" ? "TLSv1.2" : "TLSv1.3"),
-      upstream === null ? null : shownBy(upstream),
+      upstream !== null ? shownBy(upstream) : isOther ? { certificates: [], alpn: null } : null,
     );
     // With weir itself HTTP/2 is as good, whatever the origins speak.
     const preferred = origin === null || options.http2_upstream === "any" || upstreamAlpn === "h2";

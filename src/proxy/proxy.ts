@@ -4,7 +4,7 @@
  */
 import { WeirError } from "../errors.ts";
 import * as weir from "../mod.ts";
-import { AddonManager, type AddonSource, type Context, forAddons } from "../hooks/mod.ts";
+import { AddonManager, type AddonSource, type Context, forAddons, type Gate } from "../hooks/mod.ts";
 import { type Address, type Conn, hostPort, listen, type TcpListener } from "../net/mod.ts";
 import type { ModeSpec, OptionRegistry } from "../options/mod.ts";
 import { stagesOf } from "../streams/mod.ts";
@@ -77,6 +77,7 @@ export class ProxyServer {
   readonly #replays = new Replays();
   readonly #work: FiniteWork;
   readonly #identities: ClientCertificates;
+  #gate: Gate | null = null;
   #stopped: Promise<void> | null = null;
   #unsubscribe: () => void = () => {};
 
@@ -104,6 +105,7 @@ export class ProxyServer {
           return options.mode;
         },
         certificate: (format) => certificates.file(format),
+        guard: (gate) => void (this.#gate = gate),
         shutdown: () => init.onShutdown?.(),
         endsAfter: (work) => this.#work.add(work),
         load: (flow) => loadFlow(this.#context.hooks, log, flow),
@@ -114,9 +116,11 @@ export class ProxyServer {
     const addresses = () => this.listening.map(({ address }) => address);
     this.#addons = new AddonManager(ctx, registry, weir);
     const hooks = this.#addons.dispatcher;
+    const gate = () => this.#gate;
     this.#pool = new UpstreamPool({
       options,
       hooks,
+      gate,
       trusted: () => certificates.trusted(),
       identityFor: (host) => this.#identities.for(host),
       isLoop: (local, remote) => addresses().some((own) => leadsTo(own, local, remote)),
@@ -125,6 +129,9 @@ export class ProxyServer {
       options,
       hooks,
       log,
+      get gate() {
+        return gate();
+      },
       pool: this.#pool,
       certificates,
       running: new Running(),
@@ -139,6 +146,11 @@ export class ProxyServer {
   /** The listeners that are ready, in the order of `mode`. */
   get listening(): readonly Listening[] {
     return this.#listeners.map(({ listening }) => listening);
+  }
+
+  /** What an addon has put between all exchanges and the origins. */
+  get gate(): Gate | null {
+    return this.#gate;
   }
 
   /** Something that weir was started for could not be done. */

@@ -13,20 +13,28 @@ import { type DnsOverride, parseDnsOverride } from "../options/mod.ts";
 export interface ReachOptions extends Required<Pick<DialOptions, "timeout" | "signal">> {
   /** The value of the option. */
   readonly dnsOverride: readonly string[];
+  /** Those of a host's addresses that may be connected to. @throws {WeirError} when there is none. */
+  readonly choose?: (addresses: readonly string[]) => readonly string[];
+  /** The addresses of a name; the system's by default. */
+  readonly resolve?: typeof resolve;
 }
 
 /** Connects to a place upstream. @throws {WeirError} "dns", "unreachable", "timeout", or what `signal` was aborted with. */
-export async function reach(asked: Address, { dnsOverride, ...options }: ReachOptions): Promise<TcpConn> {
+export async function reach(
+  asked: Address,
+  { dnsOverride, choose, ...options }: ReachOptions,
+): Promise<TcpConn> {
   const { hostname, port } = overridden(asked, dnsOverride);
-  const addresses = await resolved(hostname, options);
+  const found = await resolved(hostname, options);
+  const addresses = choose?.(found) ?? found;
   return await dialAny(addresses, port, { ...options, side: "server", name: hostname });
 }
 
 async function resolved(
   hostname: string,
-  { timeout, signal }: Omit<ReachOptions, "dnsOverride">,
+  { timeout, signal, resolve: lookUp = resolve }: Omit<ReachOptions, "dnsOverride">,
 ): Promise<readonly string[]> {
-  if (isIP(hostname) !== 0) return [hostname];
+  if (isIP(hostname.replace(/%.*$/, "")) !== 0) return [hostname];
   const givenUp = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     const text = `The name ${hostname} was not resolved within ${timeout / 1000} s.`;
@@ -34,7 +42,7 @@ async function resolved(
   }, timeout);
   const ignoreSignal = onAbort(signal, () => givenUp.reject(signal.reason));
   try {
-    return await Promise.race([resolve(hostname, "server"), givenUp.promise]);
+    return await Promise.race([lookUp(hostname, "server"), givenUp.promise]);
   } finally {
     clearTimeout(timer);
     ignoreSignal();

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ClientConnection } from "../flow/connection.ts";
-import { authorityOf, defaultPort, type RequestHead } from "../http/mod.ts";
+import { authorityOf, defaultPort, parseAuthority, type RequestHead } from "../http/mod.ts";
 import type { ProxyAddress } from "../options/mod.ts";
 
 /** An origin (RFC 6454 §4): that of a reverse proxy, or the one that a CONNECT named. */
@@ -31,6 +31,8 @@ export interface RouteOptions {
   readonly sni?: string | null;
   /** The proxy by which requests go that say themselves where to. */
   readonly via?: ProxyAddress | null;
+  /** The hosts that its client has named before: in a CONNECT, in TLS inside of it; left out where the listener's mode leads there. */
+  readonly names?: readonly string[];
 }
 
 /** What the requests of one connection have in common. */
@@ -41,6 +43,7 @@ export class Route {
   readonly #origin: Origin | null;
   readonly #rewriteHost: boolean;
   readonly #sni: string | null;
+  readonly #names: readonly string[] | null;
 
   constructor(
     clientConn: ClientConnection,
@@ -52,6 +55,7 @@ export class Route {
     this.#origin = origin;
     this.#rewriteHost = options.rewriteHost ?? false;
     this.#sni = options.sni ?? null;
+    this.#names = options.names ?? null;
   }
 
   /** True when a request in origin-form has somewhere to go. */
@@ -69,6 +73,14 @@ export class Route {
     // The connection decides where the request goes, whatever the request says of it.
     if (this.#rewriteHost) head.headers.set("Host", authorityOf(origin.host, origin.port, origin.scheme));
     return { ...head, scheme: origin.scheme, host: origin.host, port: origin.port };
+  }
+
+  /** The hosts by which a request with this head was addressed, each as it was written. */
+  namesOf({ host, headers, otherHost }: RequestHead): readonly string[] {
+    if (this.#origin !== null && this.#names === null) return [];
+    const field = otherHost ?? parseAuthority(headers.get("host") ?? "")?.host;
+    const names = this.#names ?? [host];
+    return field === undefined ? names : [...names, field];
   }
 
   /** Where to connect for a request that the addons have seen; `via` and `isRaw` as in {@linkcode Destination}. */

@@ -31,7 +31,9 @@ export async function runSocks(
 }
 
 /** The client is to be told whether there is a connection, where that can be known. */
-function isEager({ context: { options } }: Client, { host, via }: Origin): boolean {
+function isEager({ context: { options, gate } }: Client, { host, via }: Origin): boolean {
+  // Behind a gate nothing is connected to before it is known what for.
+  if (gate) return false;
   // The name of weir's own page leads nowhere.
   if ("onboarding_host" in options && options.get("onboarding_host") === host) return false;
   // A proxy on the way is given plain requests as they are, and may make no tunnels for them.

@@ -35,17 +35,30 @@ export interface RawTls {
 
 /** Connects to the origin. @throws {WeirError} when it cannot be reached; the log has it, as the client may never know. */
 export async function dialRaw(
-  { pool, log }: ProxyContext,
+  { pool, log, gate = null }: ProxyContext,
   origin: Origin,
   clientConn: ClientConnection,
   { sni, alpn }: RawTls = { sni: null, alpn: [] },
 ): Promise<Dialed> {
   try {
-    return await pool.connect({ ...origin, sni, isRaw: true }, clientConn, alpn);
+    mayPass(gate?.raw(clientConn, origin, null));
+    const dialed = await pool.connect({ ...origin, sni, isRaw: true }, clientConn, alpn);
+    // Behind a further proxy only that knows the address.
+    const address = origin.via ? null : dialed.serverConn.peerAddress?.hostname ?? null;
+    const refusal = gate?.raw(clientConn, origin, address, { isOpen: true }) ?? null;
+    if (refusal !== null) dialed.conn.close();
+    mayPass(refusal);
+    return dialed;
   } catch (error) {
+    if (error instanceof WeirError && error.code === "policy") gate?.raw(clientConn, origin, null, { error });
     log.warn(messageOf(error));
     throw error;
   }
+}
+
+/** @throws {WeirError} for a reason why raw bytes may not pass. */
+function mayPass(refusal: string | null | undefined): void {
+  if (refusal) throw new WeirError("weir", "policy", refusal, { statusCode: 403 });
 }
 
 /**
@@ -58,7 +71,8 @@ export async function dialUnknown(
   offered: readonly string[],
   clientConn: ClientConnection,
 ): Promise<Dialed | null> {
-  if (!offered.some(isUnknown)) return null;
+  // Behind a gate there is no protocol but HTTP, unless a connection is passed on as a whole.
+  if (!offered.some(isUnknown) || context.gate) return null;
   let dialed: Dialed;
   try {
     dialed = await context.pool.connect(destination, clientConn, offered);

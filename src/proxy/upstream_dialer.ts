@@ -6,7 +6,7 @@ import { messageOf, WeirError } from "../errors.ts";
 import { onAbort } from "../timing.ts";
 import { authorityOf } from "../http/mod.ts";
 import { type ClientConnection, markClosed, newId, type ServerConnection } from "../flow/connection.ts";
-import type { Dispatcher, ServerConnectionData } from "../hooks/mod.ts";
+import type { Dispatcher, Gate, GatePlace, ServerConnectionData } from "../hooks/mod.ts";
 import type { Address, Conn, TlsInfo } from "../net/mod.ts";
 import { type Options, type ProxyAddress, proxyUrl, tlsVersions } from "../options/mod.ts";
 import { clientHandshake, type ClientHandshakeOptions, type ClientIdentity } from "../tls/mod.ts";
@@ -21,6 +21,8 @@ export interface DialerInit {
   readonly hooks: Dispatcher;
   /** True when that connection leads to one of weir's own listeners. */
   isLoop(local: Address, remote: Address): boolean;
+  /** What has a say about addresses; null for nothing. */
+  gate?(): Gate | null;
   /** PEM of certificates to trust besides the system's. */
   trusted(): Promise<readonly string[]>;
   /** What to show to a host that asks for a certificate (`client_certs`). */
@@ -142,7 +144,9 @@ export class UpstreamDialer {
   /** A connection that leads to the destination, or to the proxy that its requests are given to. */
   async #open(destination: Destination, ca: readonly string[]): Promise<Conn> {
     const { host, port, via = null } = destination;
-    if (via === null) return await this.#dial({ host, port }, authorityOf(host, port, ""));
+    if (via === null) {
+      return await this.#dial({ host, port }, authorityOf(host, port, ""), this.#init.gate?.());
+    }
     const conn = await this.#openProxy(via, ca);
     if (requestProxyOf(destination) !== null) return conn;
     const { options } = this.#init;
@@ -178,12 +182,14 @@ export class UpstreamDialer {
     return options.client_certs === null ? null : await identityFor(host);
   }
 
-  async #dial({ host, port }: { host: string; port: number }, name: string): Promise<Conn> {
+  /** A gate says which addresses may be connected to; those of proxies are the user's choice. */
+  async #dial(place: GatePlace, name: string, gate: Gate | null = null): Promise<Conn> {
     const { options, isLoop } = this.#init;
-    const conn = await reach({ hostname: host, port }, {
+    const conn = await reach({ hostname: place.host, port: place.port }, {
       dnsOverride: options.dns_override,
       timeout: options.connect_timeout * 1000,
       signal: this.#closed.signal,
+      ...gate !== null && { choose: (addresses) => chosen(gate, place, addresses) },
     });
     if (!isLoop(conn.localAddr, conn.remoteAddr)) return conn;
     conn.close();
@@ -222,6 +228,13 @@ export class UpstreamDialer {
 /** weir stops, so there is no use in a connection any more. */
 export function stoppingError(): WeirError {
   return new WeirError("weir", "shutdown", "weir is stopping.");
+}
+
+/** @throws {WeirError} "policy" when none of the addresses may be connected to. */
+function chosen(gate: Gate, place: GatePlace, found: readonly string[]): readonly string[] {
+  const { addresses, reason } = gate.reach(place, found);
+  if (addresses.length > 0) return addresses;
+  throw new WeirError("weir", "policy", reason, { statusCode: 403 });
 }
 
 /** What is known of a connection to a server. */

@@ -10,6 +10,7 @@ import { internals } from "../internals.ts";
 import { type Body, ResendableBody } from "../streams/mod.ts";
 import type { WeirError } from "../errors.ts";
 import type { BodyPlan } from "./body_plan.ts";
+import { Crossing } from "./crossing.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Route } from "./route.ts";
 import type { Stop } from "./stop.ts";
@@ -57,19 +58,25 @@ export class UpstreamLeg {
   ): Promise<UpstreamResponse> {
     const { request } = this.#flow;
     let http1 = asksForUpgrade(request);
+    const { gate, options } = this.#context;
+    const crossing = gate ? new Crossing(gate, this.#flow) : null;
+    const onInterim = crossing === null
+      ? onInformational
+      : (head: ResponseHead) => onInformational(crossing.head(head));
     for (let avoid: Avoid = null;;) {
       const lease: Lease = await this.#acquire(avoid, { http1, isRaw });
       this.#stop.check();
-      const body = this.#body();
+      const outgoing = { head: head(), body: this.#body() };
+      const sent = crossing?.request(outgoing.head, outgoing.body, lease, !options.ssl_insecure) ?? outgoing;
       try {
         const response = await lease.exchange.send(
-          head(),
-          body,
-          onInformational,
+          sent.head,
+          sent.body,
+          onInterim,
           (text) => this.#flow[internals].warn(text),
         );
         this.#resendable?.settle();
-        return response;
+        return crossing?.response(response) ?? response;
       } catch (error) {
         this.#stop.check();
         const repeatable = lease.exchange.repeatable(error);
@@ -91,6 +98,13 @@ export class UpstreamLeg {
   cut(error: WeirError): void {
     this.#lease?.exchange.abort(error);
     this.#lease?.discard();
+  }
+
+  /** Gives the connection up: the request is refused, and another answer takes the place of the origin's. */
+  giveUp(error: WeirError): void {
+    this.#lease?.exchange.abort(error);
+    this.#lease?.release();
+    this.#lease = null;
   }
 
   /** The body for one attempt. What is in memory can be had again; of a stream, what was sent of it must be kept. */

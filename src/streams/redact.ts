@@ -7,6 +7,11 @@ import { editorStage } from "./piece_stage.ts";
 import { redaction, type SecretList, type SecretReplacement, secretsOf } from "./redact/redaction.ts";
 import { Redactor } from "./redact/redactor.ts";
 
+/** The same without a stream, for whoever has pieces of its own: a message of a WebSocket. */
+export function redactor(secrets: SecretList, by: SecretReplacement): Redactor {
+  return new Redactor(secretsOf(secrets), redaction(by));
+}
+
 /**
  * A stage that puts `by` in the place of each secret, wherever a body has it: as it is; escaped for JSON (any
  * mix of `\uXXXX`, `\/` and the other short escapes); percent-encoded (either case, `+` for a space); escaped

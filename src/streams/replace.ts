@@ -79,6 +79,11 @@ export function replaceStream(
   return editorStage(replacerFor(pattern, replacement, options));
 }
 
+/** Literals without a stream, for whoever has pieces of its own: a message of a WebSocket. */
+export function literalReplacer(replacements: Replacements): Replacer {
+  return new Replacer(new Patterns(replacements));
+}
+
 function replacerFor(
   pattern: string | Uint8Array | RegExp | Replacements,
   replacement?: Replacement | MatchFunction | HoldOptions,

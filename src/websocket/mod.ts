@@ -9,6 +9,7 @@
  * @module
  */
 export { acceptValue, type Agreement, checkRequest, checkResponse, isWebSocketUpgrade } from "./handshake.ts";
+export { CrossingConn, type CrossingEditor, type MessageCrossing } from "./crossing_conn.ts";
 export { filterOffer } from "./extensions.ts";
 export { type RecordedWebSocketMessage, WebSocketData, WebSocketMessage } from "./conversation.ts";
 export { relayWebSocket } from "./relay.ts";

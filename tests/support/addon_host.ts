@@ -57,6 +57,7 @@ export function addonHost(): AddonHost {
       addresses: [{ hostname: "127.0.0.1", port: 8081 }],
       modes: ["regular"],
       certificate: (format) => Promise.resolve(new TextEncoder().encode(`certificate as ${format}`)),
+      guard: () => {},
       shutdown: () => {},
       endsAfter: () => {},
       load: () => Promise.resolve(),

@@ -5,6 +5,7 @@
 import { Headers } from "../../http/mod.ts";
 import type { Host } from "../policy/host.ts";
 import type { Secret } from "./secret.ts";
+import type { SecretPlace } from "../policy/file.ts";
 import type { SecretUse } from "./counts.ts";
 
 /** The parts of a head that can have placeholders. */
@@ -73,36 +74,55 @@ function isPlaced(head: HeadText, secret: Secret): boolean {
 
 /**
  * The head with values in the places that their secrets name: a new one, or the same where there is nothing to do. `use` counts
- * them, and those that stay.
+ * them, and those that stay. Where `mayPut` says no, all stay.
  */
-export function substituteHead(head: HeadText, secrets: readonly Secret[], use: SecretUse | null): HeadText {
+export function substituteHead(
+  head: HeadText,
+  secrets: readonly Secret[],
+  use: SecretUse | null,
+  mayPut: (place: SecretPlace) => boolean = () => true,
+): HeadText {
   let { path, headers } = head;
   for (const secret of secrets) {
-    const value = bytesText(secret.reveal());
-    for (let i = 0; i < headers.raw.length; i += 2) {
-      const name = headers.raw[i].toLowerCase(), text = headers.raw[i + 1];
-      const plain = basicOf(text);
-      const found = (plain ?? text).includes(secret.placeholder);
-      if (!found) continue;
-      const isMeant = secret.places.some((place) =>
-        place.kind === "header" && (place.name === null || place.name === name)
-      );
-      if (!isMeant) {
-        use?.carried.add(secret.name);
-        continue;
-      }
-      if (headers === head.headers) headers = headers.clone();
-      headers.raw[i + 1] = plain === null
-        ? text.replaceAll(secret.placeholder, () => value)
-        : `Basic ${btoa(plain.replaceAll(secret.placeholder, () => value))}`;
-      use?.injected.add(secret.name);
-    }
-    path = substitutePath(path, secret, use);
+    const places = secret.places.filter(mayPut);
+    headers = substituteFields(headers, head.headers, secret, places, use);
+    path = substitutePath(path, secret, places, use);
   }
   return path === head.path && headers === head.headers ? head : { path, headers };
 }
 
-function substitutePath(target: string, secret: Secret, use: SecretUse | null): string {
+function substituteFields(
+  given: Headers,
+  original: Headers,
+  secret: Secret,
+  places: readonly SecretPlace[],
+  use: SecretUse | null,
+): Headers {
+  let headers = given;
+  const value = bytesText(secret.reveal());
+  for (let i = 0; i < headers.raw.length; i += 2) {
+    const text = headers.raw[i + 1], plain = basicOf(text);
+    if (!(plain ?? text).includes(secret.placeholder)) continue;
+    const name = headers.raw[i].toLowerCase();
+    if (!places.some((place) => place.kind === "header" && (place.name === null || place.name === name))) {
+      use?.carried.add(secret.name);
+      continue;
+    }
+    if (headers === original) headers = headers.clone();
+    headers.raw[i + 1] = plain === null
+      ? text.replaceAll(secret.placeholder, () => value)
+      : `Basic ${btoa(plain.replaceAll(secret.placeholder, () => value))}`;
+    use?.injected.add(secret.name);
+  }
+  return headers;
+}
+
+function substitutePath(
+  target: string,
+  secret: Secret,
+  places: readonly SecretPlace[],
+  use: SecretUse | null,
+): string {
   const decoded = decodedUnreserved(target);
   if (!decoded.includes(secret.placeholder)) return target;
   const mark = decoded.indexOf("?");
@@ -118,12 +138,11 @@ function substitutePath(target: string, secret: Secret, use: SecretUse | null): 
     use?.injected.add(secret.name);
     return text.replaceAll(secret.placeholder, () => value);
   };
-  const newPath = put(path, secret.places.some(({ kind }) => kind === "path"));
+  const newPath = put(path, places.some(({ kind }) => kind === "path"));
   const newQuery = query?.split("&").map((pair) => {
     const equals = pair.indexOf("=");
     const name = nameOf(equals < 0 ? pair : pair.slice(0, equals));
-    const isMeant = equals >= 0 &&
-      secret.places.some((place) => place.kind === "query" && place.name === name);
+    const isMeant = equals >= 0 && places.some((place) => place.kind === "query" && place.name === name);
     return isMeant ? pair.slice(0, equals + 1) + put(pair.slice(equals + 1), true) : put(pair, false);
   }).join("&");
   const changed = newQuery === undefined ? newPath : `${newPath}?${newQuery}`;
@@ -150,7 +169,6 @@ function decodedUnreserved(path: string): string {
 
 /** UTF-8 bytes as fields have them: one character for each. */
 export function bytesText(text: string): string {
-  // deno-lint-ignore no-control-regex
   if (/^[\0-\x7f]*$/.test(text)) return text;
   return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 }

@@ -6,6 +6,7 @@ import {
   decoded,
   type FoundSecret,
   redactBytes,
+  redactor,
   redactStream,
   type Stage,
   stagesOf,
@@ -84,6 +85,11 @@ export class Scrubber {
   /** A stage for one body without a coding. */
   stage(counts: Counts): Stage {
     return redactStream(this.#values, (found) => this.#by(found, counts)) as Stage;
+  }
+
+  /** The same for one message. */
+  editor(counts: Counts): { push(piece: Uint8Array): Uint8Array; end(): Uint8Array } {
+    return redactor(this.#values, (found) => this.#by(found, counts));
   }
 
   #by({ index, write }: FoundSecret, counts: Counts | null): Uint8Array {
