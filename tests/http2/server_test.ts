@@ -245,6 +245,39 @@ Deno.test("a client that resets its upload behind an early response is left alon
     assertEquals(await peer.line(), "PING ACK 12345678");
   }));
 
+Deno.test("a client that ends its upload too soon once it has seen the response's head still gets the response", async () => {
+  const body = new TestBody(), upload = Promise.withResolvers<WeirError>();
+  await withServer(async (x) => {
+    const read = pieces(x.body).then(() => upload.reject("it ended"), upload.resolve);
+    await x.respond(responseHead(413), body);
+    await read;
+  }, async (peer) => {
+    await peer.request(1, [...POST, "content-length", "8"], false);
+    await peer.data(1, "1234");
+    assertEquals(await peer.line(), "HEADERS 1 :status=413");
+    // As curl does: END_STREAM, with four bytes of the content-length still to come.
+    await peer.data(1, "", true);
+    const { side, code, message } = await upload.promise;
+    assertEquals([side, code], ["client", "closed"]);
+    assertEquals(message, "The body has 4 bytes, its content-length says 8.");
+    body.push("too large");
+    body.end();
+    assertEquals(await peer.line(), "DATA 1 too large +END");
+    // Nothing comes behind it.
+    await peer.send(FrameType.PING, 0, 0, utf8("12345678"));
+    assertEquals(await peer.line(), "PING ACK 12345678");
+  });
+});
+
+Deno.test("a client that ends its upload too soon before there is a response made a protocol error", () =>
+  withServer(async (x) => {
+    await assertRejects(() => pieces(x.body), WeirError);
+  }, async (peer) => {
+    await peer.request(1, [...POST, "content-length", "8"], false);
+    await peer.data(1, "1234", true);
+    assertEquals(await peer.line(), "RST_STREAM 1 PROTOCOL_ERROR");
+  }));
+
 Deno.test("trailers of which nothing may be sent: END_STREAM is on the last DATA, or on the head, not on empty HEADERS", () =>
   withServer(
     (x) =>
