@@ -34,7 +34,7 @@ export class Mitmdump implements AsyncDisposable {
   readonly #lines = new Events();
   readonly #piping: Promise<unknown>;
 
-  private constructor(readonly port: number, readonly dir: string) {
+  private constructor(readonly port: number, readonly dir: string, args: readonly string[]) {
     this.file = `${dir}/mitmdump.mitm`;
     this.#child = new Deno.Command("mitmdump", {
       args: [
@@ -47,6 +47,7 @@ export class Mitmdump implements AsyncDisposable {
         "-k",
         "-w",
         this.file,
+        ...args,
       ],
       env: { LC_ALL: "C.UTF-8", PYTHONUNBUFFERED: "1" },
       stdin: "null",
@@ -56,10 +57,10 @@ export class Mitmdump implements AsyncDisposable {
     this.#piping = Promise.all([this.#read(this.#child.stdout), this.#read(this.#child.stderr)]);
   }
 
-  /** Starts it and waits until it listens. */
-  static async start(): Promise<Mitmdump> {
+  /** Starts it, with further arguments, and waits until it listens. */
+  static async start(args: readonly string[] = []): Promise<Mitmdump> {
     const dir = await Deno.makeTempDir({ prefix: "weir-e2e-" });
-    const proxy = new Mitmdump(freePort(), dir);
+    const proxy = new Mitmdump(freePort(), dir, args);
     try {
       await within(START, proxy.prints(/listening at/), "mitmdump to listen");
       return proxy;
