@@ -16,6 +16,7 @@ import {
   type Flow,
   type HttpFlow,
   type Loader,
+  OptionError,
   timedStream,
 } from "weir";
 import { openFlows } from "./flows/open.ts";
@@ -66,9 +67,17 @@ export default class ClientReplay implements Addon {
     this.#concurrency = options.get<number>("client_replay_concurrency");
     this.#times = options.get<number>("client_replay_times");
     if (this.#concurrency === 0 || this.#concurrency < -1) {
-      throw new Error("option client_replay_concurrency: it is at least 1, or -1 for all at once");
+      throw new OptionError(
+        "client_replay_concurrency",
+        `option client_replay_concurrency: it is at least 1, or -1 for all at once, and not ${this.#concurrency}`,
+      );
     }
-    if (this.#times < 1) throw new Error("option client_replay_times: it is at least 1");
+    if (this.#times < 1) {
+      throw new OptionError(
+        "client_replay_times",
+        `option client_replay_times: it is at least 1, and not ${this.#times}`,
+      );
+    }
   }
 
   running(ctx: Context) {

@@ -23,7 +23,6 @@ import {
   type HttpFlow,
   type Loader,
   type Message,
-  parseFilter,
   type TcpFlow,
 } from "weir";
 import { conversationLines } from "./dumper/body_lines.ts";
@@ -31,6 +30,7 @@ import { failedLines, flowLines, requestLine, tcpEndLine, tcpLine } from "./dump
 import { showLive } from "./dumper/live_units.ts";
 import { print, printTo, style } from "./dumper/printer.ts";
 import { clientOf, errorText, serverOf } from "./dumper/words.ts";
+import { filterOf } from "./rules/spec.ts";
 
 /** What mitmdump calls the close codes of RFC 6455 §7.4.1 that are no ordinary end. */
 const CLOSE_NAMES: Record<number, string> = {
@@ -72,7 +72,7 @@ export default class Dumper implements Addon {
     // Another form was asked for.
     if ("export" in options && options.get<string | null>("export") !== null) this.#detail = 0;
     const filter = options.get<string | null>("dumper_filter");
-    this.#filter = filter ? parseFilter(filter) : null;
+    this.#filter = filter ? filterOf("dumper_filter", filter) : null;
     printTo(options.get<boolean>("flows_to_stderr") ? "stderr" : "stdout", ctx);
   }
 

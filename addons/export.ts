@@ -14,13 +14,13 @@ import {
   type Flow,
   type HttpFlow,
   type Loader,
-  parseFilter,
   type TcpFlow,
   toCurl,
   toFetch,
   toHttpie,
   toRaw,
 } from "weir";
+import { filterOf } from "./rules/spec.ts";
 
 const FORMS: Readonly<Record<string, (flow: Flow) => string | Uint8Array>> = {
   curl: ofHttp(toCurl),
@@ -59,7 +59,7 @@ export default class Export implements Addon {
       ? ["response"]
       : ["request"];
     const filter = "dumper_filter" in options ? options.get<string | null>("dumper_filter") : null;
-    this.#filter = filter ? parseFilter(filter) : null;
+    this.#filter = filter ? filterOf("dumper_filter", filter) : null;
   }
 
   complete(flow: HttpFlow, ctx: Context) {

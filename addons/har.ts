@@ -18,13 +18,14 @@ import {
   type HarWriter,
   type HttpFlow,
   type Loader,
-  parseFilter,
+  OptionError,
   PlainHarWriter,
   TemporaryDirectory,
   ZlibHarWriter,
 } from "weir";
 import { expandHome } from "./flows/paths.ts";
 import { writeToStdout } from "./flows/stdout.ts";
+import { filterOf } from "./rules/spec.ts";
 
 export default class Har implements Addon {
   readonly keepsFlows = false;
@@ -55,7 +56,7 @@ export default class Har implements Addon {
 
   async configure(options: AddonOptions, changed: ReadonlySet<string>, ctx: Context) {
     const filter = "save_stream_filter" in options ? options.get<string | null>("save_stream_filter") : null;
-    this.#filter = filter ? parseFilter(filter) : null;
+    this.#filter = filter ? filterOf("save_stream_filter", filter) : null;
     if (!changed.has("hardump")) return;
     await this.#close(ctx);
     this.#name = options.get<string | null>("hardump") || null;
@@ -96,7 +97,7 @@ export default class Har implements Addon {
       this.#last = null;
       this.#write(this.#writer.begin());
     } catch (error) {
-      throw new Error(`hardump: ${name}: ${textOf(error)}`, { cause: error });
+      throw new OptionError("hardump", `option hardump: ${name}: ${textOf(error)}`, error);
     }
   }
 

@@ -8,8 +8,9 @@
  * weir ends when all are read, unless `keepserving` is set.
  * @module
  */
-import { type Addon, type AddonOptions, type Context, type Filter, type Loader, parseFilter } from "weir";
+import type { Addon, AddonOptions, Context, Filter, Loader } from "weir";
 import { openFlows } from "./flows/open.ts";
+import { filterOf } from "./rules/spec.ts";
 
 export default class Read implements Addon {
   #paths: readonly string[] = [];
@@ -35,7 +36,7 @@ export default class Read implements Addon {
   configure(options: AddonOptions) {
     this.#paths = options.get<string[]>("rfile");
     const filter = options.get<string | null>("readfile_filter");
-    this.#filter = filter ? parseFilter(filter) : null;
+    this.#filter = filter ? filterOf("readfile_filter", filter) : null;
   }
 
   running(ctx: Context) {

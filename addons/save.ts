@@ -21,12 +21,13 @@ import {
   type HttpFlow,
   type Loader,
   type Message,
-  parseFilter,
+  OptionError,
   StoredBody,
   type TcpFlow,
 } from "weir";
 import { expandHome, hasTime, strftime } from "./flows/paths.ts";
 import { FileSink, FlowWriter, StdoutSink } from "./flows/writer.ts";
+import { filterOf } from "./rules/spec.ts";
 
 /** After a failure the file is tried again so often. */
 const RETRY_MS = 60_000;
@@ -71,7 +72,7 @@ export default class Save implements Addon {
   async configure(options: AddonOptions, changed: ReadonlySet<string>, ctx: Context) {
     this.#ctx = ctx;
     const filter = options.get<string | null>("save_stream_filter");
-    this.#filter = filter ? parseFilter(filter) : null;
+    this.#filter = filter ? filterOf("save_stream_filter", filter) : null;
     if (!changed.has("save_stream_file")) return;
     await this.#close();
     const file = options.get<string | null>("save_stream_file") || null;
@@ -158,7 +159,11 @@ export default class Save implements Addon {
     const sink = path === "-"
       ? new StdoutSink(this.#ctx!.proxy.hurry)
       : await FileSink.open(this.#name, this.#append).catch((error) => {
-        throw new Error(`${this.#name}: ${reasonOf(error)}`, { cause: error });
+        throw new OptionError(
+          "save_stream_file",
+          `option save_stream_file: ${this.#name}: ${reasonOf(error)}`,
+          error,
+        );
       });
     this.#writer = new FlowWriter(sink, {
       onFailure: (error) => this.#failed(error),

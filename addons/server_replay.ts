@@ -15,6 +15,7 @@ import {
   type Context,
   type HttpFlow,
   type Loader,
+  OptionError,
   type Response as FlowResponse,
   timedStream,
 } from "weir";
@@ -106,7 +107,13 @@ export default class ServerReplay implements Addon {
     };
     const paths = options.get<string[]>("server_replay");
     this.#isOn = paths.length > 0;
-    if ([...changed].some((name) => name.startsWith("server_replay"))) await this.#read(paths, ctx);
+    if (![...changed].some((name) => name.startsWith("server_replay"))) return;
+    try {
+      await this.#read(paths, ctx);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new OptionError("server_replay", `option server_replay: ${reason}`, error);
+    }
   }
 
   running(ctx: Context) {
