@@ -31,6 +31,7 @@ import {
 import { sleep } from "./flows/pace.ts";
 import { Chance } from "./rules/chance.ts";
 import { Spec } from "./rules/spec.ts";
+import { waitForBody } from "./rules/wait.ts";
 
 const OPTION = "fault";
 const FORM = {
@@ -81,6 +82,7 @@ interface Rule {
 }
 
 export default class Fault implements Addon {
+  readonly keepsFlows = false;
   readonly readsBodies = false;
   #rules: readonly Rule[] = [];
   /** Rules that are through with a flow, whatever the chance said. */
@@ -105,24 +107,26 @@ export default class Fault implements Addon {
     this.#rules = options.get<readonly string[]>(OPTION).map((text, row) => ruleOf(text, seed, row));
   }
 
-  requestheaders(flow: HttpFlow): Promise<void> | void {
-    if (this.#rules.length > 0) return this.#act(flow, flow.request);
+  isOff(): boolean {
+    return this.#rules.length === 0;
   }
 
-  /** For filters that ask for the body. */
-  request(flow: HttpFlow): Promise<void> | void {
-    if (this.#rules.length > 0) return this.#act(flow, flow.request);
+  requestheaders(flow: HttpFlow): Promise<void> {
+    const acting = this.#rules.filter(({ act }) => act !== undefined);
+    waitForBody(OPTION, acting.map(({ filter }) => filter), flow, flow.request);
+    return this.#act(flow, flow.request);
   }
 
-  responseheaders(flow: HttpFlow): Promise<void> | void {
-    if (this.#rules.length > 0) return this.#act(flow, flow.response!);
+  request(flow: HttpFlow): Promise<void> {
+    return this.#act(flow, flow.request);
   }
 
-  response(flow: HttpFlow): Promise<void> | void {
-    if (this.#rules.length > 0) return this.#damage(flow);
+  responseheaders(flow: HttpFlow): Promise<void> {
+    waitForBody(OPTION, this.#rules.map(({ filter }) => filter), flow, flow.response!);
+    return this.#act(flow, flow.response!);
   }
 
-  async #damage(flow: HttpFlow): Promise<void> {
+  async response(flow: HttpFlow): Promise<void> {
     await this.#act(flow, flow.response!);
     for (const { damage } of this.#holding(flow, flow.response!, ({ damage }) => damage !== undefined)) {
       flow.response!.sendThrough(damage!);

@@ -44,6 +44,7 @@ const BY_ORIGIN: Challenge = { status: 401, asks: "www-authenticate", field: "au
 export default class ProxyAuth implements Addon {
   /** Nobody gets in because something went wrong here. */
   readonly failClosed = true;
+  readonly keepsFlows = false;
   readonly readsBodies = false;
   /** Null: the option is not set. */
   #check: Checker | null = null;
@@ -65,6 +66,10 @@ export default class ProxyAuth implements Addon {
     this.#check = await checkerFor(options.get<string | null>("proxyauth"));
   }
 
+  isOff(): boolean {
+    return this.#check === null;
+  }
+
   running({ log, proxy }: Context) {
     const open = proxy.modes.filter((mode) => /^(reverse:(tcp|tls):|transparent)/i.test(mode));
     if (this.#check === null || open.length === 0 || !proxy.isPrimary) return;
@@ -76,11 +81,11 @@ export default class ProxyAuth implements Addon {
   }
 
   http_connect(flow: HttpFlow): Promise<void> | void {
-    if (this.#check !== null) return this.#authenticate(flow, BY_PROXY, true);
+    return this.#authenticate(flow, BY_PROXY, true);
   }
 
   requestheaders(flow: HttpFlow): Promise<void> | void {
-    if (this.#check === null || !flow.live) return;
+    if (!flow.live) return;
     const challenge = asksAsOrigin(flow.clientConn) ? BY_ORIGIN : BY_PROXY;
     const user = this.#known.get(flow.clientConn);
     if (user === undefined && flow.isReplay === null) return this.#authenticate(flow, challenge, false);
@@ -90,14 +95,13 @@ export default class ProxyAuth implements Addon {
   }
 
   socks5_auth(data: Socks5AuthData): Promise<void> | void {
-    if (this.#check === null) return;
     const { clientConn, username, password } = data;
     const credentials = { user: Buffer.from(username), password: Buffer.from(password) };
     const settle = (verdict: Verdict) => {
       data.valid = verdict === "right";
       if (data.valid) this.#known.set(clientConn, username);
     };
-    return after(this.#check(credentials, clientConn.address.hostname), settle);
+    return after(this.#check!(credentials, clientConn.address.hostname), settle);
   }
 
   #authenticate(flow: HttpFlow, challenge: Challenge, isConnect: boolean): Promise<void> | void {

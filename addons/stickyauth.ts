@@ -9,6 +9,7 @@
 import type { Addon, AddonOptions, Filter, HttpFlow, Loader } from "weir";
 import { RecentMap } from "./recent_map.ts";
 import { filterOf } from "./rules/spec.ts";
+import { waitForBody } from "./rules/wait.ts";
 
 const OPTION = "stickyauth";
 /** So many hosts are remembered, and none with a longer field. */
@@ -16,6 +17,7 @@ const MAX_HOSTS = 1024;
 const MAX_FIELD = 16 * 1024;
 
 export default class StickyAuth implements Addon {
+  readonly keepsFlows = false;
   readonly readsBodies = false;
   /** Null: the option is not set. */
   #filter: Filter | null = null;
@@ -38,13 +40,22 @@ export default class StickyAuth implements Addon {
     if (this.#filter === null) this.#hosts.clear();
   }
 
+  isOff(): boolean {
+    return this.#filter === null;
+  }
+
+  requestheaders(flow: HttpFlow) {
+    waitForBody(OPTION, [this.#filter!], flow, flow.request);
+  }
+
+  /** What is answered already may come from anybody (`proxyauth`). */
   request(flow: HttpFlow) {
-    if (this.#filter === null || !flow.live) return;
+    if (!flow.live || flow.response !== null) return;
     const { headers } = flow.request, host = flow.request.host.toLowerCase();
     const own = headers.get("authorization");
     if (own !== null) {
       if (own.length <= MAX_FIELD) this.#hosts.set(host, own);
-    } else if (this.#filter.decideFor(flow, flow.request) === true) {
+    } else if (this.#filter!.decideFor(flow, flow.request) === true) {
       const kept = this.#hosts.get(host);
       if (kept !== undefined) headers.set("Authorization", kept);
     }

@@ -10,10 +10,12 @@
 import type { Addon, AddonOptions, Filter, Headers, HttpFlow, Loader } from "weir";
 import { CookieJar } from "./cookies/jar.ts";
 import { filterOf } from "./rules/spec.ts";
+import { waitForBody } from "./rules/wait.ts";
 
 const OPTION = "stickycookie";
 
 export default class StickyCookie implements Addon {
+  readonly keepsFlows = false;
   readonly readsBodies = false;
   /** Null: the option is not set. */
   #filter: Filter | null = null;
@@ -33,10 +35,17 @@ export default class StickyCookie implements Addon {
     if (this.#filter === null) this.#jar = new CookieJar();
   }
 
+  isOff(): boolean {
+    return this.#filter === null;
+  }
+
+  requestheaders(flow: HttpFlow) {
+    waitForBody(OPTION, [this.#filter!], flow, flow.request);
+  }
+
   request(flow: HttpFlow) {
-    if (this.#filter === null || !flow.live) return;
     const { request } = flow;
-    if (this.#filter.decideFor(flow, request) !== true) return;
+    if (!flow.live || this.#filter!.decideFor(flow, request) !== true) return;
     const kept = this.#jar.get(request);
     if (kept.length === 0) return;
     const own = ownCookies(request.headers);
@@ -49,7 +58,7 @@ export default class StickyCookie implements Addon {
   }
 
   response({ request, response, live }: HttpFlow) {
-    if (this.#filter === null || !live) return;
+    if (!live) return;
     for (const field of response!.headers.getSetCookie()) this.#jar.set(field, request);
   }
 }

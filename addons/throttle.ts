@@ -5,7 +5,7 @@
  *     weir --throttle 100k:1m:50                     100 KiB/s up, 1 MiB/s down, 50 ms before the first byte of either
  *     weir --throttle '/~d cdn.example/0:500k' --throttle-shared
  *
- * Of several rules the first counts that a message matches: requests for up, responses for down. Each flow has a line of its own,
+ * Messages of WebSockets wait for their turn, but with `stream_websockets`. Of several rules the first counts that a message matches: requests for up, responses for down. Each flow has a line of its own,
  * or all that match share one (`throttle_shared`).
  * @module
  */
@@ -21,6 +21,7 @@ import {
 } from "weir";
 import { sleep } from "./flows/pace.ts";
 import { Spec } from "./rules/spec.ts";
+import { waitForBody } from "./rules/wait.ts";
 
 const OPTION = "throttle";
 const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
@@ -32,6 +33,8 @@ const FORM = {
 } as const;
 /** A day: longer ones are a mistake. */
 const MAX_LATENCY_MS = 86_400_000;
+
+type Direction = "up" | "down";
 
 /** A line: bytes per second, 0 for no limit, and milliseconds. */
 interface Line {
@@ -61,8 +64,11 @@ interface Rule extends Line {
 }
 
 export default class Throttle implements Addon {
+  readonly keepsFlows = false;
   readonly readsBodies = false;
   #rules: readonly Rule[] = [];
+  /** The lines of WebSockets, from their first message on: null where a direction has no limit. */
+  readonly #sockets = new WeakMap<HttpFlow, Record<Direction, TokenBucket | null>>();
 
   load(loader: Loader) {
     loader.addOption(
@@ -89,23 +95,59 @@ export default class Throttle implements Addon {
     this.#rules = options.get<readonly string[]>(OPTION).map((text) => ruleOf(text, isShared));
   }
 
+  isOff(): boolean {
+    return this.#rules.length === 0;
+  }
+
+  requestheaders(flow: HttpFlow) {
+    waitForBody(OPTION, this.#rules.map(({ filter }) => filter), flow, flow.request);
+  }
+
   /** Nothing was sent yet: the latency comes before the head. */
   request(flow: HttpFlow): Promise<void> | void {
-    if (this.#rules.length > 0 && flow.response === null) return this.#hold(flow, flow.request, "up");
+    if (flow.response === null) return this.#hold(flow, flow.request, "up");
+  }
+
+  responseheaders(flow: HttpFlow) {
+    waitForBody(OPTION, this.#rules.map(({ filter }) => filter), flow, flow.response!);
   }
 
   response(flow: HttpFlow): Promise<void> | void {
-    if (this.#rules.length > 0) return this.#hold(flow, flow.response!, "down");
+    return this.#hold(flow, flow.response!, "down");
   }
 
-  #hold(flow: HttpFlow, message: Message, direction: "up" | "down"): Promise<void> | void {
-    if (!flow.live) return;
-    const rule = this.#rules.find(({ filter }) => filter.decideFor(flow, message) === true);
-    if (rule === undefined) return;
-    const bucket = rule.shared?.[direction] ?? bucketOf(rule[direction]);
-    if (bucket !== null) message.sendThrough(() => throttleStream(bucket));
-    if (rule.latencyMs > 0) return sleep(rule.latencyMs, flow.signal);
+  /** Messages wait until their bytes may go, each direction for itself. */
+  async websocket_message(flow: HttpFlow) {
+    const { content, fromClient } = flow.websocket!.messages.at(-1)!;
+    let line = this.#sockets.get(flow);
+    if (line === undefined) {
+      const [up, down] = [this.#ruleFor(flow, flow.request), this.#ruleFor(flow, flow.response!)];
+      this.#sockets.set(flow, line = { up: lineOf(up, "up"), down: lineOf(down, "down") });
+    }
+    const bucket = line[fromClient ? "up" : "down"];
+    for (let left = content.length; bucket !== null && left > 0 && !flow.signal.aborted;) {
+      left -= bucket.take(left);
+      if (left > 0) await sleep(bucket.waitMs(left), flow.signal);
+    }
   }
+
+  #hold(flow: HttpFlow, message: Message, direction: Direction): Promise<void> | void {
+    if (!flow.live) return;
+    const rule = this.#ruleFor(flow, message);
+    const bucket = lineOf(rule, direction);
+    if (bucket !== null) message.sendThrough(() => throttleStream(bucket));
+    if (rule !== undefined && rule.latencyMs > 0) return sleep(rule.latencyMs, flow.signal);
+  }
+
+  #ruleFor(flow: HttpFlow, message: Message): Rule | undefined {
+    return this.#rules.find(({ filter }) => filter.decideFor(flow, message) === true);
+  }
+}
+
+/** The line of a flow that follows a rule; null: no limit. */
+function lineOf(rule: Rule | undefined, direction: Direction): TokenBucket | null {
+  if (rule === undefined) return null;
+  return rule.shared === null ? bucketOf(rule[direction]) : rule.shared[direction];
 }
 
 function bucketOf(rate: number): TokenBucket | null {
@@ -114,7 +156,7 @@ function bucketOf(rate: number): TokenBucket | null {
 
 function ruleOf(text: string, isShared: boolean): Rule {
   const spec = new Spec(OPTION, text, FORM);
-  const line = lineOf(spec);
+  const line = readLine(spec);
   return {
     ...line,
     filter: spec.filter,
@@ -122,7 +164,7 @@ function ruleOf(text: string, isShared: boolean): Rule {
   };
 }
 
-function lineOf(spec: Spec): Line {
+function readLine(spec: Spec): Line {
   const [{ text, at }] = spec.parts;
   if (Object.hasOwn(PRESETS, text.toLowerCase())) return PRESETS[text.toLowerCase()];
   const fields = text.split(":");

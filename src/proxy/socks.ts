@@ -55,7 +55,7 @@ async function heard(client: Client, conn: Conn): Promise<SocksRequest | null> {
 /** The addon of `proxyauth` is there whether that is set or not. */
 function asksForLogin({ context: { hooks, options } }: Client): boolean {
   return hooks.hasCustom("socks5_auth") ||
-    ("proxyauth" in options && options.get("proxyauth") !== null);
+    ("proxyauth" in options && (options.get("proxyauth") ?? "") !== "");
 }
 
 async function isLetIn({ context: { hooks }, facts }: Client, login: Login): Promise<boolean> {

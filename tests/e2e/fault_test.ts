@@ -133,14 +133,23 @@ for (const version of ["1.1", "2"] as const) {
   });
 }
 
-Deno.test("a filter about the request's body is asked when that is there", async () => {
-  await using server = await origin(echo);
-  await using proxy = await startProxy([], { fault: ["/~bq secret/status:418"] });
-  for (const [body, status] of [["a secret", 418], ["nothing", 200]] as const) {
-    assertEquals((await exchange(proxy, server.url(), { method: "POST", body })).head.statusCode, status);
-  }
-  assertEquals(server.requests.length, 1);
-});
+for (const [mode, addon] of [["buffered", {}], ["streamed", streamAll]] as const) {
+  Deno.test(`a filter about a response's body is asked when that is there (${mode})`, async () => {
+    await using server = await origin(withLength("a secret"));
+    await using proxy = await startProxy(addon, { fault: ["/~bs secret/cut:3", "/~bs other/reset"] });
+    const { text, end } = await exchange(proxy, server.url());
+    assertEquals([text, end], ["a s", "fin"]);
+  });
+
+  Deno.test(`a filter about the request's body is asked when that is there (${mode})`, async () => {
+    await using server = await origin(echo);
+    await using proxy = await startProxy(addon, { fault: ["/~bq secret/status:418"] });
+    for (const [body, status] of [["a secret", 418], ["nothing", 200]] as const) {
+      assertEquals((await exchange(proxy, server.url(), { method: "POST", body })).head.statusCode, status);
+    }
+    assertEquals(server.requests.length, 1);
+  });
+}
 
 Deno.test("what a hook answered gets its faults, too, and hooks see the body whole", async () => {
   const seen: unknown[] = [];

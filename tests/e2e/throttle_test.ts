@@ -4,6 +4,7 @@ import { absolute, Client, exchange } from "./support/client.ts";
 import { FrameType, Http2Client, requestTo, uint32 } from "./support/http2.ts";
 import { echo, origin, withChunks, withLength } from "./support/origin.ts";
 import { startProxy, streamAll } from "./support/proxy.ts";
+import { echoServer, wsClient } from "./support/websocket_server.ts";
 import { runWeir } from "./support/weir.ts";
 import { Gate, within } from "./support/within.ts";
 
@@ -97,6 +98,21 @@ Deno.test("a live stream is slowed, and its source with it; what came is not hel
   gate.open();
   assertNear(await timed(async () => void (text += await body.text())), 1000);
   assertEquals(text, `data: 1\n\ndata: ${BODY}\n\n`);
+});
+
+Deno.test("messages of a WebSocket wait for their turn, each direction for itself", async () => {
+  await using server = await echoServer();
+  await using proxy = await startProxy([], { throttle: ["0:40k"] });
+  const client = await wsClient(proxy, server.url, { way: "absolute-form" });
+  const echoed = (size: number) =>
+    new Promise<void>((resolve) => {
+      client.on("message", (data: Uint8Array) => (assertEquals(data.length, size), resolve()));
+      client.send(new Uint8Array(size));
+    });
+  assertNear(await timed(() => echoed(BURST + 40 * KIB)), 1000);
+  const closed = new Promise((resolve) => client.on("close", resolve));
+  client.close();
+  await closed;
 });
 
 Deno.test("each flow has a line of its own; with throttle_shared all that match share one", async () => {
