@@ -50,8 +50,8 @@ export default class Dumper implements Addon {
   readonly keepsFlows = false;
   #detail = 1;
   #filter: Filter | null = null;
-  /** Ids of flows whose request line was printed, as their end may be far away. */
-  readonly #announced = new Set<string>();
+  /** Flows whose request line was printed, as their end may be far away. */
+  readonly #announced = new WeakSet<HttpFlow>();
 
   /** Bodies are printed from level 3 on, and a filter may be about them. */
   readsBodies(): boolean {
@@ -85,12 +85,10 @@ export default class Dumper implements Addon {
   }
 
   complete(flow: HttpFlow) {
-    this.#announced.delete(flow.id);
     if (this.#shows(flow)) return print(flowLines(flow, this.#detail));
   }
 
   error(flow: HttpFlow) {
-    this.#announced.delete(flow.id);
     if (!this.#shows(flow)) return;
     return print(failedLines(flow, this.#detail));
   }
@@ -163,8 +161,8 @@ export default class Dumper implements Addon {
 
   /** Prints the request line of a flow whose end may be far away, once. */
   #announce(flow: HttpFlow, why: string) {
-    if (this.#announced.has(flow.id) || !flow.live || !this.#shows(flow)) return;
-    this.#announced.add(flow.id);
+    if (this.#announced.has(flow) || !flow.live || !this.#shows(flow)) return;
+    this.#announced.add(flow);
     print([`${requestLine(flow, this.#detail)} (${why})`]);
   }
 }

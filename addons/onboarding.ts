@@ -30,11 +30,15 @@ export default class Onboarding implements Addon {
       : null;
   }
 
-  async request(flow: HttpFlow, ctx: Context) {
-    if (flow.response === null && flow.request.host.toLowerCase() === this.#host) {
-      flow.response = await serve(flow, ctx);
-    }
+  /** Not async: of all other requests none is to wait. */
+  request(flow: HttpFlow, ctx: Context): Promise<void> | undefined {
+    const isMeant = flow.response === null && flow.request.host.toLowerCase() === this.#host;
+    return isMeant ? answerWithPage(flow, ctx) : undefined;
   }
+}
+
+async function answerWithPage(flow: HttpFlow, ctx: Context): Promise<void> {
+  flow.response = await serve(flow, ctx);
 }
 
 async function serve(flow: HttpFlow, ctx: Context): Promise<Response> {

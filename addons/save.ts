@@ -6,8 +6,9 @@
  *     weir -w '%Y-%m-%d_%H.mitm'    another file every hour
  *     weir -w - | …                 standard output
  *
- * A flow is in the file when its end was told, whole or not at all. Bodies that are streamed are saved where
- * `store_streamed_bodies` keeps them, copied from their temporary files while the wire goes on.
+ * A flow is in the file when the moment of its end is over, whole or not at all; where the user's addons look
+ * at ends, before the next one ends. Bodies that are streamed are saved where `store_streamed_bodies` keeps
+ * them, copied from their temporary files while the wire goes on.
  * @module
  */
 import {
@@ -29,6 +30,8 @@ import { expandHome, hasTime, strftime } from "./flows/paths.ts";
 import { FileSink, FlowWriter, StdoutSink } from "./flows/writer.ts";
 import { filterOf } from "./rules/spec.ts";
 
+/** The hooks in which an addon learns that a flow has ended. */
+const ENDS = ["complete", "error", "tcp_end", "tcp_error"] as const;
 /** After a failure the file is tried again so often. */
 const RETRY_MS = 60_000;
 
@@ -133,10 +136,16 @@ export default class Save implements Addon {
   }
 
   #write(flow: Flow, messages?: StoredBody): Promise<void> | undefined {
-    if (this.#writer !== null) return this.#writer.add(encodeFlow(flow, { messages }));
-    this.#lost++;
-    messages?.dispose();
-    return undefined;
+    const writer = this.#writer;
+    if (writer === null) {
+      this.#lost++;
+      messages?.dispose();
+      return undefined;
+    }
+    const pending = writer.add(encodeFlow(flow, { messages }));
+    // Another addon can tell what had ended when weir was killed.
+    if (ENDS.some((hook) => this.#ctx!.proxy.isHooked(hook))) writer.flush();
+    return pending;
   }
 
   /** Goes over to another file when the time in its name says so. */
@@ -149,7 +158,7 @@ export default class Save implements Addon {
     const old = this.#writer;
     this.#writer = null;
     await old.close();
-    await this.#open().catch((error) => this.#failed(error));
+    await this.#open().catch((error) => this.#failed(error, 0));
   }
 
   /** @throws what keeps the file from being written. */
@@ -166,17 +175,17 @@ export default class Save implements Addon {
         );
       });
     this.#writer = new FlowWriter(sink, {
-      onFailure: (error) => this.#failed(error),
+      onFailure: (error, lost) => this.#failed(error, lost),
       onLost: (error) => this.#ctx?.log.error(`A flow was not saved to ${this.#name}: ${reasonOf(error)}`),
     });
     // A name that comes again, and a file that is tried again, keep what they have.
     if (hasTime(path)) this.#append = true;
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown, lost: number): void {
     const writer = this.#writer;
     this.#writer = null;
-    this.#lost++;
+    this.#lost += lost;
     const reason = reasonOf(error);
     this.#ctx?.log.error(
       `Flows are not saved to ${this.#name} any more: ${reason}. It is tried again every ${

@@ -131,8 +131,12 @@ export default class ServerReplay implements Addon {
     if (alike.length > 0 && needsForm(flow.request, this.#keys)) flow.request.stream = false;
   }
 
-  async request(flow: HttpFlow) {
-    if (!this.#isOn || !flow.live || flow.response !== null) return;
+  /** Not async: where nothing is replayed no request is to wait. */
+  request(flow: HttpFlow): Promise<void> | undefined {
+    return this.#isOn && flow.live && flow.response === null ? this.#replay(flow) : undefined;
+  }
+
+  async #replay(flow: HttpFlow): Promise<void> {
     const alike = this.#alike(flow);
     const match = alike.length === 0 ? undefined : await this.#match(flow, alike);
     if (match !== undefined) return this.#answer(flow, match);

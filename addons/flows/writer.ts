@@ -1,8 +1,9 @@
 /**
  * A file that flows are appended to, one after the other and never in part.
  *
- * What is in memory is written at once, in one piece; a flow with a long body is copied from its temporary file meanwhile others
- * wait their turn. After a write that failed the file ends with the last whole flow.
+ * What is in memory is written in one piece with all that ends in the same moment: flows that one wake-up of
+ * the event loop brings to their end, a microtask later. A flow with a long body is copied from its temporary
+ * file meanwhile others wait their turn. After a write that failed the file ends with the last whole flow.
  * @module
  */
 import { dirname } from "node:path";
@@ -109,13 +110,15 @@ export class StdoutSink implements FlowSink {
   close(): void {}
 }
 
+/** Room for the flows that end in one moment; more are written in several pieces. */
+const BATCH_BYTES = 256 * 1024;
 /** Bytes of flows that may wait while a long one is copied; beyond that, flows' ends wait, too. */
 const MAX_WAITING = 64 * 1024 * 1024;
 
 /** What a {@linkcode FlowWriter} tells. */
 export interface WriterEvents {
-  /** The sink failed: told once, and nothing is written any more. */
-  onFailure(error: unknown): void;
+  /** The sink failed, so many flows are lost by that: told once, and nothing is written any more. */
+  onFailure(error: unknown, lost: number): void;
   /** A long flow could not be read, and is left out. */
   onLost(error: unknown): void;
 }
@@ -124,7 +127,10 @@ export interface WriterEvents {
 export class FlowWriter {
   readonly #sink: FlowSink;
   readonly #events: WriterEvents;
-  readonly #buffer = new Uint8Array(64 * 1024);
+  /** Flows that have ended in this moment, and where each of them ends. */
+  readonly #batch = new Uint8Array(BATCH_BYTES);
+  #ends: number[] = [];
+  readonly #flushBatch = () => this.flush();
   #hasFailed = false;
   /** The copying that goes on, and what waits for it. */
   #copying: Promise<void> | null = null;
@@ -136,40 +142,73 @@ export class FlowWriter {
     this.#events = events;
   }
 
-  /** Takes a flow. A promise says that so much waits already that others should wait as well. */
+  /**
+   * Takes a flow, which is written a microtask later where no long one is being copied. A promise says that
+   * so much waits already that others should wait as well.
+   */
   add(flow: EncodedFlow): Promise<void> | undefined {
     if (this.#hasFailed) return undefined;
-    const { writeSync } = this.#sink;
-    if (this.#copying === null && !flow.isLong && writeSync !== undefined) {
-      this.#writeAtOnce(flow);
+    const isNow = !flow.isLong && this.#sink.writeSync !== undefined;
+    if (this.#copying === null && isNow) {
+      this.#writeSoon(flow);
       return undefined;
     }
+    this.flush();
+    if (this.#hasFailed) return undefined;
     this.#waiting.push({ flow, hold: flow.hold() });
     if (!flow.isLong) this.#waitingBytes += flow.size;
     this.#copying ??= this.#copyAll();
     return this.#waitingBytes > MAX_WAITING ? this.#copying : undefined;
   }
 
+  /** Writes what was taken in this moment; of that what has room, where not all has. */
+  flush(): void {
+    const ends = this.#ends;
+    if (ends.length === 0) return;
+    this.#ends = [];
+    const batch = this.#batch.subarray(0, ends.at(-1));
+    try {
+      this.#sink.writeSync!(batch);
+      return this.#sink.commit();
+    } catch (error) {
+      if (ends.length === 1) return this.#fail(error, 1);
+    }
+    let start = 0;
+    try {
+      this.#sink.rollBack();
+    } catch (error) {
+      return this.#fail(error, ends.length);
+    }
+    for (let i = 0; i < ends.length && !this.#hasFailed; start = ends[i++]) {
+      this.#writeAtOnce(batch.subarray(start, ends[i]), ends.length - i);
+    }
+  }
+
   /** Resolves when all that was taken is written. */
   async close(): Promise<void> {
+    this.flush();
     await this.#copying;
     this.#sink.close();
   }
 
-  #writeAtOnce(flow: EncodedFlow): void {
-    try {
-      this.#sink.writeSync!(this.#inMemory(flow));
-      this.#sink.commit();
-    } catch (error) {
-      this.#fail(error);
+  #writeSoon(flow: EncodedFlow): void {
+    const start = this.#ends.at(-1) ?? 0;
+    if (start + flow.size > BATCH_BYTES && start > 0) {
+      this.flush();
+      return this.#hasFailed ? undefined : this.#writeSoon(flow);
     }
+    if (flow.size > BATCH_BYTES) return this.#writeAtOnce(flow.bytes());
+    flow.copyInto(this.#batch, start);
+    if (this.#ends.push(start + flow.size) === 1) queueMicrotask(this.#flushBatch);
   }
 
-  /** One buffer serves all but the large ones. */
-  #inMemory(flow: EncodedFlow): Uint8Array {
-    if (flow.size > this.#buffer.length) return flow.bytes();
-    flow.copyInto(this.#buffer, 0);
-    return this.#buffer.subarray(0, flow.size);
+  #writeAtOnce(record: Uint8Array, lost = 1): void {
+    try {
+      this.#sink.writeSync!(record);
+      this.#sink.commit();
+    } catch (error) {
+      this.#fail(error, lost);
+    }
   }
 
   async #copyAll(): Promise<void> {
@@ -178,7 +217,7 @@ export class FlowWriter {
       const { flow } = next;
       if (!flow.isLong) this.#waitingBytes -= flow.size;
       if (flow.isLong || this.#sink.writeSync === undefined) await this.#copy(flow);
-      else this.#writeAtOnce(flow);
+      else this.#writeAtOnce(flow.bytes());
     }
     this.#copying = null;
   }
@@ -198,20 +237,21 @@ export class FlowWriter {
         await this.#sink.write(step.value);
       } catch (error) {
         await chunks.return();
-        return this.#fail(error);
+        return this.#fail(error, 1);
       }
     }
   }
 
-  #fail(error: unknown): void {
+  #fail(error: unknown, lost: number): void {
     this.#hasFailed = true;
-    for (const { hold } of this.#waiting.splice(0)) hold[Symbol.dispose]();
+    const waiting = this.#waiting.splice(0);
+    for (const { hold } of waiting) hold[Symbol.dispose]();
     this.#waitingBytes = 0;
     try {
       this.#sink.rollBack();
     } catch {
       // Then what is there of the flow stays; readers stop in front of it.
     }
-    this.#events.onFailure(error);
+    this.#events.onFailure(error, lost + waiting.length);
   }
 }

@@ -45,8 +45,10 @@ export interface MessageState {
   consume: ((fn: (chunk: Uint8Array) => void, isKept: boolean) => Promise<void>) | null;
   /** What holds the body up, once somebody wanted that. */
   valve: Valve | null;
-  /** How the body came, once some of it has. */
+  /** How the body came, once some of it has; null where all of it came in one piece. */
   timeline: Timeline | null;
+  /** Bytes of a body that came in one piece; 0 where it did not, or has not come. */
+  cameAtOnce: number;
   /** Who watches the body on its way. */
   watchers: Observer[] | null;
   /** The copy that `store_streamed_bodies` keeps, or that a file was read into. */
@@ -108,6 +110,7 @@ export abstract class Message {
     consume: null,
     valve: null,
     timeline: null,
+    cameAtOnce: 0,
     watchers: null,
     stored: null,
     isRecorded: false,
@@ -199,7 +202,8 @@ export abstract class Message {
    * of long bodies for every second one, every fourth and so on: at most 1 000 entries.
    */
   get timeline(): Moment[] {
-    return this[internals].timeline?.moments() ?? [];
+    const { timeline, cameAtOnce } = this[internals];
+    return timeline?.moments() ?? (cameAtOnce > 0 ? [[0, cameAtOnce]] : []);
   }
 
   /** What decided that this body is streamed, or null when it is not. */

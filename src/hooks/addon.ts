@@ -8,7 +8,7 @@ import type { Flow, HttpFlow } from "../flow/flow.ts";
 import type { Options, OptionType, OptionValue } from "../options/mod.ts";
 import type { Message } from "../flow/message.ts";
 import type { Gate } from "./gate.ts";
-import type { EventHooks, LifeHookName } from "./names.ts";
+import type { EventHookName, EventHooks, LifeHookName } from "./names.ts";
 
 export type { OptionType, OptionValue };
 
@@ -47,6 +47,8 @@ export interface ProxyInfo {
   readonly addresses: readonly Address[];
   /** False in the further isolates of the option `workers`: what is to be said once is said by the first. */
   readonly isPrimary: boolean;
+  /** True when an addon of the user's has this hook: one that does not ship with weir. */
+  isHooked(hook: EventHookName): boolean;
   /** The modes, as written in the option `mode`. */
   readonly modes: readonly string[];
   /** The certificate of weir's CA, never its key. */

@@ -53,6 +53,8 @@ interface Entry {
 export class Dispatcher {
   readonly #ctx: Context;
   #lists: { [Hook in EventHookName]?: readonly Entry[] } = {};
+  /** Hooks that addons have which do not ship with weir. */
+  #custom: ReadonlySet<EventHookName> = new Set();
   #keepsTcp = false;
   /** Addons that may look at bodies, in the order in which their hooks run. */
   #readers: readonly LoadedAddon[] = [];
@@ -74,6 +76,9 @@ export class Dispatcher {
       }
     }
     this.#lists = lists;
+    this.#custom = new Set(
+      EVENT_HOOK_NAMES.filter((hook) => lists[hook]?.some(({ addon }) => !addon.builtin)),
+    );
     this.#keepsTcp = TCP_HOOKS.some((hook) =>
       lists[hook]?.some(({ addon }) => traitsOf(addon).keepsFlows !== false)
     );
@@ -118,7 +123,7 @@ export class Dispatcher {
 
   /** True when an addon of the user's has that hook: one that does not ship with weir. */
   hasCustom(hook: EventHookName): boolean {
-    return this.#lists[hook]?.some(({ addon }) => !addon.builtin) ?? false;
+    return this.#custom.has(hook);
   }
 
   /**

@@ -30,7 +30,7 @@ import {
   type StreamValue,
   tee,
   Timeline,
-  valved,
+  valvedBody,
   withTrailers,
 } from "../streams/mod.ts";
 import type { ProxyContext } from "./context.ts";
@@ -71,7 +71,7 @@ export class BodyPlan {
     this.message = message;
     this.#isRead = isRead;
     this.#context = context;
-    this.#body = source && valved(message[internals]).through(source);
+    this.#body = source && valvedBody(source, message[internals]);
     this.#isOpen = source !== null && source.size === null;
   }
 
@@ -180,7 +180,7 @@ export class BodyPlan {
     const body = bytesBody(raw, trailers?.raw ?? null, isOpen);
     // Small ones are gone before anybody could hold them up.
     const isLong = raw.length > HELD_UP || this.message[internals].valve !== null;
-    return this.#atLast(isLong ? valved(this.message[internals]).through(body) : body);
+    return this.#atLast(isLong ? valvedBody(body, this.message[internals]) : body);
   }
 
   /** What `sendThrough` was given. */
@@ -220,7 +220,9 @@ export class BodyPlan {
 
   /** So many bytes have come by now. */
   #came(bytes: number): void {
-    (this.message[internals].timeline ??= new Timeline()).add(bytes);
+    const state = this.message[internals];
+    if (state.timeline === null && bytes === this.#body?.size) state.cameAtOnce = bytes;
+    else (state.timeline ??= new Timeline()).add(bytes);
   }
 
   #buffered(bytes: Uint8Array, trailers: string[] | null): void {

@@ -101,6 +101,7 @@ export class ProxyServer {
         },
         isPrimary: init.addresses === undefined,
         hurry: this.#hurry.signal,
+        isHooked: (hook) => this.#context.hooks.hasCustom(hook),
         get modes() {
           return options.mode;
         },

@@ -67,8 +67,11 @@ class Kept {
 
   add(piece: Uint8Array, chunkLeft: number): void {
     const end = this.length + piece.length;
-    if (end > this.#buffer.length) this.#grow(end);
-    this.#buffer.set(piece, this.length);
+    if (this.length === 0) this.#buffer = new Uint8Array(piece);
+    else {
+      if (end > this.#buffer.length) this.#grow(end);
+      this.#buffer.set(piece, this.length);
+    }
     this.length = end;
     this.#chunkLeft = chunkLeft;
     if (chunkLeft === 0 && this.#body.chunked && this.#ends.length < MOST_BOUNDARIES) this.#ends.push(end);
@@ -79,7 +82,7 @@ class Kept {
    * what has come.
    */
   #grow(needed: number): void {
-    const wanted = this.length === 0 ? needed : Math.min(this.#buffer.length * 2, this.#most);
+    const wanted = Math.min(this.#buffer.length * 2, this.#most);
     this.#buffer = new Uint8Array(this.#buffer.buffer.transfer(Math.max(needed, wanted)));
   }
 

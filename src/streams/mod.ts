@@ -62,5 +62,5 @@ export { type Moment, Timeline } from "./timeline.ts";
 export { TokenBucket } from "./token_bucket.ts";
 export { withSize } from "./sized.ts";
 export { withTrailers } from "./trailed.ts";
-export { Valve, valved } from "./valve.ts";
+export { Valve, valvedBody } from "./valve.ts";
 export type { Replacement, Replacements } from "./replacer.ts";

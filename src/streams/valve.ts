@@ -56,14 +56,19 @@ export interface ValveHolder {
 
 /** A stage that a valve holds up, from the moment that there is one. */
 export function valved(holder: ValveHolder): Stage {
-  return new Stage((source) => new ValveBody(source, holder));
+  return new Stage((source) => valvedBody(source, holder));
+}
+
+/** The same without a stage, for who has the body at hand. */
+export function valvedBody(source: Body, holder: ValveHolder): Body {
+  return new ValveBody(source, holder);
 }
 
 class ValveBody extends PassingBody {
   readonly #holder: ValveHolder;
   /** What of a piece may not go yet. */
   #rest: Uint8Array | null = null;
-  readonly #wakeup = new Wakeup();
+  #wakeup: Wakeup | null = null;
   #error: WeirError | null = null;
 
   constructor(source: Body, holder: ValveHolder) {
@@ -92,14 +97,15 @@ class ValveBody extends PassingBody {
     if (this.#error !== null) return Promise.reject(this.#error);
     if (valve === null || !valve.isPaused && this.#rest === null) return this.source.fill();
     const ms = valve.isPaused ? null : valve.bucket?.waitMs(this.#rest!.length) ?? 0;
-    const forget = valve.onChange(() => this.#wakeup.wake());
-    return this.#wakeup.wait(ms).finally(forget);
+    const wakeup = this.#wakeup ??= new Wakeup();
+    const forget = valve.onChange(() => wakeup.wake());
+    return wakeup.wait(ms).finally(forget);
   }
 
   override cancel(reason: WeirError): void {
     this.#error ??= reason;
     this.#rest = null;
     this.source.cancel(reason);
-    this.#wakeup.fail(reason);
+    this.#wakeup?.fail(reason);
   }
 }

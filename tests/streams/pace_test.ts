@@ -14,8 +14,8 @@ import {
   Timeline,
   TokenBucket,
   Valve,
-  valved,
 } from "../../src/streams/mod.ts";
+import { valved } from "../../src/streams/valve.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { bodyOfPieces, next, pieces, TestBody, text, utf8 } from "./support.ts";
 

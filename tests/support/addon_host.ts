@@ -53,6 +53,7 @@ export function addonHost(): AddonHost {
     proxy: {
       version: "1.2.3",
       isPrimary: true,
+      isHooked: () => false,
       hurry: new AbortController().signal,
       addresses: [{ hostname: "127.0.0.1", port: 8081 }],
       modes: ["regular"],

@@ -16,7 +16,7 @@ import type { Response } from "../../flow/response.ts";
 import type { WebSocketData, WebSocketMessage } from "../../websocket/mod.ts";
 import { RecordedTcpMessage } from "../../flow/tcp_history.ts";
 import { BodySlice, StoredBody } from "../../streams/mod.ts";
-import { bool, bytes, dict, int, json, list, NULL, Pieces, text } from "../tnetstring/mod.ts";
+import { bool, bytes, dict, int, json, list, NULL, Pieces, sizeOf, text } from "../tnetstring/mod.ts";
 import { time, writeClient, writeServer } from "./connections.ts";
 
 /** A flow's record. */
@@ -72,7 +72,7 @@ class Encoded implements EncodedFlow {
   }
 
   get isLong(): boolean {
-    return this.#pieces.all().some((part) => typeof part !== "string" && !(part instanceof Uint8Array));
+    return this.#pieces.isLong;
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
@@ -139,26 +139,23 @@ function copyInto(pieces: Pieces, target: Uint8Array, at: number): void {
 }
 
 function httpRecord(flow: HttpFlow, { messages }: EncodeOptions): Pieces {
-  const inner = new Pieces().add(opening(flow)).add("7:request;");
-  addRequest(inner, flow.request);
-  inner.add("8:response;");
-  if (flow.response === null) inner.add(NULL);
-  else addResponse(inner, flow.response);
-  inner.add("9:websocket;");
-  if (flow.websocket === null) inner.add(NULL);
-  else addWebSocket(inner, flow.websocket, messages);
-  return new Pieces().addValue(inner, "}");
+  const record = new Pieces().add(opening(flow) + "7:request;");
+  addRequest(record, flow.request);
+  record.add("8:response;");
+  if (flow.response === null) record.add(NULL);
+  else addResponse(record, flow.response);
+  record.add("9:websocket;");
+  if (flow.websocket === null) record.add(NULL);
+  else addWebSocket(record, flow.websocket, messages);
+  return record.wrap("}");
 }
 
 function tcpRecord(flow: TcpFlow, { messages }: EncodeOptions): Pieces {
-  const inner = new Pieces().add(opening(flow)).add("8:messages;");
-  if (messages !== undefined) inner.addValue(new Pieces().addRaw(messages), "]");
-  else {
-    const list = new Pieces();
-    for (const message of flow.messages) addTcpMessage(list, message);
-    inner.addValue(list, "]");
-  }
-  return new Pieces().addValue(inner, "}");
+  const record = new Pieces().add(opening(flow) + "8:messages;");
+  const list = new Pieces();
+  if (messages !== undefined) list.addRaw(messages);
+  else for (const message of flow.messages) addTcpMessage(list, message);
+  return record.addValue(list, "]").wrap("}");
 }
 
 function opening(flow: Flow): string {
@@ -230,18 +227,15 @@ function addResponse(to: Pieces, response: Response): void {
   addMessage(to, response, response.headers.raw, head);
 }
 
-function addMessage(to: Pieces, message: Message, fields: readonly string[], head: string): void {
-  const inner = new Pieces().add(
-    head + "12:http_version;" + bytes(message.httpVersion) + "7:headers;" + headerList(fields) +
-      "8:trailers;" + trailerList(message.trailers) +
-      "15:timestamp_start;" + time(message.timestampStart) + "13:timestamp_end;" +
-      time(message.timestampEnd) +
-      "7:content;",
-  );
+function addMessage(to: Pieces, message: Message, fields: readonly string[], start: string): void {
+  const head = start + "12:http_version;" + bytes(message.httpVersion) + "7:headers;" + headerList(fields) +
+    "8:trailers;" + trailerList(message.trailers) +
+    "15:timestamp_start;" + time(message.timestampStart) +
+    "13:timestamp_end;" + time(message.timestampEnd) + "7:content;";
   const body = bodyOf(message);
-  if (body === null) inner.add(NULL);
-  else inner.addBytes(body);
-  to.addValue(inner, "}");
+  if (body === null) return void to.add(dict(head + NULL));
+  const length = sizeOf(body), prefix = `${length}:`;
+  to.add(`${head.length + prefix.length + length + 1}:${head}`).addBytes(body).add("}");
 }
 
 /** What is kept of a body, if it is kept whole. */

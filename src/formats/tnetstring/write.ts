@@ -82,15 +82,26 @@ export function json(value: unknown, depth = 0): string | undefined {
   return dict(items);
 }
 
+/** How many bytes that is. */
+export function sizeOf(value: Raw): number {
+  return value instanceof Uint8Array ? value.length : value.size;
+}
+
 /** Texts with bytes and stored bodies in between. */
 export class Pieces {
   readonly parts: (string | Raw)[] = [];
   #text = "";
   #size = 0;
+  #isLong = false;
 
   /** Bytes in all. */
   get size(): number {
     return this.#size;
+  }
+
+  /** True when there are bodies among its parts. */
+  get isLong(): boolean {
+    return this.#isLong;
   }
 
   /** Adds text of one character per byte. */
@@ -105,14 +116,15 @@ export class Pieces {
   addRaw(value: Raw): this {
     this.#flush();
     this.parts.push(value);
-    this.#size += value instanceof Uint8Array ? value.length : value.size;
+    this.#size += sizeOf(value);
+    this.#isLong ||= !(value instanceof Uint8Array);
     return this;
   }
 
   /** Adds a `,`. */
   addBytes(value: Raw): this {
-    const size = value instanceof Uint8Array ? value.length : value.size;
-    return this.add(`${size}:`).addRaw(value).add(",");
+    const size = sizeOf(value);
+    return size === 0 ? this.add("0:,") : this.add(`${size}:`).addRaw(value).add(",");
   }
 
   /** Adds what another one holds, as a value with that tag. */
@@ -120,6 +132,17 @@ export class Pieces {
     this.add(`${inner.size}:`);
     for (const part of inner.all()) typeof part === "string" ? this.add(part) : this.addRaw(part);
     return this.add(tag);
+  }
+
+  /** Makes all that is in it one value with that tag. */
+  wrap(tag: "]" | "}"): this {
+    const prefix = `${this.#size}:`;
+    this.add(tag);
+    const [first] = this.all();
+    if (typeof first === "string") this.parts[0] = prefix + first;
+    else this.parts.unshift(prefix);
+    this.#size += prefix.length;
+    return this;
   }
 
   /** All parts in order. */
