@@ -13,7 +13,15 @@ export interface ExecLine {
   readonly flags: readonly string[];
   /** Name and arguments; nothing when it is missing. */
   readonly command: readonly string[];
+  /** The command is to have no way out but weir. */
+  readonly isIsolated: boolean;
 }
+
+/** Flags of `exec` that set an option to a file; `value` where none is given. */
+const OWN_FLAGS: readonly { readonly flag: string; readonly name: string; readonly value?: string }[] = [
+  { flag: "--policy", name: "egress_policy", value: "default" },
+  { flag: "--learn", name: "egress_learn" },
+];
 
 /** What flags may say otherwise, and `config.yaml` may not: it is written for a weir that is watched. */
 const DEFAULTS: Readonly<Record<string, OptionValue>> = {
@@ -29,21 +37,55 @@ const DEFAULTS: Readonly<Record<string, OptionValue>> = {
  */
 export function splitExec(argv: readonly string[]): ExecLine | null {
   if (argv[0] !== "exec") return null;
+  const flags: string[] = [];
+  let isIsolated = false;
+  const line = (from: number): ExecLine => ({ flags, command: argv.slice(from), isIsolated });
   for (let i = 1; i < argv.length; i++) {
     const argument = argv[i];
-    if (argument === "--") return { flags: argv.slice(1, i), command: argv.slice(i + 1) };
-    if (!argument.startsWith("-")) return { flags: argv.slice(1, i), command: argv.slice(i) };
+    if (argument === "--") return line(i + 1);
+    if (!argument.startsWith("-")) return line(i);
+    if (argument === "--isolate") {
+      isIsolated = true;
+      continue;
+    }
+    const option = OWN_FLAGS.find(({ flag }) => argument === flag || argument.startsWith(`${flag}=`));
+    if (option !== undefined) {
+      const { flag, name, value = null } = option;
+      const isInOne = argument.length > flag.length;
+      const given = isInOne
+        ? argument.slice(flag.length + 1)
+        : isFile(argv, i + 1, value)
+        ? argv[++i]
+        : value;
+      if (!given) throw new UsageError(`${flag} needs a file`);
+      flags.push("--set", `${name}=${given}`);
+      continue;
+    }
     const expects = expectsValue(argument);
     if (expects === null) {
       const dashes = argv.indexOf("--", i);
-      if (dashes >= 0) return { flags: argv.slice(1, dashes), command: argv.slice(dashes + 1) };
+      if (dashes >= 0) {
+        flags.push(...argv.slice(i, dashes));
+        return line(dashes + 1);
+      }
       throw new UsageError(
         `exec cannot tell where the command begins behind ${shortened(argument)}: put -- in front of it`,
       );
     }
-    if (expects && valueBehind(argv, i) !== null) i++;
+    flags.push(argument);
+    if (expects && valueBehind(argv, i) !== null) flags.push(argv[++i]);
   }
-  return { flags: argv.slice(1), command: [] };
+  return line(argv.length);
+}
+
+/**
+ * Whether the file of a flag stands there. Where the flag may stand alone, it does when `--` follows, or its name is that of a
+ * policy: else it is the command.
+ */
+function isFile(argv: readonly string[], at: number, alone: string | null): boolean {
+  const argument = argv[at];
+  if (argument === undefined || argument.startsWith("-")) return false;
+  return alone === null || argv[at + 1] === "--" || /\.(?:ya?ml|json)$/.test(argument);
 }
 
 /** Values of options for `exec` that flags have not given. */

@@ -28,7 +28,7 @@ export function formatHelp(registry: OptionRegistry, width: number): string {
     `${heading}:\n${flags.map((flag) => entry(usageOf(flag), flag.help, columns)).join("\n")}`
   );
   const usage =
-    "usage: weir [options]\n       weir exec [options] [--] COMMAND [ARGUMENT...]\n       weir diff [--ignore-header NAME] A B";
+    "usage: weir [options]\n       weir exec [options] [--] COMMAND [ARGUMENT...]\n       weir diff [--ignore-header NAME] A B\n       weir policy check FILE [[METHOD] URL]...";
   return [usage, intro.join("\n"), ...sections].join("\n\n") + "\n";
 }
 

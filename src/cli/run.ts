@@ -64,6 +64,10 @@ async function start(
     const { diff } = await import("./diff/mod.ts");
     return await diff(argv.slice(1), env.stdout);
   }
+  if (argv[0] === "policy") {
+    const { policy } = await import("./policy.ts");
+    return await policy(argv.slice(1), env.stdout);
+  }
   const exec = splitExec(argv);
   const flags = parseFlags(exec?.flags ?? argv);
   if (flags.shows === "version") {

@@ -3,7 +3,9 @@
  * @module
  */
 import { resolve } from "node:path";
+import { escapeControl } from "../escape.ts";
 import { expandHome, type OptionRegistry } from "../options/mod.ts";
+import { stderr } from "../output.ts";
 import type { Listening } from "../proxy/mod.ts";
 import { type Browser, launchBrowser } from "./browser.ts";
 import type { ScriptedProxy } from "./environment.ts";
@@ -76,6 +78,8 @@ export async function serve(init: ServeInit): Promise<number> {
     if (command) signalled.resolve();
     const graceMs = options.values.shutdown_grace * 1000;
     await Promise.all([proxy.stop(graceMs, signalled.promise), workers.stop(graceMs), browsed?.close()]);
+    const summary = command ? proxy.gate?.summary() ?? "" : "";
+    if (summary !== "") stderr.print(`${summary.trimEnd().split("\n").map(escapeControl).join("\n")}\n`);
     return status === 0 && proxy.hasFailed ? 1 : status;
   } finally {
     watchdog?.stop();
