@@ -2,7 +2,7 @@
  * A file as the answer to a request: whole or a range of it (RFC 9110 §14), or that it was not modified (§13.1.3).
  * @module
  */
-import { makeHttpFlow, reasonFor, type Request, type Response as FlowResponse } from "weir";
+import { makeHttpFlow, type Request, type Response as FlowResponse } from "weir";
 
 /** The media type that a file's name says; null for none. */
 export type TypeOf = (path: string) => string | null;
@@ -17,48 +17,40 @@ export async function answerWithFile(
   path: string,
   request: Request,
   typeOf: TypeOf,
-): Promise<FlowResponse | Response> {
+): Promise<FlowResponse> {
   const { size, mtime } = await Deno.stat(path);
   const type = typeOf(path);
   const headers: [string, string][] = [["Accept-Ranges", "bytes"]];
   if (type !== null) headers.push(["Content-Type", type]);
   if (mtime !== null) headers.push(["Last-Modified", mtime.toUTCString()]);
-  if (isUnmodified(request, mtime)) return withoutBody(304, headers);
+  if (isUnmodified(request, mtime)) return answerOf(304, headers, "").copy();
   const range = rangeOf(request, size, mtime);
   if (range === "unsatisfiable") {
-    return withoutBody(416, [["Content-Range", `bytes */${size}`], ["Content-Length", "0"]]);
+    return answerOf(416, [["Content-Range", `bytes */${size}`], ["Content-Length", "0"]], "").copy();
   }
   const { from, to } = range ?? { from: 0, to: size };
   headers.push(["Content-Length", String(to - from)]);
   if (range !== null) headers.push(["Content-Range", `bytes ${from}-${to - 1}/${size}`]);
   const status = range === null ? 200 : 206;
-  if (request.method === "HEAD" || to === from) return withoutBody(status, headers);
+  if (request.method === "HEAD" || to === from) return answerOf(status, headers, "").copy();
   const file = await Deno.open(path);
   try {
     await file.seek(from, Deno.SeekMode.Start);
-    if (to - from > MOST_READ) return withBody(status, headers, streamOf(file, to - from), to - from);
+    if (to - from > MOST_READ) {
+      return answerOf(status, headers, "").copy(streamOf(file, to - from), to - from);
+    }
     const bytes = await readExactly(file, to - from);
     file.close();
-    return new Response(bytes, { status, statusText: reasonFor(status), headers });
+    return answerOf(status, headers, bytes).copy();
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
-function withoutBody(status: number, headers: [string, string][]): Response {
-  return new Response(null, { status, statusText: reasonFor(status), headers });
-}
-
-/** A response whose length is known, and whose body is not in memory. */
-function withBody(
-  statusCode: number,
-  headers: [string, string][],
-  body: ReadableStream<Uint8Array>,
-  size: number,
-): FlowResponse {
-  const { response } = makeHttpFlow({ request: {}, response: { statusCode, headers } });
-  return response!.copy(body, size);
+/** Fields keep their order and case. */
+function answerOf(statusCode: number, headers: [string, string][], body: Uint8Array | ""): FlowResponse {
+  return makeHttpFlow({ request: {}, response: { statusCode, headers, body } }).response!;
 }
 
 /** Whether the client has this version already. With `If-None-Match` its date does not count, and weir gives out no tags. */

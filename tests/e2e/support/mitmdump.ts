@@ -57,10 +57,11 @@ export class Mitmdump implements AsyncDisposable {
     this.#piping = Promise.all([this.#read(this.#child.stdout), this.#read(this.#child.stderr)]);
   }
 
-  /** Starts it, with further arguments, and waits until it listens. */
-  static async start(args: readonly string[] = []): Promise<Mitmdump> {
+  /** Starts it and waits until it listens; `args` may say $DIR for its directory, which has the `files`. */
+  static async start(args: readonly string[] = [], files: Record<string, string> = {}): Promise<Mitmdump> {
     const dir = await Deno.makeTempDir({ prefix: "weir-e2e-" });
-    const proxy = new Mitmdump(freePort(), dir, args);
+    for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(`${dir}/${name}`, text);
+    const proxy = new Mitmdump(freePort(), dir, args.map((arg) => arg.replaceAll("$DIR", dir)));
     try {
       await within(START, proxy.prints(/listening at/), "mitmdump to listen");
       return proxy;
@@ -75,12 +76,11 @@ export class Mitmdump implements AsyncDisposable {
     return Deno.readTextFile(`${this.dir}/mitm/mitmproxy-ca-cert.pem`);
   }
 
-  /** Resolves when it has printed a line like that. */
-  prints(pattern: RegExp): Promise<void> {
-    return this.#lines.until(
-      () => this.#lines.list.some((line) => pattern.test(line)),
-      `a line like ${pattern}`,
-    );
+  /** Resolves with the match when it has printed a line like that. */
+  async prints(pattern: RegExp): Promise<RegExpExecArray> {
+    const find = () => this.#lines.list.map((line) => pattern.exec(line)).find((match) => match !== null);
+    await this.#lines.until(() => find() !== undefined, `a line like ${pattern}`);
+    return find()!;
   }
 
   async stop(): Promise<void> {
