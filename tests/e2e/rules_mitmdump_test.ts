@@ -40,8 +40,13 @@ interface Row {
   readonly asks?: readonly Ask[];
   /** Fields of answers that are weir's own. */
   readonly ours?: readonly string[];
-  /** In what weir's answer differs, and why; then both are given. */
-  readonly differs?: { readonly why: string; readonly mitmdump: string[]; readonly weir: string[] };
+  /** In what weir differs, and why: in this field that the origin is sent, or else in who answers and with what status. */
+  readonly differs?: {
+    readonly why: string;
+    readonly of?: string;
+    readonly mitmdump: string[];
+    readonly weir: string[];
+  };
 }
 
 const USUAL: readonly Ask[] = [
@@ -136,6 +141,33 @@ const ROWS: readonly Row[] = [
     asks: [{ path: "/json", fields: LOGIN }, { path: "/html", fields: LOGIN.replace("cGFzcw", "cGFzcg") }],
   },
   { args: ["--proxyauth", "any"], asks: [{ path: "/json", fields: LOGIN }] },
+  {
+    args: ["--stickycookie", "~u /kept"],
+    asks: asks("/cookie", "/kept", "/kept?again", "/other"),
+  },
+  {
+    args: ["--stickycookie", "~u /kept|/json"],
+    asks: [
+      ...asks("/cookie", "/kept", "/json"),
+      { path: "/kept", fields: "Cookie: own=1\r\n" },
+      ...asks("/other"),
+    ],
+    differs: {
+      why: "Kept cookies join those of the request, which win, and stand in RFC 6265's order (§5.4).",
+      of: "cookie",
+      mitmdump: ["", "a=1", "a=1; b=2", "a=1", ""],
+      weir: ["", "a=1", "b=2; a=1", "own=1; a=1", ""],
+    },
+  },
+  {
+    args: ["--stickyauth", "~u /kept"],
+    asks: [
+      { path: "/login", fields: "Authorization: Basic eA==\r\n" },
+      ...asks("/kept", "/other"),
+      { path: "/kept", fields: "Authorization: Bearer own\r\n" },
+      ...asks("/kept"),
+    ],
+  },
   { args: REPLAY, asks: asks("/replayed?a=1&b=2", "/replayed?a=1&b=2", "/replayed?a=1&b=2", "/json") },
   {
     args: [...REPLAY, "--server-replay-reuse"],
@@ -171,7 +203,8 @@ class Recorder {
     return origin(async (wire, request) => {
       const body = await BodyReader.ofRequest(wire, request).text();
       const [line, ...fields] = request.raw.trimEnd().split("\r\n");
-      this.seen.push([line, ...fields.map(withoutPort).filter(isMeant), "", body].join("\n"));
+      const known = fields.map((field) => withoutPort(field.replace(/^[^:]*/, (name) => name.toLowerCase())));
+      this.seen.push([line, ...known.filter(isMeant), "", body].join("\n"));
       const path = new URL(request.target, "http://x").pathname;
       await wire.send(replyTo(path, body));
     });
@@ -180,12 +213,12 @@ class Recorder {
 
 /** mitmdump 8.1 leaves the port out of Host where it has rewritten the URL; today's does not. */
 function withoutPort(field: string): string {
-  return field.replace(/^(Host: .*):\d+$/, "$1");
+  return field.replace(/^(host: .*):\d+$/, "$1");
 }
 
 /** mitmdump gives requests without a body a length when rules have looked at it. */
 function isMeant(field: string): boolean {
-  return field.toLowerCase() !== "content-length: 0";
+  return field !== "content-length: 0";
 }
 
 function replyTo(path: string, body: string): string {
@@ -203,6 +236,8 @@ function replyTo(path: string, body: string): string {
       );
     case "/gzip":
       return reply("200 OK", "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n", packed);
+    case "/cookie":
+      return reply("200 OK", "Set-Cookie: a=1; Path=/\r\nSet-Cookie: b=2; Path=/json\r\n", "");
     case "/echo":
       return reply("201 Created", "Content-Type: text/plain\r\n", body);
   }
@@ -328,9 +363,12 @@ if (await hasMitmdump()) {
         await using weir = await startProxy([], await optionsOf(filled(row.args)));
         const seen = await exchanges(weir.port, server, recorder, row);
         if (row.differs === undefined) return assertEquals(seen, expected);
+        const { of } = row.differs;
         const short = (all: Exchanges) =>
           all.map((text) =>
-            /==>\n(\d+)/.exec(text)![1] + (text.startsWith("\n==>") ? "" : " from the origin")
+            of !== undefined
+              ? new RegExp(`^${of}: (.*)`, "m").exec(text)?.[1] ?? ""
+              : /==>\n(\d+)/.exec(text)![1] + (text.startsWith("\n==>") ? "" : " from the origin")
           );
         assertEquals(
           [short(expected), short(seen)],
