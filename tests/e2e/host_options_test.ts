@@ -3,12 +3,13 @@
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { inDirectory } from "../tls/openssl.ts";
+import { inDirectory, openssl } from "../tls/openssl.ts";
 import { originCa } from "./support/certs.ts";
 import { Client, curl } from "./support/client.ts";
 import { http2Origin } from "./support/http2.ts";
 import { Flag } from "../http2/support.ts";
 import { origin, tcpOrigin, withLength } from "./support/origin.ts";
+import { startProxy } from "./support/proxy.ts";
 import { has } from "./support/tools.ts";
 import { startWeir, type Weir } from "./support/weir.ts";
 
@@ -71,6 +72,42 @@ Deno.test("auto_ignore: a pinned key, and a client of GnuTLS, which leaves behin
     await weir.waitForLog(/127\.0\.0\.1 has refused the certificate for localhost 2 times within a minute/);
     assertEquals(text((await curl("--cacert", `${directory}/origins.pem`, url)).stdout), "one");
   });
+});
+
+Deno.test("tls_failed_client tells what failed and whether it was the certificate; only that counts for auto_ignore", async () => {
+  const seen: string[] = [];
+  await using server = await origin(withLength("one"), { tls: true });
+  await using proxy = await startProxy({
+    tls_failed_client: ({ sni, serverAddress, isRefusal, error, clientConn }) => {
+      const where = serverAddress && `${serverAddress.hostname}:${serverAddress.port}`;
+      seen.push(`${sni} ${where} ${isRefusal} ${clientConn.address.hostname}: ${error}`);
+    },
+  }, { auto_ignore: 2, tls_version_client_min: "TLS1_3" });
+  const target = ["-proxy", proxy.url.slice(7), "-connect", server.authority];
+  for (let i = 0; i < 3; i++) await openssl(["s_client", ...target, "-tls1_2"]);
+  {
+    await using client = await Client.connect(proxy);
+    await client.tunnel(server.authority);
+    await client.send("\x16\x03\x01\x00\x04nope");
+    await client.readToEnd();
+  }
+  await openssl(["s_client", "-verify_return_error", ...target]);
+  const client = `${server.authority}`;
+  assertEquals(seen.length, 5);
+  for (const line of seen.slice(0, 3)) {
+    assertMatch(
+      line,
+      /^localhost localhost:\d+ false 127\.0\.0\.1: The TLS handshake .*: peer is incompatible/,
+    );
+  }
+  assertEquals(
+    seen[3],
+    `null ${client} false 127.0.0.1: it began a TLS record in which there is no ClientHello`,
+  );
+  assertMatch(
+    seen[4],
+    /^localhost localhost:\d+ true 127\.0\.0\.1: .*it refused the certificate \(UnknownCA\)/,
+  );
 });
 
 Deno.test("tcp_hosts: what is inside of TLS, or of a tunnel without it, is raw bytes, whichever side speaks first", async () => {
