@@ -2,13 +2,14 @@
  * The start of a body without its content codings (RFC 9110 §8.4), for who shows it: what is behind is not unfolded.
  *
  * node's calls for whole bodies give nothing when there is too much, and its streams answer a turn later. So the native
- * machines are driven directly, a piece at a time, as those of permessage-deflate are (`src/websocket/deflate.ts`).
+ * machines are driven directly, a piece at a time (`./native_zlib.ts`).
  * @module
  */
 import { concat } from "@std/bytes";
 import zlib from "node:zlib";
-import { messageOf, WeirError } from "../errors.ts";
+import { WeirError } from "../errors.ts";
 import { type Coding, codingsOf, isRawDeflate } from "./coding.ts";
+import { NativeZlib } from "./native_zlib.ts";
 
 /** What one step of a machine gives at most. */
 const PIECE = 64 * 1024;
@@ -64,26 +65,6 @@ export function decodeStart(bytes: Uint8Array, contentEncoding: string | null, m
   return { bytes: concat(parts), isWhole: !progress.isCut };
 }
 
-/** The part of a zlib stream that is used: node's own internals, which Deno has too. */
-interface Native {
-  readonly _handle: {
-    writeSync(
-      flush: number,
-      input: Uint8Array,
-      inputAt: number,
-      inputLength: number,
-      output: Uint8Array,
-      outputAt: number,
-      outputLength: number,
-    ): void;
-    onerror: (message: string) => void;
-  };
-  /** Set by `writeSync`: bytes left free in the output, bytes left over of the input. */
-  readonly _writeState: Uint32Array;
-  reset(): void;
-  close(): void;
-}
-
 /** What comes out of one coding: views that are valid until the next. Ends, and says so, after `most` bytes. */
 function* unfold(
   pieces: Iterable<Uint8Array>,
@@ -92,37 +73,19 @@ function* unfold(
   progress: { isCut: boolean },
 ): Generator<Uint8Array, void> {
   const output = new Uint8Array(PIECE);
-  let machine: Native | null = null;
-  let failed: string | null = null;
+  let machine: NativeZlib | null = null;
   let total = 0;
   let hasEnded = false;
   try {
     for (const piece of pieces) {
-      if (machine === null) {
-        machine = machineFor(coding, piece);
-        machine._handle.onerror = (message) => failed = message;
-      }
+      machine ??= new NativeZlib(machineFor(coding, piece), output);
       for (let at = 0, isAgain = false; !hasEnded;) {
-        machine._writeState[0] = PIECE;
-        try {
-          machine._handle.writeSync(
-            zlib.constants.Z_SYNC_FLUSH,
-            piece,
-            at,
-            piece.length - at,
-            output,
-            0,
-            PIECE,
-          );
-        } catch (error) {
-          failed = messageOf(error);
-        }
-        const [free, left] = machine._writeState;
-        const isStuck = piece.length - left === at && free === PIECE;
-        at = piece.length - left;
-        if (free < PIECE) {
-          total += PIECE - free;
-          yield output.subarray(0, PIECE - free);
+        const unfolded = machine.step(piece, at), { failed } = machine;
+        const isStuck = machine.at === at && unfolded.length === 0;
+        at = machine.at;
+        if (unfolded.length > 0) {
+          total += unfolded.length;
+          yield unfolded;
           if (total >= most) {
             progress.isCut = true;
             return;
@@ -133,8 +96,8 @@ function* unfold(
           if (total > 0 && OTHER_HEADER.test(failed)) return;
           throw new WeirError("weir", "protocol", `The body is no valid ${coding}: ${failed}.`);
         }
-        if (free === 0) continue;
-        if (left === 0) break;
+        if (machine.isFull) continue;
+        if (at === piece.length) break;
         // It has ended before its input has: another member or frame follows, or what is no part of it.
         if (isStuck && isAgain) hasEnded = true;
         else machine.reset();
@@ -146,12 +109,12 @@ function* unfold(
   }
 }
 
-function machineFor(coding: Coding, first: Uint8Array): Native {
+function machineFor(coding: Coding, first: Uint8Array): zlib.Zlib {
   const make = {
     gzip: () => zlib.createGunzip(),
     deflate: () => isRawDeflate(first) ? zlib.createInflateRaw() : zlib.createInflate(),
     br: () => zlib.createBrotliDecompress(),
     zstd: () => zlib.createZstdDecompress(),
   };
-  return make[coding]() as unknown as Native;
+  return make[coding]();
 }

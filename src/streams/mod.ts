@@ -64,3 +64,4 @@ export { withSize } from "./sized.ts";
 export { withTrailers } from "./trailed.ts";
 export { Valve, valvedBody } from "./valve.ts";
 export type { Replacement, Replacements } from "./replacer.ts";
+export { NativeZlib } from "./native_zlib.ts";

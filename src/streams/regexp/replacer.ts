@@ -5,7 +5,7 @@
  * @module
  */
 import { concat } from "@std/bytes";
-import { Buffer } from "node:buffer";
+import { latin1 } from "../../latin1.ts";
 import { asBytes, type BytesLike, EMPTY, nameOf } from "../bytes.ts";
 import { Output } from "../output.ts";
 import type { PieceEditor } from "../piece_stage.ts";
@@ -181,7 +181,7 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
   }
 
   #decode(text: Uint8Array, from: number, to: number): string {
-    if (this.#program.unit === "byte") return latin1Text(text, from, to);
+    if (this.#program.unit === "byte") return latin1(text, from, to);
     if (this.#program.unit === "codePoint") return decoder.decode(text.subarray(from, to));
     const startsHalf = from < to && isMiddle(text, from), endsHalf = from < to && isMiddle(text, to);
     const whole = decoder.decode(text.subarray(startsHalf ? from - 2 : from, endsHalf ? to + 2 : to));
@@ -202,11 +202,6 @@ export class RegExpReplacer implements MatchSink, PieceEditor {
     this.#place += lengthInUnits(text, from, whole);
     this.#uncounted = whole === to ? EMPTY : text.slice(whole, to);
   }
-}
-
-/** Bytes as text, one character each. */
-function latin1Text(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1");
 }
 
 /** @throws {TypeError} on a character that is no byte. */

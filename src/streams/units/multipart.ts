@@ -7,6 +7,7 @@
  * @module
  */
 import { concat, startsWith } from "@std/bytes";
+import { latin1 } from "../../latin1.ts";
 import { HOLD } from "../hold.ts";
 import type { Cutter, Segment } from "./cutter.ts";
 import { HeldBytes } from "../held_bytes.ts";
@@ -270,13 +271,4 @@ function parametersOf(value: string): Map<string, string> {
 /** A byte per character. */
 function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
-}
-
-/** A character per byte. What is called "latin1" in the web's standards is windows-1252. */
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 4096) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 4096));
-  }
-  return text;
 }
