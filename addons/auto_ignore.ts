@@ -53,9 +53,12 @@ export default class AutoIgnore implements Addon {
     this.#count = count;
   }
 
+  isOff(): boolean {
+    return this.#count === null;
+  }
+
   tls_clienthello(data: ClientHelloData) {
-    if (this.#ignored.size === 0 || this.#count === null || !this.#ignored.has(pairOf(data))) return;
-    data.ignore = true;
+    if (this.#ignored.size > 0 && this.#ignored.has(pairOf(data))) data.ignore = true;
   }
 
   tls_failed_client(data: TlsFailedData, { log }: Context) {
