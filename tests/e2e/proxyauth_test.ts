@@ -140,6 +140,28 @@ Deno.test("a WebSocket's handshake is asked", async () => {
   }
 });
 
+Deno.test("SOCKS5 clients log in, by the regular listener and one of their own, and what they send then is not asked", async () => {
+  await using server = await origin(withLength("ok"));
+  for (const mode of ["regular", "socks5"]) {
+    await using proxy = await startProxy([], { proxyauth: SPEC, mode: [mode] });
+    const seen: string[] = [];
+    for (const login of [SPEC, "al:gu3ss", null]) {
+      const as = login === null ? [] : ["--proxy-user", login];
+      const { code, stdout } = await curl(
+        "--socks5-hostname",
+        `127.0.0.1:${proxy.port}`,
+        ...as,
+        server.url(),
+      );
+      seen.push(`${code} ${new TextDecoder().decode(stdout)}`);
+    }
+    // 97: the handshake of a proxy has failed.
+    assertEquals(seen, ["0 ok", "97 ", "97 "]);
+    assert(!proxy.log.list.some((line) => /s3:cret|gu3ss/.test(line)));
+  }
+  assertEquals(server.requests.length, 2);
+});
+
 Deno.test("weir's own page is behind it, too, and what is passed through", async () => {
   await using server = await origin(withLength("ok"), { tls: true });
   await using proxy = await startProxy([], { proxyauth: "any", ignore_hosts: ["localhost"] });
