@@ -1,8 +1,7 @@
 /**
  * The option `modify_body` (`-B`): what an expression matches in bodies is replaced (mitmproxy `addons/modifybody.py`).
  *
- *     weir -B '/~s & ~t html/<\/body>/<script src="https:\/\/…"><\/script><\/body>'    as in mitmproxy the / ends a part …
- *     weir -B '|~s & ~t html|</body>|<script src="/mine.js"></script></body>'          … so another separator is handier
+ *     weir -B '|~s & ~t html|</body>|<script src="/mine.js"></script></body>'
  *     weir -B '/(\d+) EUR/\1 USD' -B '|secret|@~/replacement.txt'
  *
  * Content codings are taken off and put on again. A body that is streamed, whatever decides that, comes out as it would have if it

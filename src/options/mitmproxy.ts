@@ -86,7 +86,7 @@ const ROWS: readonly Row[] = [
   ["map_local", "list", [], "different", "nothing outside of the directory, links included; Range, HEAD and If-Modified-Since are answered"],
   ["map_remote", "list", [], "different", "what is no URL in the end is told, and the request goes on as it was"],
   ["mode", "list", ["regular"], "different", "no dns, wireguard, local, tun, and none over UDP"],
-  ["modify_body", "list", [], "different", "streamed bodies are edited, too"],
+  ["modify_body", "list", [], "different", "streamed bodies are edited, too; `\\1` in the replacement is a group, `\\b` a word border"],
   ["modify_headers", "list", [], "different", "a value with a line break is refused at start"],
   ["normalize_outbound_headers", "bool", true, "different", "always on: false says so and changes nothing"],
   ["onboarding", "bool", true, "same"],
