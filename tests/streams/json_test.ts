@@ -244,6 +244,7 @@ Deno.test("json: nothing waits that is decided: constants and drop hold no value
   assertEquals(steps({ "$.a": drop }, '{"a":"lo', 'ng"', ',"b":2}'), ["{", "", '"b":2}', ""]);
   assertEquals(steps({ "$.abc": drop }, '{"x":1', ',"', "ab", 'd":2}'), ['{"x":1', "", "", ',"abd":2}', ""]);
   assertEquals(steps({ "$.abc": drop }, '{"x":1,"a', "x", 'y":2}'), ['{"x":1', ',"ax', 'y":2}', ""]);
+  assertEquals(steps({ "$.abc": drop }, '{"x":1,"abcd"', ":2}"), ['{"x":1,"abcd"', ":2}", ""]);
   assertEquals(steps({ "$[1]": drop }, "[1", ",", "2,", "3", "]"), ["[1", "", ",", "3", "]", ""]);
   assertEquals(steps({ "$[5]": drop }, "[1", ",", "2"), ["[1", ",", "2", ""]);
   assertEquals(steps({ "$.a": (n: number) => n + 1 }, '{"a"', ":1", "2", "}"), ["{", "", "", '"a":13}', ""]);
@@ -372,6 +373,10 @@ Deno.test("json: more than hold is never held; constants and drop hold nothing; 
     assertEquals(run({ "$.a": 1 }, pieces, 50).all, '{"x":1,"a":1}');
     assertEquals(run({ "$.a": drop }, pieces, 50).all, '{"x":1}');
     assertEquals(run({ "$.b": () => {} }, pieces, 50).all, long);
+  }
+  for (const pieces of [['["12345678"]'], [...'["12345678"]']]) {
+    assertEquals(run({ "$[*]": () => {} }, pieces, 10).all, '["12345678"]');
+    assertThrows(() => run({ "$[*]": () => {} }, pieces, 9), WeirError, "9 bytes");
   }
   // What was held for one value is free for the next.
   const many = `["12345678${'","12345678'.repeat(50)}"]`;

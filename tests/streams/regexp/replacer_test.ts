@@ -229,9 +229,28 @@ Deno.test("more than hold is never held: the stage fails, at the same byte whate
   tooMuch(/<.+>/, [..."<" + "a".repeat(10)], 10);
   tooMuch(/<.+>/, ["<" + "a".repeat(20) + ">"], 10);
   tooMuch(/a(?:.*b)?/, ["a" + "c".repeat(20)], 10);
+  // Decided in the same piece, one byte too late.
+  tooMuch(/<.+>/, ["<" + "a".repeat(10) + "\n"], 10);
+  assertEquals(run(/<.+>/, ["<" + "a".repeat(9) + "\n"], "", 10).join(""), "<aaaaaaaaa\n");
+  // Not ASCII; and a piece that ends inside a character.
+  tooMuch(/<.+>/, ["<" + "€".repeat(10) + "\u2028"], 10);
+  assertEquals(run(/<.+>/, ["<" + "é".repeat(4), ">\n"], "", 10).join(""), "\n");
+  const inside = concat([utf8("<aaaaaaaaa"), Uint8Array.of(0xc3)]);
+  assertThrows(() => runBytes(/<.+>/, "", [inside], 10), WeirError, "{ hold }");
   assertEquals(run(/<.+>/, ["<" + "a".repeat(9), "\n"], "", 10).join(""), "<aaaaaaaaa\n");
   assertEquals(run(/<.+?>/, ["<" + "a".repeat(8) + ">"], "", 10).join(""), "");
   assertEquals(run(/\d+/, ["x".repeat(100), "1", "x".repeat(100)], "", 1).join(""), "x".repeat(200));
+});
+
+Deno.test("more than hold is never held by an expression that has too many states for a table", () => {
+  const regexp = /[ab]*a[ab]{16}c/, long = "abbabaab".repeat(40);
+  // Its first use fills the table.
+  let random = 1;
+  const text = Array.from({ length: 50_000 }, () => (random = random * 16807 % 2147483647) & 4 ? "a" : "b");
+  assertEquals(run(regexp, [text.join("")]).join(""), text.join(""));
+  assertThrows(() => run(regexp, [long + "c"], "", 100), WeirError, "{ hold }");
+  assertThrows(() => run(regexp, [...long + "c"], "", 100), WeirError, "{ hold }");
+  assertEquals(run(regexp, [long + "c"], "", 1000).join(""), (long + "c").replace(regexp, ""));
 });
 
 Deno.test("the replacement's forms are those of replace", () => {

@@ -149,6 +149,9 @@ Deno.test("a message beyond the bound cuts the body: its length, and what it unf
   assertEquals((await large.pushBytes(frame(0, "x".repeat(100)))).length, 105);
   await large.push(frame(0, "x".repeat(101)).subarray(0, 5));
   assertEquals((large.error as WeirError).code, "limit");
+  const whole = new Fed(grpcStream(() => {}, message, { hold: 100 }));
+  await whole.push(frame(0, "x".repeat(101)));
+  assertEquals((whole.error as WeirError).code, "limit");
   const bomb = new Fed(grpcStream(() => {}, message, { hold: 100 }));
   await bomb.push(frame(1, encodeBytes(utf8("x".repeat(101)), "gzip")));
   assertEquals((bomb.error as WeirError).code, "limit");

@@ -103,6 +103,11 @@ Deno.test("numbers keep their spelling in lines that did not change, and bytes t
   assertEquals(await through(ndjsonStream((value) => structuredClone(value)), [bytes]), bytes);
 });
 
+Deno.test("a value with which the line began is another one", async () => {
+  assertEquals(await textThrough(ndjsonStream(() => 1), ["12\n1\n1 \r\n13"]), "1\n1\n1 \r\n1");
+  assertEquals(await textThrough(ndjsonStream(() => 1), ["12\r\n", "1\r\n", "12"]), "1\r\n1\r\n1");
+});
+
 Deno.test("a line beyond the bound cuts the body; what JSON cannot say does too", async () => {
   const fed = new Fed(ndjsonStream(() => {}, { hold: 8 }));
   assertEquals(await fed.push("12345678\n1234"), "12345678\n");

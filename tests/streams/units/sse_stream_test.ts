@@ -179,6 +179,14 @@ Deno.test("a byte order mark goes out when it is one", async () => {
   assertEquals(await fed.push("data: x\n\n"), "");
 });
 
+Deno.test("a body that ends in a byte order mark, or is nothing else, passes", async () => {
+  for (const bytes of [[0xef], [0xef, 0xbb], [0xef, 0xbb, 0xbf]].map((each) => Uint8Array.from(each))) {
+    for (const pieces of [[bytes], byteByByte(bytes)]) {
+      assertEquals(await through(sseStream(() => null), pieces), bytes);
+    }
+  }
+});
+
 Deno.test("what only begins like a byte order mark is the first line's", async () => {
   const bytes = Uint8Array.of(0xef, 0xbb, 0x41, ...utf8(": x\ndata: 1\n\n"));
   for (const pieces of [[bytes], byteByByte(bytes)]) {
