@@ -61,7 +61,7 @@ function exceptionOf(entry: string): (place: Place) => boolean {
   return (place) => {
     if (port !== null && port !== place.port) return false;
     const asked = place.host.toLowerCase().replace(/\.$/, "");
-    return asked === name || isIP(name) === 0 && asked.endsWith(`.${name}`);
+    return asked === name || isIP(asked) === 0 && asked.endsWith(`.${name}`);
   };
 }
 

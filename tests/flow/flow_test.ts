@@ -1,8 +1,10 @@
-import { assertEquals, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { newId } from "../../src/flow/connection.ts";
 import { TCP_HISTORY } from "../../src/flow/flow.ts";
 import { internals } from "../../src/internals.ts";
+import { madeConnection } from "../../src/flow/planned_connection.ts";
 import { Response } from "../../src/flow/response.ts";
+import { snapshot } from "../../src/flow/snapshot.ts";
 import { httpFlow, tcpFlow } from "../support/addon_host.ts";
 
 Deno.test("an id is unique, and stays", () => {
@@ -80,4 +82,40 @@ Deno.test("a TCP flow keeps its newest messages", () => {
     3,
     TCP_HISTORY + 2,
   ]);
+});
+
+Deno.test("before there is a connection serverConn says where the request is to go, and takes a proxy", () => {
+  const flow = httpFlow({ host: "a.example" });
+  const { serverConn } = flow;
+  assertEquals([serverConn.address, serverConn.via], [{ hostname: "a.example", port: 80 }, null]);
+  assertEquals([serverConn.peerAddress, serverConn.tls, serverConn.timestampTcpSetup], [null, null, null]);
+  flow.request.host = "b.example";
+  flow.request.port = 81;
+  assertEquals(serverConn.address, { hostname: "b.example", port: 81 });
+  serverConn.via = "http://u:secret@[::1]:3128";
+  assertEquals(flow.serverConn.via, "http://[::1]:3128");
+  assertEquals(flow[internals].proxy?.credentials, { username: "u", password: "secret" });
+  assertEquals(JSON.stringify(flow.serverConn).includes("secret"), false);
+  for (const value of ["http://u:secret@host:0", 3128, undefined]) {
+    const { message } = assertThrows(
+      () => serverConn.via = value as string,
+      TypeError,
+      "flow.serverConn.via",
+    );
+    assertEquals(message.includes("secret"), false);
+  }
+  assertEquals(serverConn.via, "http://[::1]:3128");
+  serverConn.via = null;
+  assertEquals([serverConn.via, flow[internals].proxy], [null, null]);
+  assertStrictEquals(flow.serverConn, serverConn);
+  assertMatch(serverConn.id, /^[0-9a-f]{8}-/);
+  assertEquals(madeConnection(flow), null);
+});
+
+Deno.test("a hook that throws has set no proxy", () => {
+  const flow = httpFlow();
+  const restore = snapshot(flow);
+  flow.serverConn.via = "socks5://localhost";
+  restore();
+  assertEquals(flow.serverConn.via, null);
 });

@@ -291,3 +291,30 @@ Deno.test("heads are encoded byte for byte", () => {
     "HTTP/1.1 200 \xe9\r\nA: \x80\x9f\xff\r\nContent-Length: 0\r\n\r\n",
   );
 });
+
+Deno.test("to a proxy a request goes in absolute-form, with who asks, and in place of what the client said of itself", () => {
+  const proxy = { authorization: "Basic eDp5", sendsConnectHost: true };
+  const sent = (head: RequestHead) => lines(serialiseRequest(head, null, proxy).text);
+  const fields = "Host: a.example\r\nProxy-Authorization: Basic c3B5\r\nA: b\r\n\r\n";
+  assertEquals(sent(requestHead(`GET http://a.example:81/x?y HTTP/1.1\r\n${fields}`).head), [
+    "GET http://a.example:81/x?y HTTP/1.1",
+    "Host: a.example:81",
+    "A: b",
+    "Proxy-Authorization: Basic eDp5",
+  ]);
+  const { head } = requestHead("OPTIONS http://[::1]/ HTTP/1.1\r\nHost: [::1]\r\n\r\n");
+  assertEquals(sent({ ...head, path: "*" })[0], "OPTIONS http://[::1] HTTP/1.1");
+  const connect = requestHead("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n").head;
+  const without = { ...connect, headers: new Headers() };
+  assertEquals(sent(without), [
+    "CONNECT a.example:443 HTTP/1.1",
+    "Host: a.example:443",
+    "Proxy-Authorization: Basic eDp5",
+  ]);
+  assertEquals(
+    lines(serialiseRequest(without, null, { authorization: null, sendsConnectHost: false }).text),
+    [
+      "CONNECT a.example:443 HTTP/1.1",
+    ],
+  );
+});

@@ -194,11 +194,24 @@ Deno.test("an exclusive connection serves one request at a time; the newest is u
   assert(fixture.dialer.conns[1].bytesWritten > 0);
 });
 
+const PROXY = { scheme: "http", host: "proxy.example", port: 3128, credentials: null } as const;
+const LOGIN = { username: "u", password: "p" };
+
 const OTHERS: [string, Partial<Destination>, Partial<Destination>][] = [
   ["host", {}, { host: "b.example" }],
   ["port", {}, { port: 81 }],
   ["scheme", {}, { scheme: "https" }],
   ["name of the certificate", SECURE, { ...SECURE, sni: "b.example" }],
+  ["way, by a proxy", {}, { via: PROXY }],
+  ["way, by a proxy, over TLS", SECURE, { ...SECURE, via: PROXY }],
+  ["proxy", { via: PROXY }, { via: { ...PROXY, port: 3129 } }],
+  ["kind of proxy", { via: PROXY }, { via: { ...PROXY, scheme: "socks5" } }],
+  ["user of the proxy", { ...SECURE, via: PROXY }, { ...SECURE, via: { ...PROXY, credentials: LOGIN } }],
+  ["purpose, a tunnel through the proxy", { via: PROXY }, { via: PROXY, isRaw: true }],
+  ["origin behind a SOCKS5 proxy", { via: { ...PROXY, scheme: "socks5" } }, {
+    host: "b.example",
+    via: { ...PROXY, scheme: "socks5" },
+  }],
 ];
 for (const [what, one, other] of OTHERS) {
   Deno.test(`a connection does not serve another ${what}`, async () => {
@@ -546,4 +559,48 @@ Deno.test("close ends idle connections and those in use, and what is being made"
   const error = await assertRejects(() => Promise.resolve(late), WeirError);
   assertEquals([error.side, error.code, fixture.dialer.closedConns], ["weir", "shutdown", [0, 1, 2]]);
   assertEquals(fixture.events.length, 3);
+});
+
+Deno.test("all origins share the connections to a proxy that is given requests; each request sees its own", async () => {
+  await using fixture = new Fixture();
+  const first = await fixture.acquire({ via: PROXY });
+  await use(first);
+  const second = await fixture.acquire({ via: PROXY, host: "b.example", port: 81 });
+  await use(second);
+  assertEquals(fixture.dialer.dialed.length, 1);
+  assertEquals([first, second].map(({ serverConn }) => [serverConn.id, serverConn.address.hostname]), [
+    [serverConn.id, "a.example"],
+    [serverConn.id, "b.example"],
+  ]);
+  const third = await fixture.acquire({ via: PROXY }, { avoid: second.serverConn });
+  assertEquals(third.exchange.repeatable(LOST), "none");
+  await use(third);
+});
+
+Deno.test("where addons are asked about connections, each origin behind a proxy has its own", async () => {
+  await using fixture = new Fixture({}, { server_connect: () => {} });
+  await use(await fixture.acquire({ via: PROXY }));
+  await use(await fixture.acquire({ via: PROXY, host: "b.example" }));
+  assertEquals(fixture.dialer.dialed.length, 2);
+  assert(!(fixture.acquire({ via: PROXY }) instanceof Promise));
+  await turn();
+});
+
+Deno.test("a request that may be sent only once gets a connection to a proxy that is new, or that has been kept", async () => {
+  using clock = new FakeClock();
+  await using fixture = new Fixture();
+  const post = () => ({ flow: httpFlow({ method: "POST" }) });
+  const wasThere = (place: Lease) => place.exchange.repeatable(LOST) === "idempotent";
+  await use(await fixture.acquire({ via: PROXY }));
+  const early = await fixture.acquire({ via: PROXY }, post());
+  assertEquals(wasThere(early), false);
+  await use(early);
+  await clock.pass(1_000);
+  const late = await fixture.acquire({ via: PROXY }, post());
+  assertEquals(wasThere(late), true);
+  await use(late);
+  // Now it is known to keep them.
+  const next = await fixture.acquire({ via: PROXY }, post());
+  assertEquals(wasThere(next), true);
+  await use(next);
 });

@@ -307,3 +307,19 @@ Deno.test("a connection is written as it is when the flow is", async () => {
   markClosed(serverConn);
   assertEquals((await again(flow)).serverConn?.timestampEnd, serverConn.timestampEnd);
 });
+
+Deno.test("the proxy on the way is kept without credentials; SOCKS5, which mitmproxy refuses, is left out", async () => {
+  const address = { hostname: "a", port: 443 };
+  for (
+    const [via, kept] of [
+      ["http://proxy.example:3128", "http://proxy.example:3128"],
+      ["https://[::1]:443", "https://[::1]:443"],
+      ["socks5://127.0.0.1:1080", null],
+      [null, null],
+    ]
+  ) {
+    const serverConn = makeServerConnection({ address, via });
+    const flow = makeHttpFlow({ request: { url: "https://a/" }, serverConn });
+    assertEquals((await again(flow)).serverConn.via, kept);
+  }
+});
