@@ -69,20 +69,23 @@ export class Certificates {
 
   /**
    * Loads the CA, or makes it on first use, the certificates that were given, and the further issuers.
-   * @throws {WeirError} when files cannot be used. @throws {OptionError} when options do not fit together.
+   * @throws {WeirError} when files cannot be used. @throws {OptionError} that names the option `certs`.
    */
   async prepare(): Promise<void> {
-    checkOptions(this.#options);
     await this.#load();
     await this.trusted();
   }
 
-  /** Says so when others can read the CA's key, and which secrets will be missing from the file for them. */
+  /** Says so when others can read the CA's key, and which options have no effect, or not all of it. */
   async warn(): Promise<void> {
     const { authority } = await this.#load();
     const warning = await warningOfKey(authority);
     if (warning !== null) this.#log.warn(warning);
     const options = this.#options;
+    for (const name of ["tls_version_client_min", "tls_version_server_min"] as const) {
+      if (options[name] !== "UNBOUNDED") continue;
+      this.#log.warn(`option ${name}=UNBOUNDED is the same as TLS1_2: Deno's TLS speaks nothing below that.`);
+    }
     const silent = [
       ...options.request_client_cert || clientVersions(options) !== null ? ["clients"] : [],
       ...options.client_certs !== null ||
@@ -213,8 +216,8 @@ function clientVersions({ tls_version_client_min: min, tls_version_client_max: m
   return tlsVersions(min, max);
 }
 
-/** What no option can tell alone. @throws {OptionError} */
-function checkOptions(options: Options): void {
+/** What no option for TLS can tell alone. @throws {OptionError} when they do not fit together. */
+export function checkTlsOptions(options: Options): void {
   for (const side of ["client", "server"] as const) {
     const name = `tls_version_${side}_min` as const, other = `tls_version_${side}_max` as const;
     if (options[name] === "TLS1_3" && options[other] === "TLS1_2") {

@@ -11,7 +11,7 @@ import { stagesOf } from "../streams/mod.ts";
 import { stderr, stdout } from "../output.ts";
 import { settlesWithin } from "../timing.ts";
 import { VERSION } from "../version.ts";
-import { Certificates } from "./certificates.ts";
+import { Certificates, checkTlsOptions } from "./certificates.ts";
 import { ClientCertificates } from "./client_certificates.ts";
 import { serveClient } from "./client_connection.ts";
 import type { Log, ProxyContext } from "./context.ts";
@@ -168,6 +168,7 @@ export class ProxyServer {
   async start(): Promise<readonly Listening[]> {
     const { options, log } = this.#context;
     const places = options.server ? placesOf(this.#init.options) : [];
+    checkTlsOptions(options);
     if (options.server) await this.#context.certificates.prepare();
     await this.#identities.prepare();
     // Among several isolates the first says it for all.
@@ -175,6 +176,7 @@ export class ProxyServer {
     await this.#addons.configure(new Set(this.#init.options.names()));
     this.#context.memory.changed();
     this.#unsubscribe = this.#init.options.subscribe((changed) => {
+      checkTlsOptions(options);
       this.#context.memory.changed();
       return this.#addons.configure(changed);
     });

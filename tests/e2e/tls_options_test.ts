@@ -258,6 +258,9 @@ Deno.test("tls_version_*: a bound holds on its side alone, and a client below it
       assertMatch(await who(newest, both, flag), /^ TLSv1\.2 HTTP\/2\.0 to/);
     }
     await newest.waitForLog(/TLS with the client failed/);
+    await using unbounded = await startWeir({ args: [...trust, "--tls-version-client-min", "UNBOUNDED"] });
+    await unbounded.waitForLog(/warn: option tls_version_client_min=UNBOUNDED is the same as TLS1_2/);
+    assertEquals(version(await session(unbounded, both, "-tls1_2")), "TLSv1.2");
     await using older = await startWeir({
       args: [...trust, "--tls-version-client-max", "TLS1_2", "--tls-version-server-min", "TLS1_3"],
     });
@@ -388,6 +391,13 @@ Deno.test("values that cannot be: one line with the option, the value and what w
     const confdir = `${directory}/conf`;
     for (const [options, expected] of wrong) {
       const error = await assertRejects(() => Proxy.start({ confdir, options }), Error);
+      if (!("certs" in options)) {
+        const { message } = await assertRejects(
+          () => Proxy.start({ confdir, options: { ...options, server: false } }),
+          Error,
+        );
+        assertEquals(message, error.message);
+      }
       assertMatch(error.message, expected);
       assert(!error.message.includes("\n") && !error.message.includes("Tr0ub4dor"), error.message);
     }
