@@ -27,6 +27,7 @@ import {
 } from "weir";
 import { conversationLines } from "./dumper/body_lines.ts";
 import { failedLines, flowLines, requestLine, tcpEndLine, tcpLine } from "./dumper/flow_lines.ts";
+import { flowJson } from "./dumper/json_line.ts";
 import { showLive } from "./dumper/live_units.ts";
 import { print, printTo, style } from "./dumper/printer.ts";
 import { clientOf, errorText, serverOf } from "./dumper/words.ts";
@@ -49,6 +50,8 @@ const CLOSE_NAMES: Record<number, string> = {
 export default class Dumper implements Addon {
   readonly keepsFlows = false;
   #detail = 1;
+  /** Flows are lines of JSON, one for each, when they have ended. */
+  #isJson = false;
   #filter: Filter | null = null;
   /** Flows whose request line was printed, as their end may be far away. */
   readonly #announced = new WeakSet<HttpFlow>();
@@ -56,7 +59,8 @@ export default class Dumper implements Addon {
   /** Bodies are printed from level 3 on, and a filter may be about them. */
   readsBodies(): boolean {
     const needs = this.#filter?.needs;
-    return this.#detail >= 3 || (this.#detail > 0 && (needs === "bodies" || needs === "end"));
+    return this.#detail >= 3 && !this.#isJson ||
+      (this.#detail > 0 && (needs === "bodies" || needs === "end"));
   }
 
   load(loader: Loader) {
@@ -71,6 +75,7 @@ export default class Dumper implements Addon {
     this.#detail = options.flow_detail;
     // Another form was asked for.
     if ("export" in options && options.get<string | null>("export") !== null) this.#detail = 0;
+    this.#isJson = options.log_format === "json";
     const filter = options.get<string | null>("dumper_filter");
     this.#filter = filter ? filterOf("dumper_filter", filter) : null;
     printTo(options.get<boolean>("flows_to_stderr") ? "stderr" : "stdout", ctx);
@@ -85,10 +90,12 @@ export default class Dumper implements Addon {
   }
 
   complete(flow: HttpFlow) {
+    if (this.#isJson) return this.#printJson(flow);
     if (this.#shows(flow)) return print(flowLines(flow, this.#detail));
   }
 
   error(flow: HttpFlow) {
+    if (this.#isJson) return this.#printJson(flow);
     if (!this.#shows(flow)) return;
     return print(failedLines(flow, this.#detail));
   }
@@ -123,6 +130,7 @@ export default class Dumper implements Addon {
   }
 
   http_connect_error(flow: HttpFlow) {
+    if (this.#isJson) return this.#printJson(flow);
     if (this.#shows(flow)) return print(flowLines(flow, this.#detail));
   }
 
@@ -141,16 +149,27 @@ export default class Dumper implements Addon {
   }
 
   tcp_end(flow: TcpFlow) {
+    if (this.#isJson) return this.#printJson(flow);
     if (this.#shows(flow)) print([tcpEndLine(flow)]);
   }
 
   tcp_error(flow: TcpFlow) {
+    if (this.#isJson) return this.#printJson(flow);
     if (!this.#shows(flow)) return;
     print([`${tcpEndLine(flow)}${style(`: ${errorText(flow)}`, "bold", "red")}`]);
   }
 
+  /** Whether a flow is shown as text. */
   #shows(flow: Flow): boolean {
+    return !this.#isJson && this.#isWanted(flow);
+  }
+
+  #isWanted(flow: Flow): boolean {
     return this.#detail > 0 && (this.#filter === null || this.#filter(flow));
+  }
+
+  #printJson(flow: Flow) {
+    if (this.#isWanted(flow)) return print([flowJson(flow)]);
   }
 
   /** A message that streams: its flow is announced, and its units are shown as they come. */

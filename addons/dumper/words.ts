@@ -14,7 +14,8 @@ export function serverOf(flow: HttpFlow | TcpFlow): string {
   return flow.serverConn === null ? "<no address>" : addressText(flow.serverConn.address);
 }
 
-function addressText({ hostname, port }: { hostname: string; port: number }): string {
+/** `127.0.0.1:52344`, `[::1]:52344` */
+export function addressText({ hostname, port }: { hostname: string; port: number }): string {
   return escapeControl(hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`);
 }
 

@@ -14,6 +14,8 @@ export interface ScriptedProxy {
   /** Loads built-in addons and then these scripts. */
   load(scripts: readonly string[]): Promise<void>;
   start(): Promise<readonly Listening[]>;
+  /** Tells addons that it will stop. */
+  leave?(): void;
   /** From when `hurry` resolves addons have no more than a few seconds for their `done` hooks. */
   stop(graceMs: number, hurry?: Promise<unknown>): Promise<void>;
   /** What an addon has put between all exchanges and the origins. */

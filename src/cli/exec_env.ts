@@ -29,6 +29,8 @@ type Env = Readonly<Record<string, string>>;
 const PROXY = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY"];
 /** What is not to go through a proxy; nothing here. */
 const NO_PROXY = ["NO_PROXY", "no_proxy"];
+/** The key of weir's CA is for weir alone. */
+const CA_KEY = "WEIR_CA_PEM";
 /** Files with all certificates to trust, in the place of the usual ones. */
 const BUNDLE = [
   "SSL_CERT_FILE",
@@ -85,7 +87,7 @@ export async function commandEnv(route: ProxyRoute, env: Env): Promise<Record<st
     NODE_OPTIONS: appended(env.NODE_OPTIONS, `--require ${JSON.stringify(preload)}`),
     JAVA_TOOL_OPTIONS: appended(env.JAVA_TOOL_OPTIONS, javaOptions(new URL(proxyUrl), confdir)),
   };
-  for (const name of NO_PROXY) delete result[name];
+  for (const name of [...NO_PROXY, CA_KEY]) delete result[name];
   return result;
 }
 

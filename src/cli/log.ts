@@ -13,6 +13,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export interface LogInit {
   /** Asked for every message: what is beyond it is not shown. */
   readonly level: () => LogLevel;
+  /** Asked for every message: one JSON object a line, or text (the default). */
+  readonly format?: () => "text" | "json";
   readonly writer?: SyncWriter;
   readonly color?: boolean;
   readonly now?: () => Date;
@@ -34,6 +36,7 @@ const TAG: Readonly<Record<LogLevel, string>> = {
 /** Writes messages to stderr. */
 export class TermLog {
   readonly #level: () => LogLevel;
+  readonly #format: () => "text" | "json";
   readonly #writer: SyncWriter;
   readonly #color: boolean;
   readonly #now: () => Date;
@@ -41,6 +44,7 @@ export class TermLog {
 
   constructor(init: LogInit) {
     this.#level = init.level;
+    this.#format = init.format ?? (() => "text");
     this.#writer = init.writer ?? Deno.stderr;
     this.#color = init.color ?? (Deno.stderr.isTerminal() && !Deno.noColor);
     this.#now = init.now ?? (() => new Date());
@@ -64,8 +68,9 @@ export class TermLog {
 
   #log(level: LogLevel, text: string): void {
     if (this.#gone || RANK[level] > RANK[this.#level()]) return;
-    const line = formatLine(level, String(text), this.#now());
-    const color = this.#color ? COLOR[level] : "";
+    const isJson = this.#format() === "json";
+    const line = (isJson ? jsonLine : formatLine)(level, String(text), this.#now());
+    const color = this.#color && !isJson ? COLOR[level] : "";
     // Who reads the log is gone: flows go on, and trying again for each message would only cost.
     this.#gone = !writeText(this.#writer, color === "" ? `${line}\n` : `\x1b[${color}m${line}\x1b[0m\n`);
   }
@@ -78,4 +83,9 @@ export function formatLine(level: LogLevel, text: string, now: Date): string {
   const prefix = `[${time}.${String(now.getMilliseconds()).padStart(3, "0")}] `;
   const lines = text.trimEnd().split(/\r?\n/).map(escapeControl);
   return `${prefix}${TAG[level]}${lines.join(`\n${" ".repeat(prefix.length)}`)}`;
+}
+
+/** The same as a JSON object. */
+export function jsonLine(level: LogLevel, text: string, now: Date): string {
+  return JSON.stringify({ time: now.toISOString(), level, msg: text.trimEnd() });
 }

@@ -11,7 +11,7 @@ import { applyAll, applyKnown, OptionRegistry, readConfigFile } from "../options
 import type { Environment } from "./environment.ts";
 import { execDefaults, type ExecLine, splitExec } from "./exec_line.ts";
 import { type ParsedFlags, parseFlags, refuseUnknown, resolveFlags, UsageError, type Word } from "./flags.ts";
-import { TermLog } from "./log.ts";
+import { jsonLine, TermLog } from "./log.ts";
 import { stderr, stdout } from "../output.ts";
 import { writeText } from "./output.ts";
 import { workersOf } from "./workers.ts";
@@ -41,12 +41,17 @@ export const REAL: Environment = {
 
 /** Runs weir to its end; resolves to the exit status: 0, or 1 when it could not start; with `exec` and `diff` the command's. */
 export async function run(argv: readonly string[], env: Environment = REAL): Promise<number> {
+  const known = new OptionRegistry();
   const complain = (text: string) => {
     const line = text.trimEnd().replaceAll(/\s*\n\s*/g, " ");
-    writeText(env.stderr, `weir: error: ${escapeControl(line)}\n`);
+    const isJson = known.values.log_format === "json";
+    writeText(
+      env.stderr,
+      isJson ? `${jsonLine("error", line, new Date())}\n` : `weir: error: ${escapeControl(line)}\n`,
+    );
   };
   try {
-    return await start(argv, env, complain);
+    return await start(argv, env, known, complain);
   } catch (error) {
     complain(messageOf(error));
     return 1;
@@ -58,6 +63,7 @@ export async function run(argv: readonly string[], env: Environment = REAL): Pro
 async function start(
   argv: readonly string[],
   env: Environment,
+  options: OptionRegistry,
   complain: (text: string) => void,
 ): Promise<number> {
   if (argv[0] === "diff") {
@@ -88,9 +94,9 @@ async function start(
   // Help must come whatever else is wrong; only scripts matter, because their options are shown as well.
   const isHelp = showsOnly && flags.shows !== "options";
   const pending = isHelp ? flags.pending.filter(({ name }) => name === "scripts") : flags.pending;
-  const options = new OptionRegistry();
   const log = new TermLog({
     level: () => showsOnly ? "error" : options.values.termlog_verbosity,
+    format: () => options.values.log_format,
     writer: env.stderr,
   });
   const stopping = Promise.withResolvers<void>();

@@ -44,7 +44,10 @@ export async function serve(init: ServeInit): Promise<number> {
   const isKnown = await hasAuthority(confdir);
   // A command gets the signals.
   const signalled = Promise.withResolvers<void>();
+  let isLeaving = false;
   const onSignal = () => {
+    isLeaving = true;
+    proxy.leave?.();
     signalled.resolve();
     stopping.resolve();
   };
@@ -72,6 +75,13 @@ export async function serve(init: ServeInit): Promise<number> {
       } else if (browser !== null) {
         browsed = await browse(init, browser, needed(proxyUrl, "--browser"), confdir);
       } else await stopping.promise;
+    }
+    const delayMs = isLeaving && listening !== undefined ? options.values.shutdown_delay * 1000 : 0;
+    if (delayMs > 0) {
+      log.info(
+        `Stopping in ${delayMs / 1000} s; until then connections are taken (Ctrl-C again ends weir at once).`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
     }
     log.debug("Stopping.");
     // Whoever ran a command waits for it, and not for addons.

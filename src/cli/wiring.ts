@@ -13,6 +13,7 @@ export function makeProxy(init: ProxyServerInit): ScriptedProxy {
     load: (scripts) =>
       server.load([...builtinAddons, ...scripts.map((script) => ({ script })), ...recorders, dumper]),
     start: () => server.start(),
+    leave: () => server.leave(),
     stop: (graceMs, hurry) => server.stop(graceMs, hurry),
     get gate() {
       return server.gate;

@@ -53,6 +53,11 @@ export interface ProxyInfo {
   readonly modes: readonly string[];
   /** The certificate of weir's CA, never its key. */
   certificate(format: CertificateFormat): Promise<Uint8Array>;
+  /**
+   * Aborted as soon as weir knows that it will stop. For the seconds of the option `shutdown_delay` it still takes connections, so
+   * that a load balancer can learn of it first.
+   */
+  readonly leaving: AbortSignal;
   /** Aborted when somebody has asked weir to end (SIGINT, SIGTERM, SIGHUP): what is still to be done should be done soon. */
   readonly hurry: AbortSignal;
   /** Puts a gate between all exchanges and the origins, in place of the one that is there; null takes it away. */

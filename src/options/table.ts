@@ -89,9 +89,11 @@ export const OPTIONS = {
     connect_timeout: option(int(1, 3600), 10, "Seconds to wait for a connection to an origin.", { metavar: "SECONDS" }),
     idle_timeout: option(int(0, 86_400), 600, "Seconds without a byte after which exchanges, tunnels and WebSockets are cut; 0 for never.", { metavar: "SECONDS" }),
     workers: option(int(1, 64), 1, "How many isolates serve the port, each with addons of its own.", { metavar: "COUNT" }),
+    shutdown_delay: option(int(0, 3600), 0, "Seconds that weir goes on taking requests once it is told to stop, while /readyz says that it will.", { metavar: "SECONDS" }),
     shutdown_grace: option(int(0, 3600), 5, "Seconds that open streams get to finish when weir stops.", { metavar: "SECONDS" }),
   }),
   ...group("TLS", {
+    ca: option(optional(str({ path: true })), null, "Certificate authority to use in place of the one in confdir: a PEM file with certificate and key; or the variable WEIR_CA_PEM.", { metavar: "FILE" }),
     ssl_insecure: option(bool, false, "Do not verify the certificates of origins.", { short: "k" }),
     ssl_verify_upstream_trusted_ca: option(optional(str({ path: true })), null, "PEM file with further CA certificates to trust for origins.", { metavar: "FILE" }),
     upstream_cert: option(bool, true, "Connect to the origin first, to copy the names in its certificate."),
@@ -123,6 +125,7 @@ export const OPTIONS = {
   }),
   ...group("Output", {
     flow_detail: option(int(0, 4), 1, "How much of each flow to print: 0 nothing, 1 a line, 2 headers, 3 the start of bodies, 4 all.", { metavar: "LEVEL" }),
+    log_format: option(choice(["text", "json"]), "text", "Write log lines and flows as text, or as one JSON object a line."),
     termlog_verbosity: option(choice(LOG_LEVELS), "info", "How much to log.", { metavar: "LEVEL" }),
   }),
 };

@@ -9,7 +9,9 @@ import { expandHome, OptionError, type Options, parseCertSpec, tlsVersions } fro
 import { within } from "../timing.ts";
 import {
   type CertificateAuthority,
+  certificateOf,
   certificatesIn,
+  type GivenAuthority,
   GivenLeaves,
   keyLogWanted,
   type KeyType,
@@ -28,6 +30,9 @@ const LOOK_MS = 5_000;
 const SEEN_MAX = 1024;
 /** Certificates are renewed, and origins learn or forget HTTP/2: nobody has to start weir again for that. */
 const SEEN_MS = 300_000;
+
+/** The variable that may hold the CA's certificate and key, as PEM. */
+const CA_VARIABLE = "WEIR_CA_PEM";
 
 /** Connects to an origin and returns what it showed. */
 export type Look = (destination: Destination, clientConn: ClientConnection) => Promise<UpstreamTls>;
@@ -105,8 +110,7 @@ export class Certificates {
 
   /** The CA's certificate for people to install. */
   async file(format: CertificateFormat): Promise<Uint8Array> {
-    await this.#load();
-    return await Deno.readFile(`${this.#confdir}/weir-ca-cert.${format}`);
+    return certificateOf((await this.#load()).authority, format);
   }
 
   /**
@@ -162,17 +166,13 @@ export class Certificates {
     return [this.#trusted.pem];
   }
 
-  get #confdir(): string {
-    return expandHome(this.#options.confdir);
-  }
-
   #load(): Promise<Loaded> {
     return this.#loaded ??= this.#loadAll();
   }
 
   async #loadAll(): Promise<Loaded> {
-    const { certs, cert_passphrase: passphrase } = this.#options;
-    const authority = await loadAuthority(this.#confdir, passphrase);
+    const { certs, cert_passphrase: passphrase, ca, confdir } = this.#options;
+    const authority = await loadAuthority(expandHome(confdir), passphrase, await givenAuthority(ca));
     const given = certs.length > 0 ? new GivenLeaves() : null;
     for (const spec of certs) {
       const { domain, path } = parseCertSpec(spec);
@@ -208,6 +208,18 @@ export class Certificates {
       this.#log.debug(`No certificate of ${host} to copy names from: ${messageOf(error)}`);
       return null;
     }
+  }
+}
+
+/** The CA of the option `ca`, or of the variable `WEIR_CA_PEM`: for many weirs that are to have the same. */
+async function givenAuthority(path: string | null): Promise<GivenAuthority | null> {
+  const pem = Deno.env.get(CA_VARIABLE);
+  if (path === null) return pem ? { path: CA_VARIABLE, pem } : null;
+  try {
+    return { path, pem: await Deno.readTextFile(expandHome(path)) };
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound ? "there is no such file" : messageOf(error);
+    throw new OptionError("ca", `option ca: ${path} cannot be read: ${reason}`, error);
   }
 }
 

@@ -68,6 +68,7 @@ export class ProxyServer {
   readonly #context: ProxyContext;
   readonly #pool: UpstreamPool;
   readonly #stalls: StallWatch;
+  readonly #leaving = new AbortController();
   readonly #stopping = new AbortController();
   readonly #hurry = new AbortController();
   readonly #cut = new AbortController();
@@ -100,6 +101,7 @@ export class ProxyServer {
           return addresses();
         },
         isPrimary: init.addresses === undefined,
+        leaving: this.#leaving.signal,
         hurry: this.#hurry.signal,
         isHooked: (hook) => this.#context.hooks.hasCustom(hook),
         get modes() {
@@ -202,6 +204,11 @@ export class ProxyServer {
     return this.listening;
   }
 
+  /** Tells addons that weir is about to stop; it goes on serving until then. */
+  leave(): void {
+    this.#leaving.abort();
+  }
+
   /**
    * Stops accepting, lets exchanges finish for `graceMs`, cuts what is left, runs `done` hooks; from when `hurry` resolves these
    * have no more than a few seconds. Idempotent.
@@ -235,6 +242,7 @@ export class ProxyServer {
   }
 
   async #stop(graceMs: number, hurry?: Promise<unknown>): Promise<void> {
+    this.leave();
     void hurry?.then(() => this.#hurry.abort());
     for (const { listener } of this.#listeners) listener.close();
     await Promise.all(this.#accepting);

@@ -21,9 +21,9 @@ export interface CertificateAuthority {
   readonly algorithm: EcdsaParams | AlgorithmIdentifier;
   /** The same key, for certificates that were made with it by others. */
   readonly privateKey: KeyObject;
-  /** The file with the key. */
+  /** The file with the key, or the variable. */
   readonly path: string;
-  /** Where `weir-ca-cert.pem` is, for messages. */
+  /** Where `weir-ca-cert.pem` is. */
   readonly certificatePath: string;
 }
 
@@ -34,24 +34,35 @@ const VALID_DAYS = 3650;
 export const CLOCK_SKEW_DAYS = 2;
 export const DAY = 86_400_000;
 
+/** A CA's certificate and key, and where they are from, for messages. */
+export interface GivenAuthority {
+  readonly path: string;
+  readonly pem: string;
+}
+
 /**
  * Loads the CA in `confdir`, or makes it; several processes that do so at once end up with the same one. `passphrase` is for
- * one whose key is encrypted.
+ * one whose key is encrypted. One that is `given` counts more, and then `confdir` need not be writable.
  */
 export async function loadAuthority(
   confdir: string,
   passphrase: string | null = null,
+  given: GivenAuthority | null = null,
 ): Promise<CertificateAuthority> {
-  const { path, pem } = await find(confdir);
+  const { path, pem } = given ?? await find(confdir);
   const authority = await parse(pem, path, `${confdir}/weir-ca-cert.pem`, passphrase);
-  await publish(confdir, authority);
+  if (given === null) await publish(confdir, authority);
+  else {
+    await Deno.mkdir(confdir, { recursive: true, mode: 0o700 }).catch(() => {});
+    await publish(confdir, authority).catch(() => {});
+  }
   return authority;
 }
 
 /** A sentence when others than its owner may read or write the CA's key: they can pose as any host. Else null. */
 export async function warningOfKey({ path }: CertificateAuthority): Promise<string | null> {
-  const { mode } = await Deno.stat(path);
-  // Null on Windows.
+  // One out of a variable is no file, and there are no modes on Windows.
+  const mode = await Deno.stat(path).then((file) => file.mode, () => null);
   if (mode === null || (mode & 0o077) === 0) return null;
   const octal = (mode & 0o7777).toString(8).padStart(4, "0");
   return `The CA's private key is open to others on this machine (${path} has mode ${octal}): chmod 600 ${path}`;
@@ -185,22 +196,30 @@ async function importKey(key: KeyObject): Promise<Pick<CertificateAuthority, "ke
   };
 }
 
+/** The certificate of a CA alone, without its key, in a form that clients take. */
+export function certificateOf(
+  authority: CertificateAuthority,
+  format: "pem" | "cer" | "p12",
+): Uint8Array<ArrayBuffer> {
+  if (format === "pem") return new TextEncoder().encode(pemOf(authority));
+  return format === "cer" ? authority.certificate : pkcs12(authority.certificate, NAME);
+}
+
+function pemOf({ chainPem }: CertificateAuthority): string {
+  return /^[^]*?-----END CERTIFICATE-----/.exec(chainPem)![0] + "\n";
+}
+
 /** Writes the certificate alone in the forms that clients take, where they are missing or of another CA. */
-async function publish(confdir: string, { certificate, chainPem }: CertificateAuthority): Promise<void> {
-  const pem = /^[^]*?-----END CERTIFICATE-----/.exec(chainPem)![0] + "\n";
+async function publish(confdir: string, authority: CertificateAuthority): Promise<void> {
   const pemPath = `${confdir}/weir-ca-cert.pem`;
-  const files: [string, () => Uint8Array][] = [
-    [`${confdir}/weir-ca-cert.cer`, () => certificate],
-    [`${confdir}/weir-ca-cert.p12`, () => pkcs12(certificate, NAME)],
-    // Last: when it is right, all are.
-    [pemPath, () => new TextEncoder().encode(pem)],
-  ];
-  const fresh = await readIfThere(pemPath) === pem;
-  for (const [path, make] of files) {
+  const fresh = await readIfThere(pemPath) === pemOf(authority);
+  // PEM last: when it is right, all are.
+  for (const format of ["cer", "p12", "pem"] as const) {
+    const path = `${confdir}/weir-ca-cert.${format}`;
     if (fresh && await exists(path)) continue;
     const temporary = `${path}.${crypto.randomUUID()}.tmp`;
     try {
-      await Deno.writeFile(temporary, make(), { createNew: true, mode: 0o644 });
+      await Deno.writeFile(temporary, certificateOf(authority, format), { createNew: true, mode: 0o644 });
       await Deno.rename(temporary, path);
     } catch (thrown) {
       throw new WeirError(

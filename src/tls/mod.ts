@@ -4,7 +4,13 @@
  * The handshake and the records are node:tls's; everything here is about what goes in and what comes out.
  * @module
  */
-export { type CertificateAuthority, loadAuthority, warningOfKey } from "./authority.ts";
+export {
+  type CertificateAuthority,
+  certificateOf,
+  type GivenAuthority,
+  loadAuthority,
+  warningOfKey,
+} from "./authority.ts";
 export { type ClientHello, type KeyType, keyTypeFor, parseClientHello } from "./client_hello.ts";
 export { GivenLeaves } from "./given_leaves.ts";
 export {

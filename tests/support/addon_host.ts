@@ -54,6 +54,7 @@ export function addonHost(): AddonHost {
       version: "1.2.3",
       isPrimary: true,
       isHooked: () => false,
+      leaving: new AbortController().signal,
       hurry: new AbortController().signal,
       addresses: [{ hostname: "127.0.0.1", port: 8081 }],
       modes: ["regular"],
