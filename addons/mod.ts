@@ -11,6 +11,7 @@ import AutoIgnore from "./auto_ignore.ts";
 import AltSvc from "./alt_svc.ts";
 import AntiCache from "./anticache.ts";
 import AntiComp from "./anticomp.ts";
+import Admin from "./admin.ts";
 import Block from "./block.ts";
 import BlockList from "./block_list.ts";
 import ClientReplay from "./client_replay.ts";
@@ -70,6 +71,7 @@ export const recorders = [
   { name: "throttle", addon: Throttle, builtin: true },
   { name: "save", addon: Save, builtin: true },
   { name: "har", addon: Har, builtin: true },
+  { name: "admin", addon: Admin, builtin: true },
   { name: "store", addon: Store, builtin: true },
   { name: "export", addon: Export, builtin: true },
 ] as const;

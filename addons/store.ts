@@ -38,8 +38,12 @@ export default class Store implements Addon {
   /** JSON of the messages of conversations that run: a flow itself keeps only the newest. */
   readonly #messages = new Map<Flow, Messages>();
 
+  isOff(): boolean {
+    return this.#open === null;
+  }
+
   readsBodies(): boolean {
-    return this.#open !== null;
+    return true;
   }
 
   load(loader: Loader) {
@@ -56,6 +60,13 @@ export default class Store implements Addon {
       group,
     });
     loader.addOption(
+      "flow_store_required",
+      "bool",
+      false,
+      "While the database is away, say at /readyz (admin_listen) that weir is not ready.",
+      { group },
+    );
+    loader.addOption(
       "flow_store_keep",
       "str",
       null,
@@ -65,6 +76,28 @@ export default class Store implements Addon {
         group,
       },
     );
+  }
+
+  running(ctx: Context) {
+    const queue = () => this.#open?.queue;
+    ctx.proxy.addMetric({
+      name: "weir_store_queue_flows",
+      help: "Flows that wait for the database of flow_store.",
+      type: "gauge",
+      read: () => queue()?.size ?? 0,
+    });
+    ctx.proxy.addMetric({
+      name: "weir_store_dropped_flows_total",
+      help: "Flows that were not written to the database of flow_store.",
+      type: "counter",
+      read: () => queue()?.dropped ?? 0,
+    });
+    ctx.proxy.addMetric({
+      name: "weir_store_is_away",
+      help: "1 while the database of flow_store cannot be written to.",
+      type: "gauge",
+      read: () => queue()?.isAway ? 1 : 0,
+    });
   }
 
   async configure(options: AddonOptions, changed: ReadonlySet<string>, ctx: Context) {
@@ -216,6 +249,10 @@ class OpenStore {
       throw error;
     }
     return open;
+  }
+
+  get queue(): FlowQueue {
+    return this.#queue;
   }
 
   get bodyLimit(): number {

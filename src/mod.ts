@@ -59,6 +59,7 @@ export type {
   LifeHookName,
   LifeHooks,
   Loader,
+  Metric,
   OptionExtras,
   OptionType,
   OptionValue,

@@ -59,6 +59,11 @@ export class FlowQueue {
     return this.#waiting.length;
   }
 
+  /** The last attempt to write failed. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
   add(row: FlowRow): void {
     if (this.#isClosed) return;
     this.#waiting.push(row);

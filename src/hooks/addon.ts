@@ -39,6 +39,18 @@ export interface AddonLog {
 /** Formats of the CA certificate: PEM, DER, PKCS #12 without key. */
 export type CertificateFormat = "pem" | "cer" | "p12";
 
+/** A number that changes while weir runs. */
+export interface Metric {
+  /** In Prometheus' style: `weir_store_queue_flows`. */
+  readonly name: string;
+  /** One sentence. */
+  readonly help: string;
+  /** A counter only grows. */
+  readonly type: "gauge" | "counter";
+  /** What it is now, in this isolate. */
+  read(): number;
+}
+
 /** The running proxy. */
 export interface ProxyInfo {
   /** weir's own: "0.1.0". */
@@ -62,6 +74,19 @@ export interface ProxyInfo {
   readonly hurry: AbortSignal;
   /** Puts a gate between all exchanges and the origins, in place of the one that is there; null takes it away. */
   guard(gate: Gate | null): void;
+  /** Bytes that this isolate holds for bodies, as `memory_limit` counts them. */
+  readonly heldBytes: number;
+  /**
+   * Seconds that the hooks of each addon have taken so far, by the addon's name, waiting included. Measuring begins with the first
+   * call.
+   */
+  hookSeconds(): ReadonlyMap<string, number>;
+  /** Numbers that addons have given with {@linkcode ProxyInfo.addMetric}. */
+  readonly metrics: readonly Metric[];
+  /** Adds a number for whoever watches weir (`admin_listen`). */
+  addMetric(metric: Metric): void;
+  /** An address that addons listen at: connections through the proxy that lead there are refused, as those to weir itself are. */
+  addOwnAddress(address: Address): void;
   /** Ends weir as SIGINT does: open streams get their grace time, `done` hooks run. */
   shutdown(): void;
   /**

@@ -58,20 +58,37 @@ export class Dispatcher {
   #keepsTcp = false;
   /** Addons that may look at bodies, in the order in which their hooks run. */
   #readers: readonly LoadedAddon[] = [];
+  #all: readonly LoadedAddon[] = [];
+  /** Seconds by addon, once somebody wants to know. */
+  #seconds: Map<string, number> | null = null;
 
   constructor(ctx: Context) {
     this.#ctx = ctx;
   }
 
+  /** Seconds that the hooks of each addon have taken since this was called first. */
+  measured(): ReadonlyMap<string, number> {
+    if (this.#seconds === null) {
+      this.#seconds = new Map();
+      this.setAddons(this.#all);
+    }
+    return this.#seconds;
+  }
+
   /** Replaces all addons, but for those that are off; the order is the order in which their hooks run. */
   setAddons(all: readonly LoadedAddon[]): void {
+    this.#all = all;
     const addons = all.filter((addon) => traitsOf(addon).isOff?.() !== true);
     const lists: { [Hook in EventHookName]?: Entry[] } = {};
     for (const addon of addons) {
       for (const hook of EVENT_HOOK_NAMES) {
         const handler = addon.hooks[hook];
         if (typeof handler === "function") {
-          (lists[hook] ??= []).push({ addon, handler: handler.bind(addon.hooks) as Handler });
+          const bound = handler.bind(addon.hooks) as Handler;
+          (lists[hook] ??= []).push({
+            addon,
+            handler: this.#seconds === null ? bound : timed(bound, addon.name, this.#seconds),
+          });
         }
       }
     }
@@ -201,6 +218,23 @@ export class Dispatcher {
     const end = isCut ? "the flow is cut, as the addon is to fail closed" : "the flow goes on without it";
     this.#ctx.log.error(`${describeHookError(addon.name, hook, thrown)}; ${end}`);
   }
+}
+
+/** A handler whose time is added up, until what it returns has settled. */
+function timed(handler: Handler, name: string, seconds: Map<string, number>): Handler {
+  const add = (start: number) =>
+    void seconds.set(name, (seconds.get(name) ?? 0) + (performance.now() - start) / 1000);
+  return (arg, ctx) => {
+    const start = performance.now();
+    let isPending = false;
+    try {
+      const result = handler(arg, ctx);
+      isPending = isThenable(result);
+      return isPending ? Promise.resolve(result).finally(() => add(start)) : result;
+    } finally {
+      if (!isPending) add(start);
+    }
+  };
 }
 
 function traitsOf(addon: LoadedAddon): AddonTraits {

@@ -4,7 +4,7 @@
  */
 import { WeirError } from "../errors.ts";
 import * as weir from "../mod.ts";
-import { AddonManager, type AddonSource, type Context, forAddons, type Gate } from "../hooks/mod.ts";
+import { AddonManager, type AddonSource, type Context, forAddons, type Gate, type Metric } from "../hooks/mod.ts";
 import { type Address, type Conn, hostPort, listen, type TcpListener } from "../net/mod.ts";
 import type { ModeSpec, OptionRegistry } from "../options/mod.ts";
 import { stagesOf } from "../streams/mod.ts";
@@ -91,6 +91,7 @@ export class ProxyServer {
     });
     this.#identities = new ClientCertificates(options);
     const certificates = new Certificates(options, log, (...where) => this.#pool.preconnect(...where));
+    const metrics: Metric[] = [], ownAddresses: Address[] = [];
     const ctx: Context = {
       options: forAddons(options),
       log,
@@ -108,6 +109,13 @@ export class ProxyServer {
           return options.mode;
         },
         certificate: (format) => certificates.file(format),
+        get heldBytes() {
+          return held();
+        },
+        hookSeconds: () => this.#addons.dispatcher.measured(),
+        metrics,
+        addMetric: (metric) => void metrics.push(metric),
+        addOwnAddress: (address) => void ownAddresses.push(address),
         guard: (gate) => void (this.#gate = gate),
         shutdown: () => init.onShutdown?.(),
         endsAfter: (work) => this.#work.add(work),
@@ -116,6 +124,7 @@ export class ProxyServer {
         replay: (flow, through) => this.#replays.run(this.#context, flow, through && stagesOf(through)),
       },
     };
+    const held = () => this.#context.memory.used;
     const addresses = () => this.listening.map(({ address }) => address);
     this.#addons = new AddonManager(ctx, registry, weir);
     const hooks = this.#addons.dispatcher;
@@ -126,7 +135,7 @@ export class ProxyServer {
       gate,
       trusted: () => certificates.trusted(),
       identityFor: (host) => this.#identities.for(host),
-      isLoop: (local, remote) => addresses().some((own) => leadsTo(own, local, remote)),
+      isLoop: (local, remote) => [...addresses(), ...ownAddresses].some((own) => leadsTo(own, local, remote)),
     });
     this.#context = {
       options,
