@@ -5,15 +5,16 @@
  * With `workers` each isolate counts for itself; the first one listens, and adds up what the others tell it.
  * @module
  */
-import type {
-  Addon,
-  AddonOptions,
-  Address,
-  ClientConnection,
-  Context,
-  HttpFlow,
-  Loader,
-  ServerConnectionData,
+import {
+  type Addon,
+  type AddonOptions,
+  type Address,
+  type ClientConnection,
+  type Context,
+  type HttpFlow,
+  type Loader,
+  OptionError,
+  type ServerConnectionData,
 } from "weir";
 import type { Numbers } from "./admin/numbers.ts";
 import { parseListenAddress } from "./admin/listen_address.ts";
@@ -96,9 +97,11 @@ export default class Admin implements Addon {
     try {
       this.#server = Deno.serve({ hostname, port, onListen: () => {} }, (request) => this.#answer(request));
     } catch (error) {
-      throw new Error(`admin_listen: cannot listen at ${hostname}:${port}: ${reasonOf(error)}`, {
-        cause: error,
-      });
+      throw new OptionError(
+        "admin_listen",
+        `option admin_listen: cannot listen at ${hostname}:${port}: ${reasonOf(error)}`,
+        error,
+      );
     }
     const { addr } = this.#server;
     ctx.proxy.addOwnAddress(addr);

@@ -16,6 +16,7 @@ import {
   type HttpFlow,
   type Loader,
   type Message,
+  OptionError,
   type TcpFlow,
   type TcpMessage,
   type WebSocketMessage,
@@ -237,9 +238,8 @@ class OpenStore {
   static async open(parts: Parts, settings: Settings, ctx: Context): Promise<OpenStore> {
     const { url } = settings;
     if (!isStoreUrl(url)) {
-      throw new Error(
-        `flow_store: sqlite:FILE or postgres://user@host/database is needed, not ${shownUrl(url)}`,
-      );
+      const wanted = "sqlite:FILE or postgres://user@host/database is needed";
+      throw new OptionError("flow_store", `option flow_store: ${wanted}, not ${shownUrl(url)}`);
     }
     const open = new OpenStore(parts, settings, ctx);
     try {
@@ -304,7 +304,11 @@ class OpenStore {
       await Promise.race([ready, late]);
     } catch (error) {
       if (error instanceof UnusableDatabase) {
-        throw new Error(`flow_store: ${shownUrl(this.#settings.url)}: ${error.message}`, { cause: error });
+        throw new OptionError(
+          "flow_store",
+          `option flow_store: ${shownUrl(this.#settings.url)}: ${error.message}`,
+          error,
+        );
       }
       this.#tellAway(error);
     } finally {
@@ -371,7 +375,7 @@ function parsed<T>(option: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    throw new Error(`${option}: ${reasonOf(error)}`, { cause: error });
+    throw new OptionError(option, `option ${option}: ${reasonOf(error)}`, error);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Address } from "weir";
 const ANSWER_MS = 500;
 
 type Said =
-  | { readonly kind: "hello" }
+  | { readonly kind: "hello"; readonly id: string }
   | { readonly kind: "listening"; readonly address: Address }
   | { readonly kind: "asked"; readonly round: number }
   | { readonly kind: "answer"; readonly round: number; readonly id: string; readonly numbers: unknown };
