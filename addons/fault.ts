@@ -154,10 +154,10 @@ function answer(flow: HttpFlow, status: number): void {
   const text = `${status} ${
     reasonFor(status)
   }\n\nweir: This is a fault that somebody wanted (option fault).\n`;
-  flow.response = BODILESS.has(status) ? new Response(null, { status }) : new Response(text, {
-    status,
-    headers: { "content-type": "text/plain; charset=utf-8", "content-length": String(text.length) },
-  });
+  flow.response = new Response(null, { status });
+  if (BODILESS.has(status)) return;
+  flow.response!.headers = [["Content-Type", "text/plain; charset=utf-8"], ["Content-Length", "0"]];
+  flow.response!.content = text;
 }
 
 function ruleOf(text: string, seed: number | null, row: number): Rule {

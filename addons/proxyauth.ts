@@ -38,8 +38,8 @@ interface Challenge {
   readonly field: string;
 }
 
-const BY_PROXY: Challenge = { status: 407, asks: "proxy-authenticate", field: "proxy-authorization" };
-const BY_ORIGIN: Challenge = { status: 401, asks: "www-authenticate", field: "authorization" };
+const BY_PROXY: Challenge = { status: 407, asks: "Proxy-Authenticate", field: "proxy-authorization" };
+const BY_ORIGIN: Challenge = { status: 401, asks: "WWW-Authenticate", field: "authorization" };
 
 export default class ProxyAuth implements Addon {
   /** Nobody gets in because something went wrong here. */
@@ -138,16 +138,14 @@ function asksAsOrigin({ mode }: ClientConnection): boolean {
 }
 
 function refuse(flow: HttpFlow, { status, asks }: Challenge, why: string, retrySeconds?: number): void {
-  const body = `${status} ${
+  // Many may be refused in a short time: what is assigned costs less than what a web Response makes of it.
+  flow.response = new Response(null, { status });
+  const response = flow.response!;
+  response.headers = [[asks, REALM], ["Content-Type", "text/plain; charset=utf-8"], ["Content-Length", "0"]];
+  if (retrySeconds !== undefined) response.headers.append("Retry-After", String(retrySeconds));
+  response.content = `${status} ${
     reasonFor(status)
   }\n\nweir: This proxy asks who you are (option proxyauth): ${why}\n`;
-  const headers = new Headers({
-    [asks]: REALM,
-    "content-type": "text/plain; charset=utf-8",
-    "content-length": String(body.length),
-  });
-  if (retrySeconds !== undefined) headers.set("retry-after", String(retrySeconds));
-  flow.response = new Response(body, { status, headers });
 }
 
 async function checkerFor(spec: string | null): Promise<Checker | null> {
