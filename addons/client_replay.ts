@@ -81,7 +81,8 @@ export default class ClientReplay implements Addon {
   }
 
   running(ctx: Context) {
-    if (this.#paths.length > 0) ctx.proxy.endsAfter(this.#replayAll(ctx));
+    // Once, whatever the number of isolates.
+    if (this.#paths.length > 0 && ctx.proxy.isPrimary) ctx.proxy.endsAfter(this.#replayAll(ctx));
   }
 
   done() {

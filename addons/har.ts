@@ -60,6 +60,11 @@ export default class Har implements Addon {
     if (!changed.has("hardump")) return;
     await this.#close(ctx);
     this.#name = options.get<string | null>("hardump") || null;
+    if (this.#name !== null && options.workers > 1) {
+      throw new Error(
+        "a HAR has one writer, and workers is more than 1: save with -w, and then -nr FILE --set hardump=FILE",
+      );
+    }
     if (this.#name !== null) await this.#open(this.#name);
   }
 

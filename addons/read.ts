@@ -40,7 +40,8 @@ export default class Read implements Addon {
   }
 
   running(ctx: Context) {
-    if (this.#paths.length > 0) ctx.proxy.endsAfter(this.#readAll(ctx));
+    // Once, whatever the number of isolates.
+    if (this.#paths.length > 0 && ctx.proxy.isPrimary) ctx.proxy.endsAfter(this.#readAll(ctx));
   }
 
   async #readAll(ctx: Context): Promise<void> {

@@ -81,6 +81,11 @@ export default class Save implements Addon {
     const file = options.get<string | null>("save_stream_file") || null;
     this.#append = file?.startsWith("+") ?? false;
     this.#path = file && expandHome(file.replace(/^\+/, ""));
+    if (this.#path === "-" && options.workers > 1) {
+      throw new Error(
+        "save_stream_file is standard output and workers more than 1: their flows would mix; save to a file",
+      );
+    }
     if (this.#path !== null) await this.#open();
   }
 
@@ -165,9 +170,12 @@ export default class Save implements Addon {
   async #open(): Promise<void> {
     const path = this.#path!;
     this.#name = hasTime(path) ? strftime(path, new Date()) : path;
+    const { options, proxy } = this.#ctx!;
+    // Of several isolates the first has made the file when the others open it.
+    const isAppended = this.#append || !proxy.isPrimary;
     const sink = path === "-"
-      ? new StdoutSink(this.#ctx!.proxy.hurry)
-      : await FileSink.open(this.#name, this.#append).catch((error) => {
+      ? new StdoutSink(proxy.hurry)
+      : await FileSink.open(this.#name, isAppended, options.workers > 1).catch((error) => {
         throw new OptionError(
           "save_stream_file",
           `option save_stream_file: ${this.#name}: ${reasonOf(error)}`,

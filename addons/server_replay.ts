@@ -107,6 +107,11 @@ export default class ServerReplay implements Addon {
     };
     const paths = options.get<string[]>("server_replay");
     this.#isOn = paths.length > 0;
+    if (this.#isOn && !this.#isReused && options.workers > 1) {
+      throw new Error(
+        "server_replay gives each answer once, and workers is more than 1: set server_replay_reuse as well",
+      );
+    }
     if (![...changed].some((name) => name.startsWith("server_replay"))) return;
     try {
       await this.#read(paths, ctx);

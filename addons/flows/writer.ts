@@ -4,6 +4,8 @@
  * What is in memory is written in one piece with all that ends in the same moment: flows that one wake-up of
  * the event loop brings to their end, a microtask later. A flow with a long body is copied from its temporary
  * file meanwhile others wait their turn. After a write that failed the file ends with the last whole flow.
+ *
+ * Several isolates (option `workers`) write to one file: each locks it (flock) while it appends.
  * @module
  */
 import { dirname } from "node:path";
@@ -15,6 +17,9 @@ export interface FlowSink {
   /** All of these bytes, or an error; only where it does not depend on who reads. */
   writeSync?(bytes: Uint8Array): void;
   write(bytes: Uint8Array): Promise<void>;
+  /** Keeps others from writing until `free`; a promise where one of them writes just now. */
+  take?(): Promise<void> | undefined;
+  free?(): void;
   /** What was written before stays, what has come since goes. */
   rollBack(): void;
   /** What was written stays. */
@@ -28,21 +33,34 @@ export class FileSink implements FlowSink {
   /** Where the last whole flow ends. */
   #end: number;
   #at: number;
+  readonly take?: () => Promise<void> | undefined;
+  readonly free?: () => void;
 
-  private constructor(file: Deno.FsFile, end: number) {
+  private constructor(file: Deno.FsFile, end: number, isShared: boolean) {
     this.#file = file;
     this.#end = this.#at = end;
+    if (!isShared) return;
+    this.take = () => {
+      if (file.tryLockSync(true)) return this.#toEnd();
+      return file.lock(true).then(() => this.#toEnd());
+    };
+    this.free = () => file.unlockSync();
   }
 
-  /** Opens a file: new, or (`append`) behind the last whole flow that is in it. Directories are made. */
-  static async open(path: string, append: boolean): Promise<FileSink> {
+  /**
+   * Opens a file: new, or (`append`) behind the last whole flow that is in it. Directories are made. With `isShared` others have it
+   * open as well.
+   */
+  static async open(path: string, append: boolean, isShared = false): Promise<FileSink> {
     await Deno.mkdir(dirname(path), { recursive: true });
     const file = await Deno.open(path, { read: true, write: true, create: true });
     try {
+      if (isShared) await file.lock(true);
       const end = append ? await wholeEnd(file) : 0;
       await file.truncate(end);
       await file.seek(end, Deno.SeekMode.Start);
-      return new FileSink(file, end);
+      if (isShared) await file.unlock();
+      return new FileSink(file, end, isShared);
     } catch (error) {
       file.close();
       throw error;
@@ -68,6 +86,11 @@ export class FileSink implements FlowSink {
 
   close(): void {
     this.#file.close();
+  }
+
+  /** Where the last of them has stopped. */
+  #toEnd(): undefined {
+    this.#end = this.#at = this.#file.seekSync(0, Deno.SeekMode.End);
   }
 
   #count(written: number): number {
@@ -148,11 +171,7 @@ export class FlowWriter {
    */
   add(flow: EncodedFlow): Promise<void> | undefined {
     if (this.#hasFailed) return undefined;
-    const isNow = !flow.isLong && this.#sink.writeSync !== undefined;
-    if (this.#copying === null && isNow) {
-      this.#writeSoon(flow);
-      return undefined;
-    }
+    if (this.#copying === null && this.#isWrittenSoon(flow)) return undefined;
     this.flush();
     if (this.#hasFailed) return undefined;
     this.#waiting.push({ flow, hold: flow.hold() });
@@ -163,25 +182,16 @@ export class FlowWriter {
 
   /** Writes what was taken in this moment; of that what has room, where not all has. */
   flush(): void {
-    const ends = this.#ends;
-    if (ends.length === 0) return;
-    this.#ends = [];
-    const batch = this.#batch.subarray(0, ends.at(-1));
+    if (this.#ends.length === 0 || this.#copying !== null) return;
+    let taking;
     try {
-      this.#sink.writeSync!(batch);
-      return this.#sink.commit();
+      taking = this.#sink.take?.();
     } catch (error) {
-      if (ends.length === 1) return this.#fail(error, 1);
+      return this.#failBatch(error);
     }
-    let start = 0;
-    try {
-      this.#sink.rollBack();
-    } catch (error) {
-      return this.#fail(error, ends.length);
-    }
-    for (let i = 0; i < ends.length && !this.#hasFailed; start = ends[i++]) {
-      this.#writeAtOnce(batch.subarray(start, ends[i]), ends.length - i);
-    }
+    if (taking === undefined) return this.#writeBatch();
+    this.#copying = taking.then(() => this.#writeBatch(), (error) => this.#failBatch(error))
+      .then(() => this.#copyAll());
   }
 
   /** Resolves when all that was taken is written. */
@@ -191,24 +201,53 @@ export class FlowWriter {
     this.#sink.close();
   }
 
-  #writeSoon(flow: EncodedFlow): void {
-    const start = this.#ends.at(-1) ?? 0;
-    if (start + flow.size > BATCH_BYTES && start > 0) {
+  /** True for a flow that has gone into the batch. */
+  #isWrittenSoon(flow: EncodedFlow): boolean {
+    if (flow.isLong || flow.size > BATCH_BYTES || this.#sink.writeSync === undefined) return false;
+    if ((this.#ends.at(-1) ?? 0) + flow.size > BATCH_BYTES) {
       this.flush();
-      return this.#hasFailed ? undefined : this.#writeSoon(flow);
+      if (this.#copying !== null || this.#hasFailed) return false;
     }
-    if (flow.size > BATCH_BYTES) return this.#writeAtOnce(flow.bytes());
+    const start = this.#ends.at(-1) ?? 0;
     flow.copyInto(this.#batch, start);
     if (this.#ends.push(start + flow.size) === 1) queueMicrotask(this.#flushBatch);
+    return true;
   }
 
-  #writeAtOnce(record: Uint8Array, lost = 1): void {
+  #writeBatch(): void {
+    const ends = this.#ends.splice(0);
+    const batch = this.#batch.subarray(0, ends.at(-1));
+    let start = 0, failure: unknown = null;
     try {
-      this.#sink.writeSync!(record);
-      this.#sink.commit();
+      if (this.#isWritten(batch)) return;
+      for (const end of ends) {
+        this.#sink.writeSync!(batch.subarray(start, end));
+        this.#sink.commit();
+        start = end;
+      }
     } catch (error) {
-      this.#fail(error, lost);
+      failure = error;
+      this.#rollBack();
+    } finally {
+      this.#sink.free?.();
     }
+    if (failure !== null) this.#fail(failure, ends.length - ends.indexOf(start) - 1);
+  }
+
+  /** False where not all of it has room; then nothing is written. */
+  #isWritten(bytes: Uint8Array): boolean {
+    try {
+      this.#sink.writeSync!(bytes);
+    } catch {
+      this.#sink.rollBack();
+      return false;
+    }
+    this.#sink.commit();
+    return true;
+  }
+
+  #failBatch(error: unknown): void {
+    this.#fail(error, this.#ends.splice(0).length);
   }
 
   async #copyAll(): Promise<void> {
@@ -216,29 +255,52 @@ export class FlowWriter {
       using _hold = next.hold;
       const { flow } = next;
       if (!flow.isLong) this.#waitingBytes -= flow.size;
-      if (flow.isLong || this.#sink.writeSync === undefined) await this.#copy(flow);
-      else this.#writeAtOnce(flow.bytes());
+      try {
+        const taking = this.#sink.take?.();
+        if (taking !== undefined) await taking;
+      } catch (error) {
+        this.#fail(error, 1);
+        break;
+      }
+      const failure = await this.#copy(flow);
+      this.#sink.free?.();
+      if (failure !== null) this.#fail(failure.error, 1);
     }
     this.#copying = null;
   }
 
-  async #copy(flow: EncodedFlow): Promise<void> {
-    const chunks = flow.chunks();
+  /** What kept it from being written; a flow that cannot be read is left out. */
+  async #copy(flow: EncodedFlow): Promise<{ readonly error: unknown } | null> {
+    const chunks = flow.isLong ? flow.chunks() : inOnePiece(flow);
     for (;;) {
       let step;
       try {
         step = await chunks.next();
       } catch (error) {
-        this.#sink.rollBack();
-        return this.#events.onLost(error);
+        this.#rollBack();
+        this.#events.onLost(error);
+        return null;
       }
-      if (step.done) return this.#sink.commit();
+      if (step.done) {
+        this.#sink.commit();
+        return null;
+      }
       try {
-        await this.#sink.write(step.value);
+        if (flow.isLong || this.#sink.writeSync === undefined) await this.#sink.write(step.value);
+        else this.#sink.writeSync(step.value);
       } catch (error) {
         await chunks.return();
-        return this.#fail(error, 1);
+        this.#rollBack();
+        return { error };
       }
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      this.#sink.rollBack();
+    } catch {
+      // Then what is there of the flow stays; readers stop in front of it.
     }
   }
 
@@ -247,11 +309,10 @@ export class FlowWriter {
     const waiting = this.#waiting.splice(0);
     for (const { hold } of waiting) hold[Symbol.dispose]();
     this.#waitingBytes = 0;
-    try {
-      this.#sink.rollBack();
-    } catch {
-      // Then what is there of the flow stays; readers stop in front of it.
-    }
     this.#events.onFailure(error, lost + waiting.length);
   }
+}
+
+async function* inOnePiece(flow: EncodedFlow): AsyncGenerator<Uint8Array, void> {
+  yield flow.bytes();
 }

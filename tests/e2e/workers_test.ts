@@ -1,7 +1,7 @@
 /** The option `workers`: several isolates on one port. @module */
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { absolute, Client } from "./support/client.ts";
-import { origin } from "./support/origin.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { absolute, Client, exchange } from "./support/client.ts";
+import { origin, withLength } from "./support/origin.ts";
 import { runWeir, startWeir } from "./support/weir.ts";
 import { SOON, within } from "./support/within.ts";
 
@@ -102,3 +102,54 @@ export function complete(flow: HttpFlow) {
   if (typeof WorkerGlobalScope !== "undefined") console.log("kept by a worker");
 }
 `;
+
+Deno.test("workers=2: each flow is once in the one file, long ones whole, and what was there stays", async () => {
+  const long = "x".repeat(200 * 1024);
+  await using server = await origin((wire, request) =>
+    withLength(request.target.startsWith("/long") ? long : "short")(wire, request)
+  );
+  const args = ["--workers", "2", "--set", "stream_large_bodies=64k", "--set", "store_streamed_bodies=true"];
+  const dir = await Deno.makeTempDir();
+  try {
+    const file = `${dir}/flows.mitm`, paths: string[] = [];
+    for (const [round, name] of [file, `+${file}`].entries()) {
+      await using weir = await startWeir({ args: [...args, "-w", name] });
+      await Promise.all(Array.from({ length: 16 }, async (_, client) => {
+        for (let i = 0; i < 10; i++) {
+          const path = `/${i % 5 === 0 ? "long" : "short"}/${round}/${client}/${i}`;
+          paths.push(path);
+          // A connection for each, so that both isolates have some.
+          const { text } = await exchange(weir, server.url(path));
+          assertEquals(text.length, i % 5 === 0 ? long.length : 5);
+        }
+      }));
+      await weir.stop();
+    }
+    const { code, stdout, stderr } = await runWeir({ args: ["-nr", file, "--set", "workers=2"] });
+    assertEquals([code, stderr], [0, ""]);
+    const saved = stdout.split("\n").flatMap((line) => /GET http:\/\/[^/]+(\S+)/.exec(line)?.[1] ?? []);
+    assertEquals(saved.sort(), paths.sort());
+    assertEquals(
+      stdout.match(/200 OK 200\.?0?k/g)?.length,
+      paths.filter((path) => path.startsWith("/long")).length,
+    );
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("workers=2: what one isolate alone can do is refused in one line", async () => {
+  await using given = await startWeir({ args: ["-w", "$DIR/flows.mitm"] });
+  await given.stop();
+  for (
+    const [args, says] of [
+      [["-w", "-"], /their flows would mix/],
+      [["--set", "hardump=/nonexistent/x.har"], /a HAR has one writer/],
+      [["-S", `${given.dir}/flows.mitm`], /server_replay_reuse/],
+    ] as const
+  ) {
+    const { code, lines } = await runWeir({ args: ["--workers", "2", ...args] });
+    assertEquals([code, lines.length], [1, 1]);
+    assertMatch(lines[0], says);
+  }
+});
