@@ -231,6 +231,28 @@ Deno.test("a character that is cut in two between deltas stays one", async () =>
   assertEquals(chatStream.read(out).text, "a!");
 });
 
+Deno.test("half a character at the end of a text is what UTF-8 makes of it", async () => {
+  const body = chatStream.write({ text: ["a\ud83d"], reasoning: [], tool: ["1"] });
+  const out = await textThrough(modelStream(message(chatStream), secretsOnly), [body]);
+  assertEquals(chatStream.read(out).text, "a\ufffd");
+});
+
+Deno.test("through web streams, too, a delta's text comes out in its own event", async () => {
+  const chunk = (content: string) => `data: {"choices":[{"index":0,"delta":{"content":"${content}"}}]}\n\n`;
+  const upper = () =>
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform: (bytes, controller) =>
+        controller.enqueue(bytes.map((byte) => byte > 0x60 ? byte - 32 : byte)),
+    });
+  const words = ["one", "two", "three"];
+  for (
+    const stages of [upper, () => [upper(), new TransformStream()], () => [replaceStream("\0", ""), upper()]]
+  ) {
+    const out = await textThrough(modelStream(message(chatStream), stages), words.map(chunk));
+    assertEquals(out, words.map((word) => chunk(word.toUpperCase())).join(""));
+  }
+});
+
 Deno.test("several choices are several texts", async () => {
   const chunk = (index: number, content: string) =>
     `data: {"choices":[{"index":${index},"delta":{"content":"${content}"}}]}\n\n`;
