@@ -6,11 +6,11 @@
  * reader wants one, and the next chunk is read after that.
  * @module
  */
-import { WeirError } from "../errors.ts";
+import type { WeirError } from "../errors.ts";
+import { AnsweredBody } from "./answered.ts";
 import type { Body } from "./body.ts";
-import { asBytes, notBytes, threw } from "./bytes.ts";
-import { closeIterable, closeIterator, isThenable } from "./iterators.ts";
-import { PulledBody } from "./pulled.ts";
+import { asBytes, notBytes } from "./bytes.ts";
+import { closeIterable, isThenable } from "./iterators.ts";
 import { type Chunk, HookChunks } from "./split.ts";
 import { Stage } from "./stage.ts";
 
@@ -33,13 +33,9 @@ export function perPiece(hook: (piece: Uint8Array) => unknown, what = WHAT): Sta
 }
 
 /** The body that a per-chunk hook makes of another one. */
-class ChunkHookBody extends PulledBody {
-  readonly #source: Body;
+class ChunkHookBody extends AnsweredBody {
   readonly #hook: (chunk: Uint8Array) => unknown;
-  readonly #onFault: (error: WeirError) => void;
   readonly #what: string;
-  #outputs: Iterator<unknown> | null = null;
-  #asyncOutputs: AsyncIterator<unknown> | null = null;
   #last = false;
 
   constructor(
@@ -48,22 +44,15 @@ class ChunkHookBody extends PulledBody {
     onFault: (error: WeirError) => void,
     what = WHAT,
   ) {
-    super();
+    super(source, onFault, what);
     this.#what = what;
-    this.#source = source;
     this.#hook = hook;
-    this.#onFault = onFault;
-  }
-
-  get trailers(): string[] | null {
-    return this.#source.trailers;
   }
 
   protected pull(): Uint8Array | null | undefined {
     for (;;) {
       let bytes: Uint8Array | null | undefined;
-      if (this.#outputs !== null) bytes = this.#nextOutput(this.#outputs);
-      else if (this.#asyncOutputs !== null) bytes = this.#awaitOutput(this.#asyncOutputs);
+      if (this.hasOutputs) bytes = this.nextOutput();
       else if (this.#last) return null;
       else bytes = this.#nextChunk();
       if (bytes !== null) return bytes;
@@ -71,18 +60,18 @@ class ChunkHookBody extends PulledBody {
   }
 
   /**
-   * Hands the next chunk to the hook. Like those below: bytes to send, null for none, undefined when it will
+   * Hands the next chunk to the hook. Like the one below: bytes to send, null for none, undefined when it will
    * call back.
    */
   #nextChunk(): Uint8Array | null | undefined {
     let chunk: Uint8Array | null | undefined;
     try {
-      chunk = this.#source.take();
+      chunk = this.source.take();
     } catch (thrown) {
-      return this.#cut(thrown);
+      return this.cut(thrown);
     }
     if (chunk === undefined) {
-      this.#source.fill().then(this.#resume, this.#cut);
+      this.source.fill().then(this.filled, this.cut);
       return undefined;
     }
     if (chunk === null) {
@@ -93,7 +82,7 @@ class ChunkHookBody extends PulledBody {
     try {
       made = this.#hook(chunk);
     } catch (thrown) {
-      return this.#threw(thrown);
+      return this.threw(thrown);
     }
     return this.#accept(made);
   }
@@ -106,98 +95,36 @@ class ChunkHookBody extends PulledBody {
     try {
       if (typeof made === "object") {
         if (isThenable(made)) {
-          Promise.resolve(made).then(this.#resolved, this.#threw);
+          Promise.resolve(made).then(this.#resolved, this.threw);
           return undefined;
         }
-        if (Symbol.asyncIterator in made) {
-          this.#asyncOutputs = (made as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-          return null;
-        }
-        if (Symbol.iterator in made) {
-          this.#outputs = (made as Iterable<unknown>)[Symbol.iterator]();
+        if (Symbol.asyncIterator in made || Symbol.iterator in made) {
+          this.takeOutputs(made as Iterable<unknown>);
           return null;
         }
       }
     } catch (thrown) {
-      return this.#threw(thrown);
+      return this.threw(thrown);
     }
-    return this.#broken(notBytes(this.#what, made));
+    return this.broken(notBytes(this.#what, made));
   }
 
-  #nextOutput(outputs: Iterator<unknown>): Uint8Array | null | undefined {
-    let step: IteratorResult<unknown>;
-    try {
-      step = outputs.next();
-      if (step.done) {
-        this.#outputs = null;
-        return null;
-      }
-    } catch (thrown) {
-      this.#outputs = null;
-      return this.#threw(thrown);
-    }
-    return this.#bytesOf(step.value);
-  }
-
-  #awaitOutput(outputs: AsyncIterator<unknown>): undefined {
-    try {
-      Promise.resolve(outputs.next()).then(this.#stepped, this.#threw);
-    } catch (thrown) {
-      this.#threw(thrown);
-    }
-  }
-
-  /** One piece of an iterable; null is nothing there as well. */
-  #bytesOf(made: unknown): Uint8Array | null | undefined {
+  protected bytesOf(made: unknown): Uint8Array | null {
     if (made === null) return null;
     const bytes = asBytes(made);
-    if (bytes === null) return this.#broken(notBytes(this.#what, made));
+    if (bytes === null) throw notBytes(this.#what, made);
     return bytes.length === 0 ? null : bytes;
   }
 
-  readonly #resume = () => this.resume();
-
   readonly #resolved = (made: unknown) => {
     if (!this.open) return closeIterable(made);
-    this.#goOn(this.#accept(made));
-  };
-
-  readonly #stepped = (step: IteratorResult<unknown>) => {
-    if (!this.open) return;
-    if (typeof step !== "object" || step === null) return this.#threw(notBytes("Its iterator", step));
-    if (step.done) this.#asyncOutputs = null;
-    this.#goOn(step.done ? null : this.#bytesOf(step.value));
-  };
-
-  #goOn(bytes: Uint8Array | null | undefined): void {
+    const bytes = this.#accept(made);
     if (bytes === null) this.resume(true);
     else if (bytes !== undefined) this.arrive(bytes);
-  }
-
-  /**
-   * A stage of weir's own throws what went wrong as it is to be told (a limit that was passed, for instance).
-   */
-  readonly #threw = (thrown: unknown): undefined => {
-    this.#asyncOutputs = null;
-    return this.#broken(thrown instanceof WeirError ? thrown : threw(this.#what, thrown));
   };
-
-  /** The source failed: that is no fault of the hook's, which is not told of an end that did not come. */
-  readonly #cut = (thrown: unknown): undefined => {
-    this.fail(WeirError.from(thrown, "weir", "internal", "The body could not be read"));
-  };
-
-  #broken(error: WeirError): undefined {
-    if (!this.open) return;
-    this.#onFault(error);
-    this.fail(error);
-  }
 
   protected release(reason: WeirError): void {
-    if (!this.#last) this.#source.cancel(reason);
-    const outputs = this.#outputs, asyncOutputs = this.#asyncOutputs;
-    this.#outputs = this.#asyncOutputs = null;
-    closeIterator(outputs);
-    closeIterator(asyncOutputs);
+    if (!this.#last) this.source.cancel(reason);
+    this.closeOutputs();
   }
 }

@@ -6,12 +6,12 @@
  * @module
  */
 import { concat } from "@std/bytes";
-import { WeirError } from "../../errors.ts";
+import type { WeirError } from "../../errors.ts";
+import { AnsweredBody } from "../answered.ts";
 import type { Body } from "../body.ts";
-import { nameOf, threw } from "../bytes.ts";
+import { nameOf } from "../bytes.ts";
 import { drop } from "../drop.ts";
-import { closeIterable, closeIterator, ignore, isThenable } from "../iterators.ts";
-import { PulledBody } from "../pulled.ts";
+import { closeIterable, ignore, isThenable } from "../iterators.ts";
 import { Stage } from "../stage.ts";
 import type { Cutter, Segment } from "./cutter.ts";
 
@@ -55,17 +55,13 @@ export function checkFunction(fn: unknown, name: string, use: string): void {
 }
 
 /** The body that comes out. */
-class UnitBody<U> extends PulledBody {
-  readonly #source: Body;
+class UnitBody<U> extends AnsweredBody {
   readonly #rules: UnitRules<U>;
-  readonly #onFault: (error: WeirError) => void;
   /** What the piece that was taken last is cut into. */
   #segments: Iterator<Segment<U>> | null = null;
   /** The unit that the function was called for last. */
   #segment: Segment<U> | null = null;
   #answer: Promise<unknown> | null = null;
-  #outputs: Iterator<unknown> | null = null;
-  #asyncOutputs: AsyncIterator<unknown> | null = null;
   /** How many units came for one so far. */
   #count = 0;
   #isTailDropped = false;
@@ -78,21 +74,15 @@ class UnitBody<U> extends PulledBody {
   #lastEnd = 0;
 
   constructor(source: Body, rules: UnitRules<U>, onFault: (error: WeirError) => void) {
-    super();
-    this.#source = source;
+    super(source, onFault, `The function of ${rules.name}`);
     this.#rules = rules;
-    this.#onFault = onFault;
-  }
-
-  get trailers(): string[] | null {
-    return this.#source.trailers;
   }
 
   protected pull(): Uint8Array | null | undefined {
     for (;;) {
       if (this.#segments === null || this.#failure !== null || this.#isBusy) {
         if (this.#last !== null) return this.#joined();
-        if (this.#failure !== null) return this.#broken(this.#failure);
+        if (this.#failure !== null) return this.broken(this.#failure);
         const bytes = this.#isBusy ? this.#work() : this.#read();
         if (bytes === null && this.#phase === "ended" && this.#segments === null && !this.#isBusy) {
           return null;
@@ -105,14 +95,14 @@ class UnitBody<U> extends PulledBody {
         if (step.done) this.#endPiece();
         else this.#take(step.value);
       } catch (thrown) {
-        this.#failure = this.#errorOf(thrown);
+        this.#failure = this.errorOf(thrown);
       }
     }
   }
 
   /** Something else than the next segment comes next. */
   get #isBusy(): boolean {
-    return this.#answer !== null || this.#outputs !== null || this.#asyncOutputs !== null;
+    return this.#answer !== null || this.hasOutputs;
   }
 
   /**
@@ -122,12 +112,12 @@ class UnitBody<U> extends PulledBody {
     if (this.#phase === "ended") return null;
     let piece: Uint8Array | null | undefined;
     try {
-      piece = this.#source.take();
+      piece = this.source.take();
     } catch (thrown) {
-      return this.#cut(thrown);
+      return this.cut(thrown);
     }
     if (piece === undefined) {
-      this.#source.fill().then(this.#resume, this.#cut);
+      this.source.fill().then(this.filled, this.cut);
       return undefined;
     }
     const { cutter } = this.#rules;
@@ -180,14 +170,8 @@ class UnitBody<U> extends PulledBody {
         this.#answer.then(ignore, ignore);
         return;
       }
-      if (Symbol.asyncIterator in value) {
-        this.#asyncOutputs = (value as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-        return;
-      }
-      if (isSeveral(value, isJson)) {
-        this.#outputs = value[Symbol.iterator]();
-        return;
-      }
+      if (Symbol.asyncIterator in value) return this.takeOutputs(value as AsyncIterable<unknown>);
+      if (isSeveral(value, isJson)) return this.takeOutputs(value);
     }
     this.#isTailDropped = false;
     this.#make(this.#rules.edited(value, this.#segment!));
@@ -195,25 +179,12 @@ class UnitBody<U> extends PulledBody {
 
   /** Goes on with what is not a matter of segments. */
   #work(): Uint8Array | null | undefined {
-    if (this.#answer !== null) {
-      this.#answer.then(this.#answered, this.#threw);
-      return undefined;
-    }
-    try {
-      if (this.#asyncOutputs !== null) {
-        Promise.resolve(this.#asyncOutputs.next()).then(this.#stepped, this.#threw);
-        return undefined;
-      }
-      const step = this.#outputs!.next();
-      if (!step.done) return this.#added(step.value);
-      this.#outputs = null;
-      return null;
-    } catch (thrown) {
-      return this.#threw(thrown);
-    }
+    if (this.#answer === null) return this.nextOutput();
+    this.#answer.then(this.#answered, this.#refused);
+    return undefined;
   }
 
-  #added(value: unknown): Uint8Array | null {
+  protected bytesOf(value: unknown): Uint8Array | null {
     if (value === drop || (value === null && !this.#rules.isJson)) return null;
     const bytes = this.#rules.added(value, this.#segment, this.#count++);
     return bytes.length === 0 ? null : bytes;
@@ -246,67 +217,29 @@ class UnitBody<U> extends PulledBody {
     return bytes;
   }
 
-  readonly #resume = () => this.resume();
-
   readonly #answered = (value: unknown) => {
     if (!this.open) return closeIterable(value);
     this.#answer = null;
     try {
       this.#accept(value);
     } catch (thrown) {
-      return this.#threw(thrown);
+      return this.threw(thrown);
     }
     if (this.#last !== null) this.arrive(this.#joined());
     else this.resume(true);
   };
 
-  readonly #stepped = (step: IteratorResult<unknown>) => {
-    if (!this.open) return;
-    let bytes: Uint8Array | null = null;
-    try {
-      if (typeof step !== "object" || step === null) throw new TypeError("its iterator gave no result");
-      if (step.done) this.#asyncOutputs = null;
-      else bytes = this.#added(step.value);
-    } catch (thrown) {
-      return this.#broken(this.#errorOf(thrown));
-    }
-    if (bytes === null) this.resume(true);
-    else this.arrive(bytes);
+  readonly #refused = (thrown: unknown) => {
+    this.#answer = null;
+    this.threw(thrown);
   };
-
-  readonly #threw = (thrown: unknown): undefined => {
-    this.#answer = this.#asyncOutputs = null;
-    return this.#broken(this.#errorOf(thrown));
-  };
-
-  #errorOf(thrown: unknown): WeirError {
-    return thrown instanceof WeirError ? thrown : threw(`The function of ${this.#rules.name}`, thrown);
-  }
-
-  /** The source failed: no fault of the function's. */
-  readonly #cut = (thrown: unknown): undefined => {
-    this.fail(WeirError.from(thrown, "weir", "internal", "The body could not be read"));
-  };
-
-  #broken(error: WeirError): undefined {
-    if (!this.open) return;
-    this.#onFault(error);
-    this.fail(error);
-  }
 
   protected release(reason: WeirError): void {
-    if (this.#phase === "open") this.#source.cancel(reason);
-    const outputs = this.#outputs, asyncOutputs = this.#asyncOutputs;
-    this.#segments =
-      this.#outputs =
-      this.#asyncOutputs =
-      this.#answer =
-        null;
+    if (this.#phase === "open") this.source.cancel(reason);
+    this.#segments = this.#answer = this.#last = null;
     this.#made = [];
-    this.#last = null;
     this.#rules.cancel?.(reason);
-    closeIterator(outputs);
-    closeIterator(asyncOutputs);
+    this.closeOutputs();
   }
 }
 
