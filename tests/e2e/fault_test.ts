@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { absolute, Client, curl, exchange } from "./support/client.ts";
 import { echo, type Origin, origin, withChunks, withLength } from "./support/origin.ts";
 import { startProxy, streamAll, type TestProxy } from "./support/proxy.ts";
+import { inAllWays, valuesOf } from "./support/ways.ts";
 import { runWeir } from "./support/weir.ts";
 
 const BODY = "0123456789".repeat(10);
@@ -150,6 +151,34 @@ for (const [mode, addon] of [["buffered", {}], ["streamed", streamAll]] as const
     assertEquals(server.requests.length, 1);
   });
 }
+
+inAllWays(
+  "both legs of one version: what comes is cut, damaged or replaced, and an upload reaches the origin whole",
+  {
+    options: {
+      fault: [
+        "/~u cut/cut:10",
+        "/~u corrupt/corrupt:10",
+        "/~u status/status:418",
+        "/~u reset & ~m PUT/reset",
+      ],
+    },
+    reply: ({ body }) => ({ body, fields: [["X-Origin", "1"]] }),
+  },
+  async ({ send, received }) => {
+    const put = (path: string) => send("POST", path, { body: BODY });
+    const { text, isCut } = await put("/corrupt");
+    assertEquals([text, isCut], [`${BODY.slice(0, 10)}1${BODY.slice(11)}`, false]);
+    assertEquals(await put("/status").then(({ status, text }) => [status, text.slice(0, 4)]), [418, "418 "]);
+    assertEquals((await put("/reset")).text, BODY);
+    const cut = await put("/cut");
+    assertEquals([cut.text, cut.isCut, valuesOf(cut.fields, "x-origin")], [BODY.slice(0, 10), true, ["1"]]);
+    assertEquals(received.map(({ path, body }) => [path, body]), [["/corrupt", BODY], ["/reset", BODY], [
+      "/cut",
+      BODY,
+    ]]);
+  },
+);
 
 Deno.test("what a hook answered gets its faults, too, and hooks see the body whole", async () => {
   const seen: unknown[] = [];

@@ -6,6 +6,7 @@ import { Http2Client, requestTo } from "./support/http2.ts";
 import { chunk } from "./support/http.ts";
 import { origin, type Script } from "./support/origin.ts";
 import { type Options, startProxy, streamAll } from "./support/proxy.ts";
+import { inAllWays, valuesOf } from "./support/ways.ts";
 import { runWeir } from "./support/weir.ts";
 
 /** Sets what the path says, percent-coded; the body is chunked, so that it can be streamed. */
@@ -80,6 +81,27 @@ for (const [mode, addon] of [["buffered", {}], ["streamed", streamAll]] as const
     assertEquals(seen, [[], ["Basic MQ=="], ["Basic MQ=="], [], ["Basic Mg=="], ["Basic Mg=="]]);
   });
 }
+
+inAllWays(
+  "both legs of one version: secure cookies and logins are sent again",
+  {
+    options: { stickycookie: "~m GET", stickyauth: "~m GET" },
+    reply: () => ({ body: "ok", fields: [["Set-Cookie", "a=1; Secure"], ["Set-Cookie", "b=2; Path=/deep"]] }),
+  },
+  async ({ send, received }) => {
+    await send("POST", "/", { fields: [["Authorization", "Basic eA=="]], body: "up" });
+    await send("GET", "/deep/er");
+    await send("HEAD", "/deep/er");
+    assertEquals(
+      received.map(({ fields }) => [valuesOf(fields, "cookie"), valuesOf(fields, "authorization")]),
+      [
+        [[], ["Basic eA=="]],
+        [["b=2; a=1"], ["Basic eA=="]],
+        [[], []],
+      ],
+    );
+  },
+);
 
 Deno.test("other hosts and other ports get none of it; another port of a host gets its Authorization", async () => {
   await using one = await origin(setting);

@@ -6,6 +6,7 @@ import { echo, origin, withChunks, withLength } from "./support/origin.ts";
 import { startProxy, streamAll } from "./support/proxy.ts";
 import { echoServer, wsClient } from "./support/websocket_server.ts";
 import { runWeir } from "./support/weir.ts";
+import { inAllWays } from "./support/ways.ts";
 import { Gate, within } from "./support/within.ts";
 
 const KIB = 1024;
@@ -79,6 +80,18 @@ for (const [mode, addon] of [["buffered", {}], ["streamed", streamAll]] as const
     assertNear(performance.now() - asked, 300);
   });
 }
+
+inAllWays(
+  "both legs of one version: up and down, each at its rate",
+  { options: { throttle: ["80k:40k"] }, reply: ({ body }) => ({ body }) },
+  async ({ send, received }) => {
+    assertNear(
+      await timed(async () => assertEquals((await send("POST", "/", { body: BODY })).text, BODY)),
+      1500,
+    );
+    assertEquals(received[0].body, BODY);
+  },
+);
 
 Deno.test("a live stream is slowed, and its source with it; what came is not held back", async () => {
   const gate = new Gate();
