@@ -23,16 +23,9 @@ export function credentialsOf(bytes: Uint8Array): Credentials | null {
   return colon < 0 ? null : { user: bytes.subarray(0, colon), password: bytes.subarray(colon + 1) };
 }
 
-/** The value of a field that sends these. */
-export function basicField(userAndPassword: string): string {
-  return `Basic ${Buffer.from(userAndPassword).toString("base64")}`;
-}
-
 /** The hash of some bytes, of one length whatever they are. */
-export function digestOf(...parts: readonly (Uint8Array | string)[]): Uint8Array {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+function digestOf(bytes: Uint8Array): Uint8Array {
+  return createHash("sha256").update(bytes).digest();
 }
 
 /** Takes the same time whether, and where, they differ. */

@@ -57,3 +57,19 @@ Deno.test("set anew while weir runs, the new credentials hold", async () => {
   await configure("al:2");
   assertEquals([await socks("al", "1"), await socks("al", "2")], [false, true]);
 });
+
+Deno.test("modes in which connections pass without being asked are told of at start", async () => {
+  for (
+    const [modes, told] of [[["regular", "reverse:http://a"], false], [["reverse:tcp://a:1"], true], [[
+      "transparent",
+    ], true]] as const
+  ) {
+    const { addon, host } = await configured("any");
+    const ctx = { ...host.ctx, proxy: { ...host.ctx.proxy, modes } };
+    addon.running!(ctx, ctx);
+    assertEquals(
+      host.lines.some((line) => /^warn: proxyauth asks .* other connections to /.test(line)),
+      told,
+    );
+  }
+});

@@ -90,8 +90,12 @@ for (const [mode, addon] of [["buffered", {}], ["streamed", streamAll]] as const
     assertEquals(await peer.line(), "HEADERS 7 :status=200");
     await peer.data(7, `GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
     assertMatch(await peer.line(), /^DATA 7 /);
-    await peer.request(9, connect(), true);
+    // The stream of a CONNECT stays open for what the tunnel was to carry.
+    await peer.request(9, connect(), false);
     assertMatch(await peer.line(), /^HEADERS 9 :status=407 /);
+    assertMatch(await peer.line(), /^DATA 9 \d+ bytes \+END/);
+    await peer.data(7, `GET / HTTP/1.1\r\nHost: ${server.authority}\r\n\r\n`);
+    while (!/^DATA 7 /.test(await peer.line()));
     assert(server.requests.every(({ raw }) => !/authorization/i.test(raw)));
   });
 
