@@ -126,6 +126,15 @@ Deno.test("what scripts change counts: the answer's Set-Cookie, and the request 
   ]]);
 });
 
+Deno.test("what a refused client sent is not kept", async () => {
+  const login = `Proxy-Authorization: Basic ${btoa("a:b")}\r\n`;
+  await using server = await origin(setting);
+  await using proxy = await startProxy([], { stickyauth: "~all", proxyauth: "a:b" });
+  await exchange(proxy, server.url(), { fields: "Authorization: Basic eA==\r\n" });
+  await exchange(proxy, server.url(), { fields: login });
+  assertEquals(server.requests.map((head) => head.all("authorization")), [[]]);
+});
+
 Deno.test("off, nothing is kept or sent", async () => {
   const options = { stickycookie: "", stickyauth: "" };
   const requests: [string, string][] = [["/?a%3D1", "Authorization: Basic eA==\r\n"], ["/", ""]];

@@ -182,6 +182,14 @@ Deno.test("a rule that cannot be read names option, rule, place and what was exp
   assert(!stderr.includes("listening"));
 });
 
+Deno.test("who is answered in place of an origin waits for one direction", async () => {
+  await using proxy = await startProxy({
+    requestheaders: (flow) => void (flow.response = new Response("ok")),
+  }, { throttle: ["0:0:1000"] });
+  const ms = await timed(() => exchange(proxy, "http://a.test/"));
+  assert(ms >= 999 && ms < 1900, `${ms}`);
+});
+
 Deno.test("presets are lines like any other", async () => {
   await using server = await origin(withLength("ok"));
   await using proxy = await startProxy([], { throttle: ["3G"] });
