@@ -53,6 +53,7 @@ export type {
   DepartingBody,
   Departure,
   EventHandlers,
+  EventHookName,
   EventHooks,
   Gate,
   GatePlace,

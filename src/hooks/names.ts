@@ -117,6 +117,7 @@ export interface EventHooks {
   server_disconnected: ServerConnectionData;
 }
 
+/** The name of a hook that follows flows or connections. */
 export type EventHookName = keyof EventHooks;
 /** Names of the hooks of an addon's own life. */
 export type LifeHookName = "load" | "configure" | "running" | "done";

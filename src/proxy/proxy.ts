@@ -4,7 +4,14 @@
  */
 import { WeirError } from "../errors.ts";
 import * as weir from "../mod.ts";
-import { AddonManager, type AddonSource, type Context, forAddons, type Gate, type Metric } from "../hooks/mod.ts";
+import {
+  AddonManager,
+  type AddonSource,
+  type Context,
+  forAddons,
+  type Gate,
+  type Metric,
+} from "../hooks/mod.ts";
 import { type Address, type Conn, hostPort, listen, type TcpListener } from "../net/mod.ts";
 import type { ModeSpec, OptionRegistry } from "../options/mod.ts";
 import { stagesOf } from "../streams/mod.ts";
