@@ -227,3 +227,21 @@ Deno.test("a key that is open to others is warned of, with its file, its mode an
     assertStringIncludes(other!, `chmod 600 ${confdir}/mitmproxy-ca.pem`);
   });
 });
+
+Deno.test("a CA whose key is encrypted is opened with the passphrase, and signs", async () => {
+  await inDirectory(async (confdir) => {
+    await loadAuthority(confdir);
+    const path = `${confdir}/weir-ca.pem`, plain = await Deno.readTextFile(path);
+    const key = await opensslOk(["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", "pass:secret"], plain);
+    await Deno.writeTextFile(path, key + /-----BEGIN CERT[^]*/.exec(plain)![0]);
+    await assertRejects(() => loadAuthority(confdir), WeirError, "its key is encrypted: set cert_passphrase");
+    await assertRejects(
+      () => loadAuthority(confdir, "no"),
+      WeirError,
+      "cert_passphrase does not open its key",
+    );
+    const leaf = await new Leaves(await loadAuthority(confdir, "secret")).leafFor({ host: "a.test" });
+    await Deno.writeTextFile(`${confdir}/leaf.pem`, leaf.cert);
+    await opensslOk(["verify", "-CAfile", `${confdir}/weir-ca-cert.pem`, `${confdir}/leaf.pem`]);
+  });
+});
