@@ -179,6 +179,57 @@ Deno.test("delayed: what is held has a bound, and a body that is cut is cut late
   await failed;
 });
 
+Deno.test("delayed: a cut comes behind the pieces that came before it", async () => {
+  using clock = new FakeClock();
+  const source = new TestBody().push("ab");
+  const { seen, done } = reading(behind(source, delayStream(100)));
+  const failed = assertRejects(() => done, WeirError, "cut");
+  await clock.pass(10);
+  source.push("c").end(new WeirError("server", "closed", "cut"));
+  await clock.pass(100);
+  await failed;
+  assertEquals(seen, [[100, 2], [110, 3]]);
+});
+
+Deno.test("delayed: what went out is no longer held", async () => {
+  using clock = new FakeClock();
+  const source = new TestBody();
+  const { seen, done } = reading(behind(source, delayStream(100, { hold: 4 })));
+  for (const piece of ["aaa", "bbb"]) {
+    source.push(piece);
+    await clock.pass(150);
+  }
+  source.push("c").push("d").end();
+  await clock.pass(100);
+  assertEquals(seen, [[100, 3], [250, 6], [400, 7], [400, 8]]);
+  await done;
+});
+
+Deno.test("delayed and stalled: what is left of a wire chunk goes with its piece", async () => {
+  using clock = new FakeClock();
+  const delayed = behind(new TestBody({ chunked: true }).push("ab", 2).push("cd").end(), delayStream(100));
+  const stalled = behind(new TestBody({ chunked: true }).push("abcd").end(), stallStream(1, 100));
+  assertEquals(text(stalled.take()!), "a");
+  assertEquals(stalled.chunkLeft, 3);
+  assertEquals(delayed.take(), undefined);
+  await clock.pass(100);
+  assertEquals([text(delayed.take()!), delayed.chunkLeft], ["ab", 2]);
+  assertEquals([text(delayed.take()!), delayed.chunkLeft], ["cd", 0]);
+  const reason = new WeirError("client", "closed", "gone");
+  delayed.cancel(reason);
+  stalled.cancel(reason);
+});
+
+Deno.test("a rate that is low gives what comes in 10 ms, and not byte by byte", async () => {
+  using clock = new FakeClock();
+  const bucket = new TokenBucket(1000, 100);
+  assertEquals([bucket.take(200), bucket.take(100)], [100, 0]);
+  await clock.pass(5);
+  assertEquals(bucket.take(100), 0);
+  await clock.pass(5);
+  assertEquals(bucket.take(100), 10);
+});
+
 Deno.test("a valve stops a body that is on its way, and its source with it", async () => {
   using clock = new FakeClock();
   const holder: { valve: Valve | null } = { valve: null };

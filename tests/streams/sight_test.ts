@@ -190,13 +190,14 @@ Deno.test("rechunked: all chunks but the last are of one size, and the bytes are
   );
 });
 
-Deno.test("a chunk that is full goes out before more is asked for", () => {
-  const body = new TestBody().push("abcde");
-  const [rechunk] = stage(rechunkStream(2));
-  const out = rechunk.through(body);
+Deno.test("a chunk that is full goes out before more is asked for", async () => {
+  const through = (body: TestBody, size: number) => stage(rechunkStream(size))[0].through(body);
+  const body = new TestBody().push("abcde"), out = through(body, 2);
   assertEquals([text(out.take()!), text(out.take()!), out.take()], ["ab", "cd", undefined]);
+  const filled = next(out);
   body.push("f");
-  assertEquals(text(out.take() ?? utf8("-")), "-");
+  assertEquals(text((await filled)!), "ef");
+  assertEquals(text(through(new TestBody().push("a").push("bc"), 3).take()!), "abc");
 });
 
 Deno.test("a body is saved to a file as it was; a cut one keeps what came", async () => {
@@ -238,6 +239,62 @@ Deno.test("a stream gets a copy: closed at the end, aborted for a cut body, and 
   const cut = new TestBody().push("xy").end(new WeirError("server", "closed", "cut"));
   await assertRejects(() => pieces(piped(cut, stage(saveStream(sink())))), WeirError, "cut");
   assertEquals(seen, ["xy", "aborted: cut"]);
+});
+
+Deno.test("a stream may keep what it gets", async () => {
+  const kept: Uint8Array[] = [];
+  const sink = new WritableStream<Uint8Array>({ write: (chunk) => void kept.push(chunk) });
+  await whole(piped(bodyOfPieces(["ab", "cd"]), stage(saveStream(sink))));
+  assertEquals(kept.map(text), ["ab", "cd"]);
+});
+
+Deno.test("a file has what came, whatever the reader of the web stream does with its chunks", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    const out = ReadableStream.from([utf8("ab"), utf8("cd")]).pipeThrough(saveStream(path));
+    for await (const chunk of out) chunk.fill(0);
+    assertEquals(await Deno.readTextFile(path), "abcd");
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("half a copy is removed where the disk is full", async () => {
+  const directory = await Deno.makeTempDir(), path = `${directory}/copy`, { open } = Deno;
+  const warnings: string[] = [];
+  try {
+    Deno.open = async (...given) => {
+      const file = await open(...given);
+      file.write = () => Promise.reject(new Error("No space left on device"));
+      return file;
+    };
+    const out = piped(
+      bodyOfPieces(["ab", "cd"]),
+      stage(saveStream(path)),
+      undefined,
+      (warning) => void warnings.push(warning),
+    );
+    assertEquals(text(await whole(out)), "abcd");
+    assertEquals(warnings, [`A body is not saved to ${path} any further: No space left on device`]);
+    await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+  } finally {
+    Deno.open = open;
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("the end waits for a tap that still looks at it", async () => {
+  const looked = Promise.withResolvers<void>();
+  const out = piped(
+    bodyOfPieces(["ab"]),
+    stage(tapStream((chunk) => chunk.length === 0 ? looked.promise : undefined)),
+  );
+  assertEquals(text((await next(out))!), "ab");
+  const last = next(out);
+  const first = await Promise.race([last, new Promise((resolve) => setTimeout(resolve, 0, "nothing yet"))]);
+  assertEquals(first, "nothing yet");
+  looked.resolve();
+  assertEquals(await last, null);
 });
 
 Deno.test("a copy that fails is warned of once, and the body goes on", async () => {

@@ -10,6 +10,7 @@ import { decodeStream, encodeStream } from "../../src/streams/coding_stream.ts";
 import { generated } from "../../src/streams/generator_hook.ts";
 import { checkStreamValue, piped, stagesOf } from "../../src/streams/hook.ts";
 import { limit, observe } from "../../src/streams/observe.ts";
+import { rechunkStream } from "../../src/streams/rechunk.ts";
 import { replaceStream } from "../../src/streams/replace.ts";
 import { chunks } from "../../src/streams/split.ts";
 import { Stage } from "../../src/streams/stage.ts";
@@ -131,4 +132,43 @@ Deno.test("cancelling what comes out cancels what goes in", async () => {
   const gone = new WeirError("client", "closed", "gone");
   await reader.cancel(gone);
   assertStrictEquals(await cancelled.promise, gone);
+});
+
+Deno.test("a writer waits until its chunk is read, and the chunk comes through as it is", async () => {
+  const stage = observe({}), writer = stage.writable.getWriter(), reader = stage.readable.getReader();
+  const chunk = utf8("one");
+  let isWritten = false;
+  const writing = writer.write(chunk).then(() => isWritten = true);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(isWritten, false);
+  assertStrictEquals((await reader.read()).value, chunk);
+  await writing;
+  writer.close();
+  assertEquals((await reader.read()).done, true);
+});
+
+Deno.test("a part of a chunk is a copy: its reader may give it away", async () => {
+  const reader = ReadableStream.from([utf8("abcd")]).pipeThrough(rechunkStream(2)).getReader();
+  const { value } = await reader.read();
+  assertEquals([text(value!), value!.buffer.byteLength], ["ab", 2]);
+  structuredClone(value, { transfer: [value!.buffer as ArrayBuffer] });
+  assertEquals(text((await reader.read()).value!), "cd");
+});
+
+Deno.test("what is no bytes fails both ends", async () => {
+  const stage = observe({}), writer = stage.writable.getWriter();
+  const reading = Array.fromAsync(stage.readable);
+  const written = assertRejects(() => writer.write(1 as never), WeirError, "the number 1");
+  assertEquals((await assertRejects(() => reading, WeirError, "the number 1")).code, "addon");
+  await written;
+});
+
+Deno.test("a source that fails fails what comes out, behind what came", async () => {
+  const source = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(utf8("one")),
+    pull: (controller) => controller.error(new Error("oh no")),
+  });
+  const reader = source.pipeThrough(observe({})).getReader();
+  assertEquals(text((await reader.read()).value!), "one");
+  await assertRejects(() => reader.read(), WeirError, "The stream threw: oh no");
 });

@@ -33,7 +33,8 @@ interface Timer {
 
 /** Stands in for `setTimeout`, `clearTimeout` and `performance.now` until it is disposed. Make it before what sets timers. */
 export class FakeClock implements Disposable {
-  #now = real.now.call(performance);
+  /** Whole milliseconds: sums and differences of them are exact. */
+  #now = Math.ceil(real.now.call(performance));
   /** Not an id that the system gives. */
   #nextId = 2 ** 40;
   readonly #timers = new Map<number, Timer>();

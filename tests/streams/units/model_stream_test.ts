@@ -333,9 +333,27 @@ Deno.test("a large JSON body that is no model's passes, one that is is cut", asy
 
 Deno.test("text that is to be repeated has a bound", async () => {
   const body = responsesStream.write(said1(...Array.from({ length: 50 }, () => "x".repeat(50))));
+  // No event says all of it.
+  const deltas = body.slice(0, body.indexOf("data:", body.lastIndexOf("output_text.delta")));
   const fed = new Fed(modelStream(message(responsesStream), secretsOnly, { hold: 2000 }));
-  await fed.push(body);
+  await fed.push(deltas);
   assertEquals((fed.error as WeirError)?.code, "limit");
+  const enough = new Fed(modelStream(message(responsesStream), secretsOnly, { hold: 3000 }));
+  await enough.push(deltas);
+  assertEquals(enough.error, null);
+});
+
+Deno.test("texts that are open at the same time have a bound", async () => {
+  const delta = (index: number) => `data: {"choices":[{"index":${index},"delta":{"content":"a"}}]}\n\n`;
+  const many = Array.from({ length: 1001 }, (_, index) => delta(index));
+  const stage = () => modelStream(message(chatStream), () => undefined);
+  assertEquals(await textThrough(stage(), many.slice(0, 1000)), many.slice(0, 1000).join(""));
+  const error = await assertRejects(
+    () => textThrough(stage(), many),
+    WeirError,
+    "more than 1000 texts at once",
+  );
+  assertEquals((error as WeirError).code, "limit");
 });
 
 Deno.test("a stage that fails, or is none, cuts the body and is named", async () => {
