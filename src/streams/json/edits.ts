@@ -13,9 +13,8 @@ export type JsonPlace = readonly (string | number)[];
 export type JsonEdits = Readonly<
   Record<
     string,
-    // What a value is, the function's author knows: `any` lets it be named in place, as `JSON.parse` does. A
-    // symbol is `drop`, whose own type an object literal forgets.
-    // deno-lint-ignore no-explicit-any
+    // A symbol is `drop`, whose own type an object literal forgets.
+    // deno-lint-ignore no-explicit-any -- only the function's author knows what a value is, as with JSON.parse
     ((value: any, place: JsonPlace) => unknown) | symbol | string | number | boolean | object | null
   >
 >;

@@ -36,9 +36,7 @@ const encoder = new TextEncoder();
  * @throws {TypeError} when `fn` is no function.
  */
 export function ndjsonStream(
-  // What a line says is known to the function's author alone: `any` lets it be named in place, as
-  // `JSON.parse` does.
-  // deno-lint-ignore no-explicit-any
+  // deno-lint-ignore no-explicit-any -- only the function's author knows what a line says, as with JSON.parse
   fn: (value: any, index: number) => unknown | typeof drop,
   options?: HoldOptions,
 ): TransformStream<Uint8Array, Uint8Array> {
