@@ -15,7 +15,7 @@
  */
 
 /** A history that can be made shorter. */
-export interface History {
+export interface HeldHistory {
   /** Lets go of its oldest message, and books it out with {@linkcode MemoryBudget.forgot}; false when it has none to spare. */
   forgetOldest(): boolean;
 }
@@ -29,7 +29,7 @@ export class MemoryBudget {
   /** What was said last; Infinity for none. */
   #limit: number;
   /** Those that may hold something, the one that has done so for longest first. */
-  readonly #histories = new Set<History>();
+  readonly #histories = new Set<HeldHistory>();
 
   /**
    * `limit`: bytes; null is none. It is asked again when what was said last is passed, and after
@@ -68,7 +68,7 @@ export class MemoryBudget {
   }
 
   /** Books bytes of a message that a history keeps; older messages, also of others, may have to go for it. */
-  remember(history: History, bytes: number): void {
+  remember(history: HeldHistory, bytes: number): void {
     this.#histories.add(history);
     this.#remembered += bytes;
     this.take(bytes);
@@ -81,7 +81,7 @@ export class MemoryBudget {
   }
 
   /** The history has ended: books out what is left of it, and asks it no more. */
-  leave(history: History, bytes: number): void {
+  leave(history: HeldHistory, bytes: number): void {
     this.#histories.delete(history);
     this.forgot(bytes);
   }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type History, MemoryBudget } from "../src/memory_budget.ts";
+import { type HeldHistory, MemoryBudget } from "../src/memory_budget.ts";
 
 Deno.test("bytes fit up to the limit; what is beyond is booked, too, and room comes back", () => {
   const budget = new MemoryBudget(() => 10);
@@ -21,7 +21,7 @@ Deno.test("the limit is what the option says now; null is none", () => {
 });
 
 /** A history whose messages have these sizes. */
-function historyOf(budget: MemoryBudget, ...sizes: number[]): History & { sizes: number[] } {
+function historyOf(budget: MemoryBudget, ...sizes: number[]): HeldHistory & { sizes: number[] } {
   const history = {
     sizes,
     forgetOldest() {

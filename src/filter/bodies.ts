@@ -10,13 +10,13 @@ import { mayGrow } from "./moment.ts";
 import { hasResponse, type Verdict } from "./verdict.ts";
 
 /** Whose bytes are looked at. */
-export type Side = "request" | "response" | "both";
+export type BodySide = "request" | "response" | "both";
 
 /**
  * True when a decoded body or a message on that side matches. A body that is not kept matches nothing; one that has yet to come,
  * or that is being kept while it streams, is not known.
  */
-export function bodiesMatch(flow: Flow, side: Side, pattern: RegExp): Verdict {
+export function bodiesMatch(flow: Flow, side: BodySide, pattern: RegExp): Verdict {
   let verdict: Verdict = false;
   for (const part of flow.type === "http" ? httpParts(flow, side) : tcpParts(flow, side)) {
     if (part === undefined) verdict = undefined;
@@ -28,7 +28,7 @@ export function bodiesMatch(flow: Flow, side: Side, pattern: RegExp): Verdict {
 /** What can be searched; undefined for what has yet to come. */
 type Parts = Generator<Uint8Array | undefined, void>;
 
-function* httpParts(flow: HttpFlow, side: Side): Parts {
+function* httpParts(flow: HttpFlow, side: BodySide): Parts {
   if (side !== "response") yield* bodyOf(flow.request, flow);
   if (side !== "request") {
     if (flow.response !== null) yield* bodyOf(flow.response, flow);
@@ -42,12 +42,12 @@ function* httpParts(flow: HttpFlow, side: Side): Parts {
   if (flow.live) yield undefined;
 }
 
-function* tcpParts(flow: Flow & { type: "tcp" }, side: Side): Parts {
+function* tcpParts(flow: Flow & { type: "tcp" }, side: BodySide): Parts {
   for (const { content, fromClient } of flow.messages) if (isOn(side, fromClient)) yield content;
   if (flow.live) yield undefined;
 }
 
-function isOn(side: Side, fromClient: boolean): boolean {
+function isOn(side: BodySide, fromClient: boolean): boolean {
   return side === "both" || fromClient === (side === "request");
 }
 

@@ -7,7 +7,7 @@
  */
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import { parseSize } from "../options/mod.ts";
-import { bodiesMatch, type Side } from "./bodies.ts";
+import { bodiesMatch, type BodySide } from "./bodies.ts";
 import * as facts from "./facts.ts";
 import { graphqlNames } from "./graphql.ts";
 import { type Condition, type FlowFacts, likePattern } from "./narrow.ts";
@@ -155,7 +155,7 @@ function oneIsLike(searched: readonly (keyof FlowFacts)[], expression: string): 
   return { kind: "any", parts: searched.map((fact) => ({ kind: "fact", fact, test: "like", value })) };
 }
 
-function bodies(side: Side): Operator {
+function bodies(side: BodySide): Operator {
   return {
     argument: "a regular expression",
     make(argument, fail) {

@@ -3,7 +3,7 @@
  * @module
  */
 import { BodySlice } from "../streams/mod.ts";
-import type { History, MemoryBudget } from "../memory_budget.ts";
+import type { HeldHistory, MemoryBudget } from "../memory_budget.ts";
 
 /** Some bytes of a raw TCP conversation. */
 export interface TcpMessage {
@@ -91,7 +91,7 @@ export class PassingTcpMessage implements TcpMessage {
 const NOTHING = new Uint8Array(0);
 
 /** What a {@linkcode TcpFlow} keeps. */
-export class TcpHistory implements History {
+export class TcpHistory implements HeldHistory {
   readonly messages: TcpMessage[] = [];
   /** How many older messages were let go. */
   forgotten = 0;

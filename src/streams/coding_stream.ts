@@ -7,7 +7,7 @@ import { BROTLI_PARAMS, type Coding, codingsOf } from "./coding.ts";
 import { decoder } from "./decoders.ts";
 import { generated } from "./generator_hook.ts";
 import type { StreamHook, StreamValue } from "./hook.ts";
-import { ended, type Machine, written } from "./machine.ts";
+import { ended, written, type ZlibTransform } from "./zlib_transform.ts";
 import { Stage } from "./stage.ts";
 
 /** A message, as far as its coding goes. */
@@ -52,14 +52,17 @@ function chain(stages: Stage[]): Stage {
 
 function encoder(coding: Coding): Stage {
   const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = zlib.constants;
-  const make = (): Machine => {
+  const make = (): ZlibTransform => {
     if (coding === "gzip") return zlib.createGzip({ flush: Z_SYNC_FLUSH });
     if (coding === "deflate") return zlib.createDeflate({ flush: Z_SYNC_FLUSH });
-    if (coding === "zstd") return zlib.createZstdCompress({ flush: ZSTD_e_flush }) as Machine;
-    return zlib.createBrotliCompress({ flush: BROTLI_OPERATION_FLUSH, params: BROTLI_PARAMS }) as Machine;
+    if (coding === "zstd") return zlib.createZstdCompress({ flush: ZSTD_e_flush }) as ZlibTransform;
+    return zlib.createBrotliCompress({
+      flush: BROTLI_OPERATION_FLUSH,
+      params: BROTLI_PARAMS,
+    }) as ZlibTransform;
   };
   return generated(async function* (chunks) {
-    let machine: Machine | null = null;
+    let machine: ZlibTransform | null = null;
     try {
       for await (const chunk of chunks) yield* written(machine ??= make(), chunk);
       // An empty body has a coded form.

@@ -9,7 +9,7 @@ import zlib from "node:zlib";
 import { AFTER_BROTLI, type Coding, EMPTY_BROTLI, isRawDeflate, isUnexpectedEnd } from "./coding.ts";
 import { generated } from "./generator_hook.ts";
 import { cutShort, goesOn, GzipFooter, GzipHeader, MOST_MEMBERS, type Warn, WRONG_CHECKSUM } from "./gzip.ts";
-import { ended, type Machine, written } from "./machine.ts";
+import { ended, written, type ZlibTransform } from "./zlib_transform.ts";
 import { Stage } from "./stage.ts";
 import { MAGIC_BYTES, ZstdFrames } from "./zstd_frames.ts";
 
@@ -33,7 +33,7 @@ export function decoder(coding: Coding): Stage {
 async function* gunzip(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array, void> {
   let header = new GzipHeader(), footer = new GzipFooter();
   /** Of the member whose data comes. */
-  let machine: Machine | null = null;
+  let machine: ZlibTransform | null = null;
   let members = 0, behind = 0;
   try {
     for await (const chunk of chunks) {
@@ -84,7 +84,7 @@ async function* gunzip(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array, v
 }
 
 async function* inflate(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array, void> {
-  let machine: Machine | null = null;
+  let machine: ZlibTransform | null = null;
   /** What came before it was known which format it is. */
   let start: Uint8Array = new Uint8Array(0);
   let behind = 0;
@@ -119,11 +119,11 @@ async function* inflate(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array, 
 }
 
 async function* unbrotli(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array, void> {
-  let machine: Machine | null = null;
+  let machine: ZlibTransform | null = null;
   let total = 0, behind = 0, unfolded = 0;
   try {
     for await (const chunk of chunks) {
-      machine ??= zlib.createBrotliDecompress() as Machine;
+      machine ??= zlib.createBrotliDecompress() as ZlibTransform;
       total += chunk.length;
       const before = machine.bytesWritten;
       if (behind === 0) {
@@ -145,7 +145,7 @@ async function* unbrotli(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array,
 }
 
 /** Whether the decoder has not seen the end of its `total` bytes: whatever it makes of one that is not theirs. */
-async function readsOn(machine: Machine, total: number): Promise<boolean> {
+async function readsOn(machine: ZlibTransform, total: number): Promise<boolean> {
   try {
     for await (const _ of written(machine, AFTER_BROTLI));
   } catch {
@@ -156,7 +156,7 @@ async function readsOn(machine: Machine, total: number): Promise<boolean> {
 
 async function* unzstd(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array, void> {
   const frames = new ZstdFrames();
-  let machine: Machine | null = null;
+  let machine: ZlibTransform | null = null;
   /** Behind a whole frame: too little to know whether it begins another one. */
   let held: Uint8Array = new Uint8Array(0);
   let isWhole = false, behind = 0;
@@ -166,7 +166,7 @@ async function* unzstd(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array, v
         behind += chunk.length;
         continue;
       }
-      machine ??= zlib.createZstdDecompress() as Machine;
+      machine ??= zlib.createZstdDecompress() as ZlibTransform;
       const bytes: Uint8Array = held.length === 0 ? chunk : concat([held, chunk]);
       held = new Uint8Array(0);
       for (let at = 0, end = 0; at < bytes.length; at = end) {

@@ -3,7 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import type { History as Budgeted, MemoryBudget } from "../memory_budget.ts";
+import type { HeldHistory, MemoryBudget } from "../memory_budget.ts";
 import type { History } from "../options/mod.ts";
 import { BytePool } from "./byte_pool.ts";
 import { internals } from "../internals.ts";
@@ -300,7 +300,7 @@ export function isCloseCode(code: number): boolean {
 const pool = new BytePool();
 
 /** What weir keeps on a connection, and does with its history. */
-class WebSocketState implements Budgeted {
+class WebSocketState implements HeldHistory {
   readonly #data: WebSocketData;
   readonly #history: History;
   readonly pool = pool;

@@ -2,18 +2,18 @@
  * What two sessions differ in: requests that are missing, added, or moved, and what has changed in the others.
  * @module
  */
-import type { Digest } from "./digest.ts";
+import type { FlowDigest } from "./digest.ts";
 
 /** Two flows of which each stands for the other. */
-type Pair = readonly [Digest, Digest];
+type Pair = readonly [FlowDigest, FlowDigest];
 
 /** Flows with the same key that are looked at for equal ones: beyond that the first stands for the first, and so on. */
 const MAX_GROUP = 1000;
 
 /** A line for each difference, in the order of the first session, what was added at its end. */
-export function* differences(a: readonly Digest[], b: readonly Digest[]): Generator<string, void> {
+export function* differences(a: readonly FlowDigest[], b: readonly FlowDigest[]): Generator<string, void> {
   const groups = Map.groupBy(b, ({ key }) => key);
-  const pairs: Pair[] = [], missing: Digest[] = [];
+  const pairs: Pair[] = [], missing: FlowDigest[] = [];
   const added = new Set(b);
   for (const [key, ours] of Map.groupBy(a, ({ key }) => key)) {
     const matched = matchGroup(ours, groups.get(key) ?? []);
@@ -35,7 +35,7 @@ export function* differences(a: readonly Digest[], b: readonly Digest[]): Genera
 }
 
 /** `what: A → B` for all that differs in two flows. */
-function* changes({ facts, whole }: Digest, other: Digest): Generator<string, void> {
+function* changes({ facts, whole }: FlowDigest, other: FlowDigest): Generator<string, void> {
   if (whole === other.whole) return;
   for (const name of new Set([...facts.keys(), ...other.facts.keys()])) {
     const [before, after] = [facts.get(name), other.facts.get(name)];
@@ -44,12 +44,12 @@ function* changes({ facts, whole }: Digest, other: Digest): Generator<string, vo
 }
 
 /** Pairs as many flows of one key as can be: equal ones in order, those between them, then whatever is left, one for one. */
-function matchGroup(ours: readonly Digest[], theirs: readonly Digest[]): Pair[] {
+function matchGroup(ours: readonly FlowDigest[], theirs: readonly FlowDigest[]): Pair[] {
   if (ours.length === 0 || theirs.length === 0) return [];
   const isFew = ours.length <= MAX_GROUP && theirs.length <= MAX_GROUP;
   const equal = ours.length !== theirs.length && isFew ? longestCommon(ours, theirs) : [];
   const pairs: Pair[] = [];
-  const left: [Digest[], Digest[]] = [[], []];
+  const left: [FlowDigest[], FlowDigest[]] = [[], []];
   let i = 0, j = 0;
   for (const [x, y] of [...equal, [ours.length, theirs.length]]) {
     while (i < x && j < y) pairs.push([ours[i++], theirs[j++]]);
@@ -64,7 +64,7 @@ function matchGroup(ours: readonly Digest[], theirs: readonly Digest[]): Pair[] 
 }
 
 /** Places of the longest row of equal flows that both have in that order. */
-function longestCommon(ours: readonly Digest[], theirs: readonly Digest[]): [number, number][] {
+function longestCommon(ours: readonly FlowDigest[], theirs: readonly FlowDigest[]): [number, number][] {
   const width = theirs.length + 1;
   const lengths = new Uint16Array((ours.length + 1) * width);
   for (let i = ours.length - 1; i >= 0; i--) {

@@ -9,7 +9,7 @@ import type { Headers } from "../../http/mod.ts";
 import { bodyOf, decodeStream, readableOf } from "../../streams/mod.ts";
 
 /** A flow, in what can be compared. */
-export interface Digest {
+export interface FlowDigest {
   /** `GET http://example.com/`: flows with the same are compared. */
   readonly key: string;
   /** Where it stands in its session, from 1. */
@@ -24,7 +24,7 @@ export interface Digest {
 const SHOWN = 60;
 
 /** The digest of a flow. Fields in `ignored`, in lower case, are left out. */
-export async function digestOf(flow: Flow, index: number, ignored: ReadonlySet<string>): Promise<Digest> {
+export async function digestOf(flow: Flow, index: number, ignored: ReadonlySet<string>): Promise<FlowDigest> {
   const facts = new Map<string, string>();
   if (flow.type === "tcp") addTcp(facts, flow);
   else await addHttp(facts, flow, ignored);

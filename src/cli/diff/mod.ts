@@ -8,7 +8,7 @@ import { readFlows } from "../../formats/mod.ts";
 import { UsageError } from "../flags.ts";
 import { type SyncWriter, writeText } from "../output.ts";
 import { differences } from "./compare.ts";
-import { type Digest, digestOf } from "./digest.ts";
+import { digestOf, type FlowDigest } from "./digest.ts";
 
 /** Fields that differ without a meaning. */
 const IGNORED = ["date"];
@@ -68,13 +68,13 @@ function parseLine(argv: readonly string[]): DiffLine | null {
 
 /** What is kept of the flows of a file; `error` tells why they are not all. */
 interface Session {
-  readonly digests: readonly Digest[];
+  readonly digests: readonly FlowDigest[];
   readonly error: Error | null;
 }
 
 /** Reads a file; what is whole of a broken one counts. @throws {Error} that names it when nothing is. */
 async function session(path: string, ignored: ReadonlySet<string>): Promise<Session> {
-  const digests: Digest[] = [];
+  const digests: FlowDigest[] = [];
   try {
     const source = path === "-" ? Deno.stdin.readable : (await Deno.open(path)).readable;
     for await (const flow of readFlows(source)) {

@@ -13,7 +13,7 @@ import { type Program, UNKNOWN } from "./program.ts";
 import { Simulation } from "./simulation.ts";
 import type { Machine } from "./machine.ts";
 import { type State, type Step, type Table, UNMADE } from "./table.ts";
-import { isMiddle, pointsFrom, UnitReader } from "./units.ts";
+import { isMiddle, pointsFrom, TextUnitReader } from "./units.ts";
 import { type Captures, NONE } from "./walk.ts";
 
 /** Bytes that may be read again before that counts as too often. */
@@ -50,7 +50,7 @@ export class Search {
   readonly #table: Table;
   readonly #sink: MatchSink;
   readonly #options: SearchOptions;
-  readonly #reader: UnitReader;
+  readonly #reader: TextUnitReader;
   readonly #filter: GramFilter | null;
   #simulation: Simulation | null = null;
 
@@ -81,7 +81,7 @@ export class Search {
     this.#program = options.machine.program;
     this.#table = options.machine.table;
     this.#sink = options.sink;
-    this.#reader = new UnitReader(this.#program.unit);
+    this.#reader = new TextUnitReader(this.#program.unit);
     this.#filter = options.filter ?? null;
     this.#state = this.#table.start(this.#program.startContext);
     if (this.#table.isFull) this.#simulate(0, this.#program.startContext);

@@ -15,7 +15,7 @@ export const INVALID = -1;
 export type Unit = "byte" | "codeUnit" | "codePoint";
 
 /** Reads units one at a time. */
-export class UnitReader {
+export class TextUnitReader {
   /** The unit that was read last. */
   unit = 0;
   readonly #unit: Unit;
@@ -114,7 +114,7 @@ export function pointsFrom(text: Uint8Array, at: number): [from: number, to: num
 /** How long a string is (in UTF-16 code units) that is decoded from these bytes. */
 export function lengthInUnits(text: Uint8Array, from: number, to: number): number {
   let units = 0;
-  const reader = new UnitReader("codeUnit");
+  const reader = new TextUnitReader("codeUnit");
   for (let at = from; at < to;) {
     if (text[at] < 0x80) at++;
     else at += reader.read(text, at, true);
@@ -125,7 +125,7 @@ export function lengthInUnits(text: Uint8Array, from: number, to: number): numbe
 
 /** The place where the unit begins inside which the text ends; its end when it ends with a whole one. */
 export function wholeUnits(text: Uint8Array): number {
-  const reader = new UnitReader("codePoint");
+  const reader = new TextUnitReader("codePoint");
   for (let at = text.length - 1; at >= 0 && at >= text.length - 3; at--) {
     if (text[at] >= 0xc0) return reader.read(text, at, false) === 0 ? at : text.length;
   }

@@ -2,10 +2,10 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { differences } from "../../../src/cli/diff/compare.ts";
-import type { Digest } from "../../../src/cli/diff/digest.ts";
+import type { FlowDigest } from "../../../src/cli/diff/digest.ts";
 
 /** Flows by name: `a=1` is the flow `a` with the fact `x: 1`. */
-function session(text: string): Digest[] {
+function session(text: string): FlowDigest[] {
   return text.split(" ").filter(Boolean).map((word, i) => {
     const [key, value] = word.split("=");
     const facts = new Map(value === undefined ? [] : [["x", value]]);

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Program, sourceOf } from "../../../src/streams/regexp/program.ts";
 import { Simulation } from "../../../src/streams/regexp/simulation.ts";
-import { UnitReader } from "../../../src/streams/regexp/units.ts";
+import { TextUnitReader } from "../../../src/streams/regexp/units.ts";
 import { utf8 } from "../support.ts";
 import { letters, sources, staysInside } from "./generated.ts";
 import { PATTERNS, TEXTS } from "./patterns.ts";
@@ -10,7 +10,7 @@ import { PATTERNS, TEXTS } from "./patterns.ts";
 /** All matches: for each, where it and its groups begin and end (-1 for a group that has no part in it). */
 function found(regexp: RegExp, text: string): number[][] {
   const program = new Program(sourceOf(regexp)), simulation = new Simulation(program);
-  const bytes = utf8(text), reader = new UnitReader(program.unit), matches: number[][] = [];
+  const bytes = utf8(text), reader = new TextUnitReader(program.unit), matches: number[][] = [];
   const collect = () => {
     for (const { start, end, captures } of simulation.decided) {
       matches.push([start, end, ...captures.slice(2)]);

@@ -7,21 +7,21 @@ import type { Transform } from "node:stream";
 import type zlib from "node:zlib";
 
 /** One of node's transforms. */
-export type Machine = zlib.Zlib & Transform;
+export type ZlibTransform = zlib.Zlib & Transform;
 
 /** What comes out for bytes that go in. What the machine has used of them is in its `bytesWritten`. */
-export function written(machine: Machine, bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+export function written(machine: ZlibTransform, bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
   return output(machine, (done) => machine.write(bytes, done));
 }
 
 /** What comes out when nothing more goes in. */
-export function ended(machine: Machine): AsyncGenerator<Uint8Array, void> {
+export function ended(machine: ZlibTransform): AsyncGenerator<Uint8Array, void> {
   return output(machine, (done) => machine.once("end", done).end());
 }
 
 /** What comes out while the machine works on something. */
 async function* output(
-  machine: Machine,
+  machine: ZlibTransform,
   work: (done: (error?: Error | null) => void) => void,
 ): AsyncGenerator<Uint8Array, void> {
   let isDone = false;
