@@ -1,6 +1,6 @@
 /**
- * What stops an exchange from outside: its flow is killed, its client is gone, weir ends. Whatever the exchange waits for
- * then is waited for no longer.
+ * What stops an exchange from outside: its flow is killed, its client is gone, weir ends. Whatever the
+ * exchange waits for then is waited for no longer.
  * @module
  */
 import type { WeirError } from "../errors.ts";
@@ -29,7 +29,10 @@ export class Stop {
     this.onStop?.(error);
   }
 
-  /** What `pending` gives, or the error of a stop that comes first. `keep` gets what is given at once, late or not. */
+  /**
+   * What `pending` gives, or the error of a stop that comes first. `keep` gets what is given at once, late or
+   * not.
+   */
   unlessStopped<T>(pending: Promise<T>, keep: (value: T) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       this.onStop = reject;

@@ -1,6 +1,6 @@
 /**
- * The upstream leg of one exchange: the lease of a connection to the origin, the request that is sent on it, and the second
- * attempt on another connection where that is allowed (RFC 9110 §9.2.2, RFC 9113 §8.7).
+ * The upstream leg of one exchange: the lease of a connection to the origin, the request that is sent on it,
+ * and the second attempt on another connection where that is allowed (RFC 9110 §9.2.2, RFC 9113 §8.7).
  * @module
  */
 import { hasToken, type RequestHead, type ResponseHead, type UpstreamResponse } from "../http/mod.ts";
@@ -48,8 +48,8 @@ export class UpstreamLeg {
   }
 
   /**
-   * Sends the request; once more when its connection was closed, or the origin refused it, before it was looked at. `isRaw`:
-   * see `Destination`.
+   * Sends the request; once more when its connection was closed, or the origin refused it, before it was
+   * looked at. `isRaw`: see `Destination`.
    */
   async send(
     head: () => RequestHead,
@@ -107,7 +107,10 @@ export class UpstreamLeg {
     this.#lease = null;
   }
 
-  /** The body for one attempt. What is in memory can be had again; of a stream, what was sent of it must be kept. */
+  /**
+   * The body for one attempt. What is in memory can be had again; of a stream, what was sent of it must be
+   * kept.
+   */
   #body(): Body | null {
     if (this.#resendable !== null) return this.#resendable.attempt();
     const body = this.#plan.outgoing();
@@ -132,7 +135,9 @@ export class UpstreamLeg {
     return lease;
   }
 
-  /** Known before the exchange goes on, so that a stop in between finds it; what comes after a stop is freed. */
+  /**
+   * Known before the exchange goes on, so that a stop in between finds it; what comes after a stop is freed.
+   */
   #keep(lease: Lease): void {
     this.#lease = lease;
     if (this.#stop.error !== null) this.cut(this.#stop.error);

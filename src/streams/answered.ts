@@ -1,9 +1,9 @@
 /**
- * The common part of bodies that are made of what a function gives for the pieces of another one: at once, by promise, or as
- * an iterator of several.
+ * The common part of bodies that are made of what a function gives for the pieces of another one: at once, by
+ * promise, or as an iterator of several.
  *
- * What is given is pulled: an iterator is asked for its next piece when the reader wants one, and the function is called again
- * when it has no more.
+ * What is given is pulled: an iterator is asked for its next piece when the reader wants one, and the
+ * function is called again when it has no more.
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -98,7 +98,9 @@ export abstract class AnsweredBody extends PulledBody {
     return this.broken(this.errorOf(thrown));
   };
 
-  /** A stage of weir's own throws what went wrong as it is to be told (a limit that was passed, for instance). */
+  /**
+   * A stage of weir's own throws what went wrong as it is to be told (a limit that was passed, for instance).
+   */
   protected errorOf(thrown: unknown): WeirError {
     return thrown instanceof WeirError ? thrown : threw(this.#what, thrown);
   }

@@ -1,8 +1,8 @@
 /**
  * Finding any of several byte strings in one pass (Aho and Corasick 1975).
  *
- * Besides the transitions the table knows, for every state, how much of what was read last could still become a match. That
- * is what lets a stream be searched without holding back one byte too many.
+ * Besides the transitions the table knows, for every state, how much of what was read last could still become
+ * a match. That is what lets a stream be searched without holding back one byte too many.
  * @module
  */
 
@@ -58,7 +58,10 @@ export class Automaton {
     return states;
   }
 
-  /** Adds what happens where the trie has no edge, level by level: go on from the longest suffix that is in the trie. */
+  /**
+   * Adds what happens where the trie has no edge, level by level: go on from the longest suffix that is in
+   * the trie.
+   */
   #link(states: number): void {
     const { next, match, live, width } = this;
     const fallback = new Int32Array(states);

@@ -10,7 +10,8 @@ import { PassingBody } from "./passing.ts";
 import { Stage } from "./stage.ts";
 
 /**
- * Lets `atByte` bytes through, then waits once for `ms` milliseconds. A body that ends there or before does not wait.
+ * Lets `atByte` bytes through, then waits once for `ms` milliseconds. A body that ends there or before does
+ * not wait.
  *
  * ```ts
  * import { type HttpFlow, stallStream } from "weir";
@@ -28,8 +29,8 @@ export function stallStream(atByte: number, ms: number): TransformStream<Uint8Ar
 }
 
 /**
- * Lets exactly `atByte` bytes through, then cuts the body: its reader sees that it is broken. A body that ends there or before
- * is left alone.
+ * Lets exactly `atByte` bytes through, then cuts the body: its reader sees that it is broken. A body that
+ * ends there or before is left alone.
  *
  * ```ts
  * import { cutStream, type HttpFlow } from "weir";
@@ -65,8 +66,8 @@ export function limitStream(bytes: number): TransformStream<Uint8Array, Uint8Arr
 }
 
 /**
- * Flips the lowest bit of the byte at `atByte` (the first is 0), and lets all others through as they are. A body that ends before
- * it is left alone.
+ * Flips the lowest bit of the byte at `atByte` (the first is 0), and lets all others through as they are. A
+ * body that ends before it is left alone.
  *
  * ```ts
  * import { corruptStream, type HttpFlow } from "weir";

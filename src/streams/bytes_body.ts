@@ -9,8 +9,9 @@ import { PassingBody } from "./passing.ts";
 const RESOLVED = Promise.resolve();
 
 /**
- * A body of known bytes: one piece, or none when empty. `trailers` are name, value, name, value, …. Its size is that of
- * the bytes, or left open, so that it goes out without a length (`isOpen`; also by default when there are trailers).
+ * A body of known bytes: one piece, or none when empty. `trailers` are name, value, name, value, …. Its size
+ * is that of the bytes, or left open, so that it goes out without a length (`isOpen`; also by default when
+ * there are trailers).
  */
 export function bytesBody(
   bytes: Uint8Array,
@@ -58,7 +59,10 @@ export interface KeptPiece {
   readonly chunkLeft: number;
 }
 
-/** `rest` with the pieces in front of it that were taken from it before; size and chunk boundaries are as they were. */
+/**
+ * `rest` with the pieces in front of it that were taken from it before; size and chunk boundaries are as they
+ * were.
+ */
 export function joinedBody(prefix: Iterable<KeptPiece>, rest: Body): Body {
   return new JoinedBody(prefix[Symbol.iterator](), rest);
 }

@@ -60,8 +60,8 @@ class ChunkHookBody extends AnsweredBody {
   }
 
   /**
-   * Hands the next chunk to the hook. Like the one below: bytes to send, null for none, undefined when it will
-   * call back.
+   * Hands the next chunk to the hook. Like the one below: bytes to send, null for none, undefined when it
+   * will call back.
    */
   #nextChunk(): Uint8Array | null | undefined {
     let chunk: Uint8Array | null | undefined;

@@ -1,6 +1,6 @@
 /**
- * Content codings (RFC 9110 §8.4.1) of whole bodies: gzip (RFC 1952), deflate (RFC 1950, and raw RFC 1951 as some servers send
- * it), br (RFC 7932), zstd (RFC 8878).
+ * Content codings (RFC 9110 §8.4.1) of whole bodies: gzip (RFC 1952), deflate (RFC 1950, and raw RFC 1951 as
+ * some servers send it), br (RFC 7932), zstd (RFC 8878).
  * @module
  */
 import { concat } from "@std/bytes";
@@ -11,7 +11,10 @@ import { shown } from "../shown.ts";
 import { cutShort, goesOn, GzipFooter, GzipHeader, MOST_MEMBERS, type Warn, WRONG_CHECKSUM } from "./gzip.ts";
 import { MAGIC_BYTES, ZstdFrames } from "./zstd_frames.ts";
 
-/** Most bytes that a body may have when decoded, where the caller says nothing: as many as are buffered (`body_buffer_limit`). */
+/**
+ * Most bytes that a body may have when decoded, where the caller says nothing: as many as are buffered
+ * (`body_buffer_limit`).
+ */
 export const MOST_DECODED = 256 * 1024 * 1024;
 /** Most codings on one body. More than one is rare, and each multiplies what few bytes can unfold to. */
 const MOST_CODINGS = 4;
@@ -44,11 +47,12 @@ export function codingsOf(contentEncoding: string | null): Coding[] {
 /**
  * Undoes `contentEncoding`; gives `bytes` themselves when there is none.
  *
- * With `warn`, data that browsers and curl can read is read as they do: cut short, without its checksum, or with other bytes
- * behind it; `warn` is told in a sentence. Without, such data is refused.
+ * With `warn`, data that browsers and curl can read is read as they do: cut short, without its checksum, or
+ * with other bytes behind it; `warn` is told in a sentence. Without, such data is refused.
  *
  * @throws {TypeError} on an unknown coding.
- * @throws {WeirError} `protocol` when the bytes are not what the coding says, `limit` when they unfold to more than `most`.
+ * @throws {WeirError} `protocol` when the bytes are not what the coding says, `limit` when they unfold to
+ * more than `most`.
  */
 export function decodeBytes(
   bytes: Uint8Array,
@@ -72,8 +76,8 @@ export function encodeBytes(bytes: Uint8Array, contentEncoding: string | null): 
 }
 
 /**
- * Whether `deflate` came without its zlib wrapper, as its first two bytes show (RFC 1950 §2.2): method 8, a window of 32 KiB at
- * most, and a check. The first byte alone tells nearly always.
+ * Whether `deflate` came without its zlib wrapper, as its first two bytes show (RFC 1950 §2.2): method 8, a
+ * window of 32 KiB at most, and a check. The first byte alone tells nearly always.
  */
 export function isRawDeflate(start: Uint8Array): boolean {
   const [first, second] = start;
@@ -102,7 +106,8 @@ function decodeOne(bytes: Uint8Array, coding: Coding, most: number, warn: Warn |
 }
 
 /**
- * A byte behind brotli data: Deno's decoder takes data that is cut short for whole, but only such data makes it read on.
+ * A byte behind brotli data: Deno's decoder takes data that is cut short for whole, but only such data makes
+ * it read on.
  */
 export const AFTER_BROTLI: Uint8Array = Uint8Array.of(0xff);
 /** Brotli data of no bytes at all is no longer than this, flushes included. */
@@ -149,7 +154,10 @@ function unbrotliCut(bytes: Uint8Array, most: number): { buffer: Uint8Array; use
 /** One of zlib's functions for whole data. */
 type Unpacker = (bytes: Uint8Array, options: zlib.ZlibOptions & zlib.BrotliOptions) => Uint8Array;
 
-/** What `bytes` unfold to, and how many of them were used for it. `finishFlush` takes data that ends too early. */
+/**
+ * What `bytes` unfold to, and how many of them were used for it. `finishFlush` takes data that ends too
+ * early.
+ */
 function unpack(
   unpacker: Unpacker,
   bytes: Uint8Array,

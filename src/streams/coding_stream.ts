@@ -1,5 +1,6 @@
 /**
- * Content codings of bodies that flow: every chunk that goes in comes out at once, so that events stay events.
+ * Content codings of bodies that flow: every chunk that goes in comes out at once, so that events stay
+ * events.
  * @module
  */
 import zlib from "node:zlib";
@@ -17,8 +18,8 @@ export interface CodedMessage {
 }
 
 /**
- * Lets hooks see the plain bytes of a compressed body: undoes the message's content coding before them and applies it again
- * after them. A message without a coding goes through the hooks alone.
+ * Lets hooks see the plain bytes of a compressed body: undoes the message's content coding before them and
+ * applies it again after them. A message without a coding goes through the hooks alone.
  *
  * ```ts
  * flow.response.stream = decoded(flow.response, replaceStream("secret", "***"));

@@ -6,8 +6,8 @@ import type { Body } from "./body.ts";
 import { joinedBody, type KeptPiece } from "./bytes_body.ts";
 
 /**
- * Chunk boundaries that are remembered while a body is collected, 8 bytes each. Beyond that, chunks are joined if the body is
- * streamed after all: a body of so many tiny ones must not cost many times its size.
+ * Chunk boundaries that are remembered while a body is collected, 8 bytes each. Beyond that, chunks are
+ * joined if the body is streamed after all: a body of so many tiny ones must not cost many times its size.
  */
 const MOST_BOUNDARIES = 256 * 1024;
 /** Pieces of what was collected, when it goes out after all. */
@@ -17,7 +17,10 @@ const REPLAY_PIECE = 256 * 1024;
 export interface CollectLimits {
   /** More bytes than this are not held. */
   switchAt: number;
-  /** Told the length of every piece before it is kept; false stops collecting now (the piece is kept all the same). */
+  /**
+   * Told the length of every piece before it is kept; false stops collecting now (the piece is kept all the
+   * same).
+   */
   onBytes?: (count: number) => boolean | void;
 }
 
@@ -27,7 +30,8 @@ export type Collected =
   | { readonly kind: "overflow"; readonly rest: Body; readonly held: number };
 
 /**
- * Reads `body` until its end or until more than `limits.switchAt` bytes have come. The bytes belong to the caller.
+ * Reads `body` until its end or until more than `limits.switchAt` bytes have come. The bytes belong to the
+ * caller.
  *
  * Rejects with the body's own error when that was cut short.
  */
@@ -78,8 +82,8 @@ class Kept {
   }
 
   /**
-   * Exactly the first piece, then by doubling, up to what may come: a declared length is cheap to claim, so memory follows
-   * what has come.
+   * Exactly the first piece, then by doubling, up to what may come: a declared length is cheap to claim, so
+   * memory follows what has come.
    */
   #grow(needed: number): void {
     const wanted = Math.min(this.#buffer.length * 2, this.#most);

@@ -1,7 +1,8 @@
 /**
  * The two doors between a {@linkcode Body} and the web's streams.
  *
- * `readableOf` is for hooks and for whoever keeps a body; `bodyOf` takes what they give back, and what addons answer with.
+ * `readableOf` is for hooks and for whoever keeps a body; `bodyOf` takes what they give back, and what addons
+ * answer with.
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -10,7 +11,10 @@ import { asBytes, notBytes, threw } from "./bytes.ts";
 import { ignore } from "./iterators.ts";
 import { PulledBody } from "./pulled.ts";
 
-/** The rest of `body` as a stream of copies. Nothing is read before it is asked for; cancelling the stream cancels the body. */
+/**
+ * The rest of `body` as a stream of copies. Nothing is read before it is asked for; cancelling the stream
+ * cancels the body.
+ */
 export function readableOf(body: Body): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -34,7 +38,10 @@ export interface BodyOptions {
   size?: number | null;
   /** Trailer fields; asked for once, when the stream has ended. */
   trailers?: () => string[] | null;
-  /** Told when the stream failed or gave something that is no bytes, before the body fails with the same error. */
+  /**
+   * Told when the stream failed or gave something that is no bytes, before the body fails with the same
+   * error.
+   */
   onError?: (error: WeirError) => void;
   /** What the stream is, at the start of a sentence; "The stream" by default. */
   what?: string;

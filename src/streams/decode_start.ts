@@ -1,8 +1,9 @@
 /**
- * The start of a body without its content codings (RFC 9110 §8.4), for who shows it: what is behind is not unfolded.
+ * The start of a body without its content codings (RFC 9110 §8.4), for who shows it: what is behind is not
+ * unfolded.
  *
- * node's calls for whole bodies give nothing when there is too much, and its streams answer a turn later. So the native
- * machines are driven directly, a piece at a time (`./native_zlib.ts`).
+ * node's calls for whole bodies give nothing when there is too much, and its streams answer a turn later. So
+ * the native machines are driven directly, a piece at a time (`./native_zlib.ts`).
  * @module
  */
 import { concat } from "@std/bytes";
@@ -27,8 +28,8 @@ export interface ContentStart {
 }
 
 /**
- * The first `most` bytes of what `bytes` unfold to. No coding of several unfolds to much more than that either, so that few
- * bytes cost little whatever they are.
+ * The first `most` bytes of what `bytes` unfold to. No coding of several unfolds to much more than that
+ * either, so that few bytes cost little whatever they are.
  *
  * @throws {TypeError} on an unknown coding, or too many.
  * @throws {WeirError} `protocol` when not even the first byte can be decoded.
@@ -65,7 +66,9 @@ export function decodeStart(bytes: Uint8Array, contentEncoding: string | null, m
   return { bytes: concat(parts), isWhole: !progress.isCut };
 }
 
-/** What comes out of one coding: views that are valid until the next. Ends, and says so, after `most` bytes. */
+/**
+ * What comes out of one coding: views that are valid until the next. Ends, and says so, after `most` bytes.
+ */
 function* unfold(
   pieces: Iterable<Uint8Array>,
   coding: Coding,
@@ -92,7 +95,8 @@ function* unfold(
           }
         }
         if (failed !== null) {
-          // Bytes behind a whole member or frame that begin no other one are no part of the body (RFC 1952 §2.2).
+          // Bytes behind a whole member or frame that begin no other one are no part of the body (RFC 1952
+          // §2.2).
           if (total > 0 && OTHER_HEADER.test(failed)) return;
           throw new WeirError("weir", "protocol", `The body is no valid ${coding}: ${failed}.`);
         }

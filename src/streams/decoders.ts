@@ -1,7 +1,8 @@
 /**
- * Content codings undone while a body flows (RFC 9110 §8.4.1): every chunk that goes in comes out at once. What browsers and
- * curl can read is read as they do, and as `decodeBytes` does with whole bodies: cut short, without its checksum, or with
- * other bytes behind it. That is for bodies that end; one that the wire has cut stays cut.
+ * Content codings undone while a body flows (RFC 9110 §8.4.1): every chunk that goes in comes out at once.
+ * What browsers and curl can read is read as they do, and as `decodeBytes` does with whole bodies: cut short,
+ * without its checksum, or with other bytes behind it. That is for bodies that end; one that the wire has cut
+ * stays cut.
  * @module
  */
 import { concat } from "@std/bytes";
@@ -144,7 +145,9 @@ async function* unbrotli(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array,
   }
 }
 
-/** Whether the decoder has not seen the end of its `total` bytes: whatever it makes of one that is not theirs. */
+/**
+ * Whether the decoder has not seen the end of its `total` bytes: whatever it makes of one that is not theirs.
+ */
 async function readsOn(machine: ZlibTransform, total: number): Promise<boolean> {
   try {
     for await (const _ of written(machine, AFTER_BROTLI));

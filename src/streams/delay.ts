@@ -10,8 +10,8 @@ import { holdOf, type HoldOptions } from "./hold.ts";
 import { Stage } from "./stage.ts";
 
 /**
- * Each chunk goes out `ms` milliseconds after it came, and so does the end. What is on its way meanwhile is held: at most `hold` bytes
- * (1 MiB), beyond which the source is stopped and pauses grow shorter.
+ * Each chunk goes out `ms` milliseconds after it came, and so does the end. What is on its way meanwhile is
+ * held: at most `hold` bytes (1 MiB), beyond which the source is stopped and pauses grow shorter.
  *
  * ```ts
  * import { delayStream, type HttpFlow } from "weir";

@@ -1,7 +1,8 @@
 /**
  * The rest of a body that nobody wants any more although its exchange goes on: a hook ended its output early.
  *
- * Reading the rest keeps the connection that it comes from usable, but only within bounds: an event stream has no end.
+ * Reading the rest keeps the connection that it comes from usable, but only within bounds: an event stream
+ * has no end.
  * @module
  */
 import { WeirError } from "../errors.ts";

@@ -82,8 +82,8 @@ class GeneratorHookBody extends PulledBody {
 }
 
 /**
- * The chunks of a body for a generator, one at a time as it asks for them. Leaving a `for await` loop does not end it: a
- * generator may look at the first chunks in one loop and pass on the others in a second one.
+ * The chunks of a body for a generator, one at a time as it asks for them. Leaving a `for await` loop does
+ * not end it: a generator may look at the first chunks in one loop and pass on the others in a second one.
  */
 class ChunkFeed implements AsyncIterableIterator<Chunk> {
   readonly #source: HookChunks;

@@ -1,8 +1,9 @@
 /**
- * The members of gzip data (RFC 1952 §2.2), of which there may be several: header, deflate data, checksum and length.
+ * The members of gzip data (RFC 1952 §2.2), of which there may be several: header, deflate data, checksum and
+ * length.
  *
- * Only the deflate data is left to zlib, so that what browsers and curl read is read here, too: data without its footer, data
- * that is cut short, and bytes behind it that begin no other member. Each is told of.
+ * Only the deflate data is left to zlib, so that what browsers and curl read is read here, too: data without
+ * its footer, data that is cut short, and bytes behind it that begin no other member. Each is told of.
  * @module
  */
 import zlib from "node:zlib";
@@ -48,7 +49,10 @@ export class GzipHeader {
     return this.length >= FIXED_BYTES && this.#parts === 0;
   }
 
-  /** Takes bytes from offset `at`; gives the offset behind what belongs to it. @throws {Error} when it begins no member. */
+  /**
+   * Takes bytes from offset `at`; gives the offset behind what belongs to it. @throws {Error} when it begins
+   * no member.
+   */
   push(bytes: Uint8Array, at: number): number {
     while (at < bytes.length && !this.complete) this.#byte(bytes[at++]);
     return at;

@@ -1,8 +1,8 @@
 /**
  * `message.stream`: what addons may set it to, and the body that comes out of it.
  *
- * Whatever is given becomes one more body in the chain. Nothing that a hook returns can break the framing: empty output is
- * nothing, other values fail the body, and the length is known only at the end.
+ * Whatever is given becomes one more body in the chain. Nothing that a hook returns can break the framing:
+ * empty output is nothing, other values fail the body, and the length is known only at the end.
  * @module
  */
 import type { WeirError } from "../errors.ts";
@@ -31,8 +31,9 @@ export type ChunkHook = (chunk: Chunk) => ChunkOutput | PromiseLike<ChunkOutput>
 export type GeneratorHook = (chunks: AsyncIterable<Chunk>) => AsyncGenerator<BytesLike, void, unknown>;
 
 /**
- * Either of them, as one signature: from a union of two the compiler would infer no parameter type for a function that an addon
- * writes in place. An async generator function gets the iterable of all chunks, any other function one chunk at a time.
+ * Either of them, as one signature: from a union of two the compiler would infer no parameter type for a
+ * function that an addon writes in place. An async generator function gets the iterable of all chunks, any
+ * other function one chunk at a time.
  */
 export type HookFunction = (
   chunks: AsyncIterable<Chunk> & Chunk,
@@ -41,7 +42,10 @@ export type HookFunction = (
 /** One way to change a body. */
 export type StreamHook = HookFunction | StreamPair;
 
-/** A stream behind another one in an array: it gets what that one gives, which may be no bytes (TextDecoderStream). */
+/**
+ * A stream behind another one in an array: it gets what that one gives, which may be no bytes
+ * (TextDecoderStream).
+ */
 export interface StagePair {
   /** What it gives. */
   readonly readable: ReadableStream<unknown>;
@@ -116,7 +120,10 @@ export function stagesOf(value: StreamValue): Stage[] {
   return joined(hooks).map(stageOf);
 }
 
-/** Neighbouring streams of others become one pair, so that they hand each other their own values (text, objects). */
+/**
+ * Neighbouring streams of others become one pair, so that they hand each other their own values (text,
+ * objects).
+ */
 function joined(hooks: readonly StreamHook[]): StreamHook[] {
   const all: StreamHook[] = [];
   for (const hook of hooks) {

@@ -1,6 +1,6 @@
 /**
- * Finding one literal in large pieces of text: the text is made a string of one character per byte, which V8 searches with the
- * machine's vector instructions; it does not do that for bytes.
+ * Finding one literal in large pieces of text: the text is made a string of one character per byte, which V8
+ * searches with the machine's vector instructions; it does not do that for bytes.
  * @module
  */
 import { latin1 } from "../latin1.ts";
@@ -39,7 +39,9 @@ export class LiteralSearch {
     this.#text = "";
   }
 
-  /** Where the pattern next stands as a whole, from `at` on; else where its beginning can stand at the end. */
+  /**
+   * Where the pattern next stands as a whole, from `at` on; else where its beginning can stand at the end.
+   */
   next(at: number): number {
     const text = this.#text, pattern = this.#pattern, needle = this.#needle, offset = this.#offset;
     for (let found = at + offset; (found = text.indexOf(needle, found)) !== -1; found++) {

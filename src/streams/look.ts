@@ -7,8 +7,8 @@ import { checkFunction } from "./arguments.ts";
 import { observe } from "./observe.ts";
 
 /**
- * `fn` sees each chunk as it comes (a copy), and an empty one at the end; of a body that was cut there is no end. A promise that it
- * returns holds the body up until it settles.
+ * `fn` sees each chunk as it comes (a copy), and an empty one at the end; of a body that was cut there is no
+ * end. A promise that it returns holds the body up until it settles.
  *
  * ```ts
  * import { type HttpFlow, tapStream } from "weir";
@@ -59,8 +59,8 @@ export interface Digest {
 }
 
 /**
- * `fn` is told at the end the digest of all bytes; null: the body was cut. `algorithm` is a name as WebCrypto or Node have it:
- * `SHA-256`, `sha256`, `md5`, `sha512-256`, …
+ * `fn` is told at the end the digest of all bytes; null: the body was cut. `algorithm` is a name as WebCrypto
+ * or Node have it: `SHA-256`, `sha256`, `md5`, `sha512-256`, …
  *
  * ```ts
  * import { hashStream, type HttpFlow } from "weir";

@@ -3,10 +3,11 @@
  *
  *     body ─▶ [valve] ─▶ [limit] ─▶ [meter] ─▶ [decode] ─▶ [stages of message.stream] ─▶ [encode] ─▶ [tee] ─▶ body
  *
- * Each box is a {@linkcode Stage}: a `TransformStream` that works alone with `pipeThrough`, in its own file. Underneath, a
- * body is a pull source (`./body.ts`), and a stage is a function from body to body: stages behind one another run in one pass,
- * without a promise or a copy for each piece. Web streams are made where somebody asks for them (`./stage.ts`), or gave some
- * (`./stream_hook.ts`). Bodies that are made of events, lines, messages or parts are in `units/`.
+ * Each box is a {@linkcode Stage}: a `TransformStream` that works alone with `pipeThrough`, in its own file.
+ * Underneath, a body is a pull source (`./body.ts`), and a stage is a function from body to body: stages
+ * behind one another run in one pass, without a promise or a copy for each piece. Web streams are made where
+ * somebody asks for them (`./stage.ts`), or gave some (`./stream_hook.ts`). Bodies that are made of events,
+ * lines, messages or parts are in `units/`.
  * @module
  */
 export type { Body } from "./body.ts";

@@ -1,9 +1,9 @@
 /**
  * node:zlib's native machines, driven directly: synchronously, one bounded output buffer at a time.
  *
- * node's streams answer a turn of the event loop later and cannot be stopped in mid chunk, and its calls for whole bodies
- * give nothing when there is too much and forget the window between calls. What is used here are Node's own internals, the
- * same since Node 0.12, which Deno has too.
+ * node's streams answer a turn of the event loop later and cannot be stopped in mid chunk, and its calls for
+ * whole bodies give nothing when there is too much and forget the window between calls. What is used here are
+ * Node's own internals, the same since Node 0.12, which Deno has too.
  * @module
  */
 import zlib from "node:zlib";

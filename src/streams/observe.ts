@@ -11,9 +11,14 @@ import { Stage } from "./stage.ts";
 
 /** Who looks. What it throws, or rejects with, cuts the body; a promise holds up what comes next. */
 export interface Observer {
-  /** Sees each piece as it is taken; it is valid until the promise that is returned settles, if there is one. */
+  /**
+   * Sees each piece as it is taken; it is valid until the promise that is returned settles, if there is one.
+   */
   piece?(bytes: Uint8Array): Promise<void> | void;
-  /** Told once how the body ended: null in order, else what cut it short or the reason for which nobody wants the rest. */
+  /**
+   * Told once how the body ended: null in order, else what cut it short or the reason for which nobody wants
+   * the rest.
+   */
   end?(error: WeirError | null): Promise<void> | void;
 }
 

@@ -1,7 +1,9 @@
 /**
- * The two streams of a stage that is used as one: what is written is a body, and what its function makes of that is read.
+ * The two streams of a stage that is used as one: what is written is a body, and what its function makes of
+ * that is read.
  *
- * One chunk is on its way at a time, and it is taken when somebody reads; the next one waits in the stream that is written.
+ * One chunk is on its way at a time, and it is taken when somebody reads; the next one waits in the stream
+ * that is written.
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -11,7 +13,9 @@ import { asBytes, notBytes, threw } from "./bytes.ts";
 
 /** How a stage wants its pieces handed on. */
 export interface PairOptions {
-  /** It looks at a piece after it has given it out: readers get copies, which they may do with as they like. */
+  /**
+   * It looks at a piece after it has given it out: readers get copies, which they may do with as they like.
+   */
   isLate?: boolean;
 }
 
@@ -28,7 +32,8 @@ export function pairOf(
     const piece = body.take();
     if (piece === undefined) return false;
     if (piece === null) controller.close();
-    // A chunk that went through as a whole is the reader's; a part of one, or what was made, may be used again.
+    // A chunk that went through as a whole is the reader's; a part of one, or what was made, may be used
+    // again.
     else controller.enqueue(!isLate && source.isChunk(piece) ? piece : piece.slice());
     return true;
   };

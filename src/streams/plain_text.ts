@@ -1,6 +1,6 @@
 /**
- * Pieces of UTF-8 in which every byte is a character, as most are: places in the text are places in the bytes, and text is
- * searched and cut up several times as fast as bytes.
+ * Pieces of UTF-8 in which every byte is a character, as most are: places in the text are places in the
+ * bytes, and text is searched and cut up several times as fast as bytes.
  * @module
  */
 

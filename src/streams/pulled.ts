@@ -1,9 +1,9 @@
 /**
  * A body whose pieces are made on demand by something that may answer at once or later: a hook, a stream.
  *
- * Nothing is made before it is asked for. What is made at once is handed over without a promise. What comes by promise is
- * gathered while it keeps coming within the same turn of the event loop, so that a writer can send it in one go; the first
- * piece that needs more than that does not hold up the others.
+ * Nothing is made before it is asked for. What is made at once is handed over without a promise. What comes
+ * by promise is gathered while it keeps coming within the same turn of the event loop, so that a writer can
+ * send it in one go; the first piece that needs more than that does not hold up the others.
  * @module
  */
 import type { WeirError } from "../errors.ts";
@@ -12,8 +12,9 @@ import type { Body } from "./body.ts";
 /** Most bytes that are gathered for one `fill`: one socket write's worth, and the read-ahead's bound. */
 const GATHER = 64 * 1024;
 /**
- * Microtasks that the next piece may take to be gathered with those before it. An `async function*` around another one
- * needs about eight; a piece that waits for anything real (a timer, a socket) takes longer than any number of them.
+ * Microtasks that the next piece may take to be gathered with those before it. An `async function*` around
+ * another one needs about eight; a piece that waits for anything real (a timer, a socket) takes longer than
+ * any number of them.
  */
 const GRACE = 24;
 
@@ -26,7 +27,10 @@ export abstract class PulledBody implements Body {
   readonly chunked: boolean = true;
   readonly chunkLeft: number = 0;
 
-  /** Pieces that were gathered, from `#first` on; they lie in `#gathered` unless they are larger than its rest. */
+  /**
+   * Pieces that were gathered, from `#first` on; they lie in `#gathered` unless they are larger than its
+   * rest.
+   */
   #queue: Uint8Array[] = [];
   #first = 0;
   #gathered: Uint8Array | null = null;
@@ -48,8 +52,9 @@ export abstract class PulledBody implements Body {
   abstract readonly trailers: string[] | null;
 
   /**
-   * Makes the next piece: bytes (not empty), null at the end, or undefined when `arrive`, `resume` or `fail` will be called
-   * later (never before it returns). Calls `fail` and returns undefined when there will be none.
+   * Makes the next piece: bytes (not empty), null at the end, or undefined when `arrive`, `resume` or `fail`
+   * will be called later (never before it returns). Calls `fail` and returns undefined when there will be
+   * none.
    */
   protected abstract pull(): Uint8Array | null | undefined;
   /** Frees what the pieces are made of: the body failed, or nobody wants the rest. Called once. */
@@ -129,7 +134,10 @@ export abstract class PulledBody implements Body {
     this.#settle();
   }
 
-  /** Has more pieces made, for a reader that waits; one that comes after its grace is the one that is read ahead. */
+  /**
+   * Has more pieces made, for a reader that waits; one that comes after its grace is the one that is read
+   * ahead.
+   */
   #gather(): void {
     while (this.#resolve !== null && this.#used < GATHER) {
       const piece = this.#pull();
@@ -143,7 +151,10 @@ export abstract class PulledBody implements Body {
     this.#settle();
   }
 
-  /** Copies a piece, because what follows it is made before it is taken, and its maker may use the buffer again. */
+  /**
+   * Copies a piece, because what follows it is made before it is taken, and its maker may use the buffer
+   * again.
+   */
   #keep(piece: Uint8Array): void {
     this.#graceLeft = GRACE;
     const end = this.#used + piece.length;

@@ -6,7 +6,8 @@ import { checkCount } from "./arguments.ts";
 import { perPiece } from "./chunk_hook.ts";
 
 /**
- * Chunks of `size` bytes each, the last one of what is left. What does not fill one is held until the rest of it is here.
+ * Chunks of `size` bytes each, the last one of what is left. What does not fill one is held until the rest of
+ * it is here.
  *
  * ```ts
  * import { type HttpFlow, rechunkStream } from "weir";

@@ -1,6 +1,6 @@
 /**
- * A streamed body that can be sent once more, as long as little of it was sent before: for requests that an origin has
- * not looked at (RFC 9113 §8.7).
+ * A streamed body that can be sent once more, as long as little of it was sent before: for requests that an
+ * origin has not looked at (RFC 9113 §8.7).
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -10,10 +10,16 @@ import { PassingBody } from "./passing.ts";
 
 /** Enough for a unary call or a form; every upload whose answer is awaited may hold this much. */
 const MOST_KEPT = 64 * 1024;
-/** What keeping a piece costs beside its bytes: a body of one-byte chunks may not hold hundreds of times as much. */
+/**
+ * What keeping a piece costs beside its bytes: a body of one-byte chunks may not hold hundreds of times as
+ * much.
+ */
 const PIECE_COST = 256;
 
-/** What was taken from a body is kept until it is too much, or {@linkcode settle} says that it will not be needed. */
+/**
+ * What was taken from a body is kept until it is too much, or {@linkcode settle} says that it will not be
+ * needed.
+ */
 export class ResendableBody {
   readonly #source: Body;
   #kept: KeptPiece[] | null = [];
@@ -34,7 +40,10 @@ export class ResendableBody {
     return this.#kept !== null;
   }
 
-  /** The body from its start. Whoever has it from an earlier attempt gets no more of it. Only while it is whole. */
+  /**
+   * The body from its start. Whoever has it from an earlier attempt gets no more of it. Only while it is
+   * whole.
+   */
   attempt(): Body {
     if (this.#kept === null) throw new WeirError("weir", "internal", "Too much was sent to send it again.");
     this.#dropped = null;

@@ -11,9 +11,9 @@ import { Stage } from "./stage.ts";
 import { writeAll } from "./store.ts";
 
 /**
- * Writes a copy of the body to a file (made new, or overwritten), or to a stream. A slow disk slows the body; one that fails is
- * warned of, and the body goes on without it, its file removed. The copy of a body that was cut is aborted and not closed: a stream is told by its
- * `abort`, a file keeps what came.
+ * Writes a copy of the body to a file (made new, or overwritten), or to a stream. A slow disk slows the body;
+ * one that fails is warned of, and the body goes on without it, its file removed. The copy of a body that was
+ * cut is aborted and not closed: a stream is told by its `abort`, a file keeps what came.
  *
  * ```ts
  * import { type HttpFlow, saveStream } from "weir";
@@ -102,7 +102,10 @@ function streamSink(stream: WritableStream<Uint8Array>): Sink {
   };
 }
 
-/** Half a copy on a full disk is of no use to anybody. What is no file, as a pipe or `/dev/full`, is not the stage's to remove. */
+/**
+ * Half a copy on a full disk is of no use to anybody. What is no file, as a pipe or `/dev/full`, is not the
+ * stage's to remove.
+ */
 async function removeFile(path: string | URL): Promise<void> {
   try {
     if ((await Deno.lstat(path)).isFile) await Deno.remove(path);

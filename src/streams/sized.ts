@@ -5,7 +5,9 @@
 import type { Body } from "./body.ts";
 import { PassingBody } from "./passing.ts";
 
-/** `body`, with `size` for its length: for stages that put as many bytes in the place of those they take out. */
+/**
+ * `body`, with `size` for its length: for stages that put as many bytes in the place of those they take out.
+ */
 export function withSize(body: Body, size: number | null): Body {
   return size === null ? body : new SizedBody(body, size);
 }

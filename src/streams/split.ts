@@ -1,9 +1,9 @@
 /**
  * The chunks that hooks see.
  *
- * Without boundaries of its own a body is cut into pieces of at most 4096 bytes, each passed on as it arrives. With
- * boundaries (RFC 9112 §7.1 chunks, RFC 9113 §6.1 DATA frames) one wire chunk at a time is put together, whole. Cutting
- * happens only here, that is, only where a hook looks.
+ * Without boundaries of its own a body is cut into pieces of at most 4096 bytes, each passed on as it
+ * arrives. With boundaries (RFC 9112 §7.1 chunks, RFC 9113 §6.1 DATA frames) one wire chunk at a time is put
+ * together, whole. Cutting happens only here, that is, only where a hook looks.
  * @module
  */
 import type { WeirError } from "../errors.ts";
@@ -13,10 +13,15 @@ import { Stage } from "./stage.ts";
 
 /** Most bytes in a chunk of a body that has no boundaries: what mitmproxy's users are used to. */
 const HOOK_CHUNK = 4096;
-/** Largest wire chunk that is put together for a hook; of larger ones the pieces are passed on as they arrive. */
+/**
+ * Largest wire chunk that is put together for a hook; of larger ones the pieces are passed on as they arrive.
+ */
 const WHOLE_CHUNK = 1024 * 1024;
 
-/** What hooks are given: bytes that are not shared with other threads, which is what the web's own classes want. */
+/**
+ * What hooks are given: bytes that are not shared with other threads, which is what the web's own classes
+ * want.
+ */
 export type Chunk = Uint8Array<ArrayBuffer>;
 
 /** Cuts a body into the chunks that hooks see. */
@@ -74,7 +79,10 @@ export class HookChunks extends PassingBody {
     }
   }
 
-  /** Cuts one chunk off; what remains is valid until the next `take` of the body, which comes only after it is used up. */
+  /**
+   * Cuts one chunk off; what remains is valid until the next `take` of the body, which comes only after it is
+   * used up.
+   */
   #cut(piece: Uint8Array): Chunk {
     if (piece.length <= this.#most) {
       this.#uncut = null;

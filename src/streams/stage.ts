@@ -1,9 +1,10 @@
 /**
- * One stage on a body's way. It is a pair of streams like any `TransformStream`, and it is a function from body to body.
+ * One stage on a body's way. It is a pair of streams like any `TransformStream`, and it is a function from
+ * body to body.
  *
- * Each stage is written once, as that function; between two bodies it runs as such, with no stream and no copy of
- * its own. Whoever asks for its `readable` or `writable` gets streams that are made then, out of the same function
- * (`./pair.ts`): making them costs some 30 µs, which most bodies are spared.
+ * Each stage is written once, as that function; between two bodies it runs as such, with no stream and no
+ * copy of its own. Whoever asks for its `readable` or `writable` gets streams that are made then, out of the
+ * same function (`./pair.ts`): making them costs some 30 µs, which most bodies are spared.
  * @module
  */
 import type { WeirError } from "../errors.ts";
@@ -11,8 +12,8 @@ import type { Body } from "./body.ts";
 import { pairOf, type PairOptions } from "./pair.ts";
 
 /**
- * The body that comes out when `source` goes in. `onFault` is told when the stage itself fails, before its body does; `warn` is
- * told in a sentence what went wrong without doing harm to the body.
+ * The body that comes out when `source` goes in. `onFault` is told when the stage itself fails, before its
+ * body does; `warn` is told in a sentence what went wrong without doing harm to the body.
  */
 export type Through = (
   source: Body,

@@ -1,9 +1,10 @@
 /**
- * A copy of a body that is streamed (`store_streamed_bodies`): in memory while it is small, then in a temporary file.
+ * A copy of a body that is streamed (`store_streamed_bodies`): in memory while it is small, then in a
+ * temporary file.
  *
- * It can be read while the body is still on its way, and afterwards by who kept the flow. Files lie in a directory that only
- * the user can enter, and are open only while they are written or read; `dispose` removes them, and so do the garbage
- * collector, newer ones that need the place, and the end of the process.
+ * It can be read while the body is still on its way, and afterwards by who kept the flow. Files lie in a
+ * directory that only the user can enter, and are open only while they are written or read; `dispose` removes
+ * them, and so do the garbage collector, newer ones that need the place, and the end of the process.
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
@@ -14,7 +15,10 @@ import { TemporaryFile } from "./temporary_file.ts";
 export const MEMORY_BYTES = 1024 * 1024;
 /** The first bytes in memory. */
 const MIN_BYTES = 4 * 1024;
-/** Bytes that are gathered for one write to the file, so that a body of many small pieces does not wait for the disk each time. */
+/**
+ * Bytes that are gathered for one write to the file, so that a body of many small pieces does not wait for
+ * the disk each time.
+ */
 const WRITE_BYTES = 256 * 1024;
 /** Bytes per read from the file. */
 const READ_BYTES = 256 * 1024;
@@ -82,7 +86,9 @@ export class StoredBody implements Disposable {
     return this.#error;
   }
 
-  /** Takes the next piece. A promise must be awaited before the piece's buffer is used again. Never rejects. */
+  /**
+   * Takes the next piece. A promise must be awaited before the piece's buffer is used again. Never rejects.
+   */
   append(piece: Uint8Array): Promise<void> | undefined {
     if (this.#state !== "recording") return undefined;
     if (!this.#fits(this.#tailLength + piece.length)) return this.#write(piece);
@@ -174,8 +180,8 @@ export class StoredBody implements Disposable {
   }
 
   /**
-   * The body from its start; at the end of what is recorded it waits for more, until the body ends. Fails with `error` where
-   * recording ended before the body did.
+   * The body from its start; at the end of what is recorded it waits for more, until the body ends. Fails
+   * with `error` where recording ended before the body did.
    */
   readable(): ReadableStream<Uint8Array> {
     let at = 0;
@@ -251,7 +257,10 @@ export class StoredBody implements Disposable {
     return bytes;
   }
 
-  /** Its flow has ended: the copy stays as long as that flow is held, unless its file must make place for newer ones. */
+  /**
+   * Its flow has ended: the copy stays as long as that flow is held, unless its file must make place for
+   * newer ones.
+   */
   retire(limit: number = RETIRED_BYTES): void {
     this.end(new WeirError("weir", "closed", "The flow ended before the body did."));
     this.#unbook();

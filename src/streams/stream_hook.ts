@@ -85,8 +85,8 @@ class StreamHookBody extends ReaderBody {
   }
 
   /**
-   * The pair takes no more. After `terminate()` its readable side still gives what it has, and then ends in order; a read
-   * that does not give anything soon shows that this is a failure.
+   * The pair takes no more. After `terminate()` its readable side still gives what it has, and then ends in
+   * order; a read that does not give anything soon shows that this is a failure.
    */
   #refused(thrown: unknown): void {
     this.#writeError = thrown ?? new Error("its writable side was aborted");

@@ -1,8 +1,9 @@
 /**
  * Files that must not outlive what they were made for.
  *
- * They lie in one directory per process, are readable by the user alone (0600), and are removed with their owner: when it says
- * so, when it is collected as garbage, or when the process ends in order; else by the next process (see `../temporary.ts`).
+ * They lie in one directory per process, are readable by the user alone (0600), and are removed with their
+ * owner: when it says so, when it is collected as garbage, or when the process ends in order; else by the
+ * next process (see `../temporary.ts`).
  * @module
  */
 import { TemporaryDirectory } from "../temporary.ts";

@@ -12,7 +12,8 @@ export interface ThrottleOptions {
 }
 
 /**
- * Lets so many bytes per second through; 0 is no limit. A {@linkcode TokenBucket} is shared by all bodies that were given it.
+ * Lets so many bytes per second through; 0 is no limit. A {@linkcode TokenBucket} is shared by all bodies
+ * that were given it.
  *
  * ```ts
  * import { type HttpFlow, throttleStream } from "weir";

@@ -11,8 +11,9 @@ import { Stage } from "./stage.ts";
 import type { Moment } from "./timeline.ts";
 
 /**
- * Lets a body through at the pace of a timeline (`message.timeline`), counted from its first byte: what had come by a moment goes
- * out at that moment, as one piece; what is beyond the last one goes at once. `speed` 2 halves all times.
+ * Lets a body through at the pace of a timeline (`message.timeline`), counted from its first byte: what had
+ * come by a moment goes out at that moment, as one piece; what is beyond the last one goes at once. `speed` 2
+ * halves all times.
  *
  * ```ts
  * import { type HttpFlow, timedStream } from "weir";

@@ -9,7 +9,10 @@ export type Moment = readonly [ms: number, bytes: number];
 /** Most moments that are remembered. */
 export const MAX_MOMENTS = 1000;
 
-/** Remembers when pieces came; of a body of many pieces every second, fourth, eighth one and so on, and the last. */
+/**
+ * Remembers when pieces came; of a body of many pieces every second, fourth, eighth one and so on, and the
+ * last.
+ */
 export class Timeline {
   #moments: Moment[] = [];
   /** One of so many pieces is remembered. */

@@ -1,5 +1,6 @@
 /**
- * A rate with room for bursts (token bucket): who wants to send asks how much may go now, and when there will be more.
+ * A rate with room for bursts (token bucket): who wants to send asks how much may go now, and when there will
+ * be more.
  * @module
  */
 import { nameOf } from "./bytes.ts";
@@ -7,7 +8,10 @@ import { nameOf } from "./bytes.ts";
 /** Room that is there where nothing else is said: 64 KiB, or what comes in 100 ms, whichever is more. */
 const BURST_BYTES = 64 * 1024;
 const BURST_MS = 100;
-/** So much is waited for at least, so that a slow rate is not a flood of tiny pieces: what comes in 10 ms, up to 16 KiB. */
+/**
+ * So much is waited for at least, so that a slow rate is not a flood of tiny pieces: what comes in 10 ms, up
+ * to 16 KiB.
+ */
 const QUANTUM_MS = 10;
 const MAX_QUANTUM = 16 * 1024;
 

@@ -7,8 +7,8 @@ import { PassingBody } from "./passing.ts";
 import { Stage } from "./stage.ts";
 
 /**
- * Ends a body with what `trailers` gives once it has ended in the place of its own trailers. Its size is left open, as
- * framing by length has no room for trailers (RFC 9112 §6.3).
+ * Ends a body with what `trailers` gives once it has ended in the place of its own trailers. Its size is left
+ * open, as framing by length has no room for trailers (RFC 9112 §6.3).
  */
 export function withTrailers(trailers: () => string[] | null): Stage {
   return new Stage((source) => new TrailedBody(source, trailers));

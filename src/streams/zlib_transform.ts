@@ -1,6 +1,6 @@
 /**
- * One of node's (de)compressors as a source of pieces. It is read only on demand, so that a chunk that unfolds to gigabytes
- * waits inside zlib.
+ * One of node's (de)compressors as a source of pieces. It is read only on demand, so that a chunk that
+ * unfolds to gigabytes waits inside zlib.
  * @module
  */
 import type { Transform } from "node:stream";

@@ -14,7 +14,8 @@ export type JsonEdits = Readonly<
   Record<
     string,
     // A symbol is `drop`, whose own type an object literal forgets.
-    // deno-lint-ignore no-explicit-any -- only the function's author knows what a value is, as with JSON.parse
+    // deno-lint-ignore no-explicit-any -- only the function's author knows what a value is, as with
+    // JSON.parse
     ((value: any, place: JsonPlace) => unknown) | symbol | string | number | boolean | object | null
   >
 >;

@@ -56,7 +56,10 @@ export class LineEditor implements PieceEditor {
   readonly #held: HeldBytes;
   #index = 0;
   #open: OpenLine | null = null;
-  /** The piece that is being read, and as text where that has a character for each byte; the next byte, and the next places of CR and LF in it. */
+  /**
+   * The piece that is being read, and as text where that has a character for each byte; the next byte, and
+   * the next places of CR and LF in it.
+   */
   #piece = EMPTY;
   #plain: string | null = null;
   #at = 0;

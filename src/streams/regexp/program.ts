@@ -63,7 +63,10 @@ export interface ProgramSource extends Parsed {
   readonly nodes?: number;
 }
 
-/** What is known of a regular expression; `isBytes`: the text is bytes, one unit each. @throws {TypeError} on what cannot be done in a stream. */
+/**
+ * What is known of a regular expression; `isBytes`: the text is bytes, one unit each. @throws {TypeError} on
+ * what cannot be done in a stream.
+ */
 export function sourceOf(regexp: RegExp, isBytes = false): ProgramSource {
   const unit = isBytes ? "byte" : regexp.unicode ? "codePoint" : "codeUnit";
   return { ...parse(regexp.source, regexp.flags), name: `/${regexp.source}/`, unit };

@@ -54,7 +54,10 @@ function ndjsonRules(
   let index = 0;
   /** The value that the function was called for, as it was; null where its line is to tell. */
   let before: string | null = null;
-  /** The last line was written as `JSON.stringify` does it, and sent as it came: the next one may well be so, too. */
+  /**
+   * The last line was written as `JSON.stringify` does it, and sent as it came: the next one may well be so,
+   * too.
+   */
   let isCompact = true;
   return {
     name,

@@ -100,7 +100,10 @@ export class SseCutter implements Cutter<SseEvent> {
     if (from < piece.length) this.#held.add(piece.subarray(from));
   }
 
-  /** The blocks of `text`, which is the rest of the piece from `at` on; gives where the last one that is open begins. */
+  /**
+   * The blocks of `text`, which is the rest of the piece from `at` on; gives where the last one that is open
+   * begins.
+   */
   *#pushPlain(piece: Uint8Array, at: number, text: string): Generator<Segment<SseEvent>, number> {
     let start = 0;
     while (start < text.length) {
