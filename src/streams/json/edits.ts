@@ -14,8 +14,7 @@ export type JsonEdits = Readonly<
   Record<
     string,
     // A symbol is `drop`, whose own type an object literal forgets.
-    // deno-lint-ignore no-explicit-any -- only the function's author knows what a value is, as with
-    // JSON.parse
+    // deno-lint-ignore no-explicit-any -- as with JSON.parse, only the function's author knows what comes
     ((value: any, place: JsonPlace) => unknown) | symbol | string | number | boolean | object | null
   >
 >;
