@@ -8,7 +8,7 @@ import { makeHttpFlow, type Request, type Response as FlowResponse } from "weir"
 export type TypeOf = (path: string) => string | null;
 
 /** Up to this size a file is read at once, and its content is there for addons. */
-const MOST_READ = 1024 * 1024;
+const MAX_READ = 1024 * 1024;
 /** Bytes that are read at a time. */
 const PIECE = 64 * 1024;
 
@@ -36,7 +36,7 @@ export async function answerWithFile(
   const file = await Deno.open(path);
   try {
     await file.seek(from, Deno.SeekMode.Start);
-    if (to - from > MOST_READ) {
+    if (to - from > MAX_READ) {
       return answerOf(status, headers, "").copy(streamOf(file, to - from), to - from);
     }
     const bytes = await readExactly(file, to - from);

@@ -10,7 +10,7 @@ const MASKED = 0x80;
 /** Random in real life (section 5.3); any will do against nobody. */
 const MASK = [0x37, 0xfa, 0x21, 0x3d];
 /** The longest frame header: two bytes, eight of length, four of mask. */
-const LONGEST_HEADER = 14;
+const MAX_HEADER = 14;
 
 const encoder = new TextEncoder();
 
@@ -36,7 +36,7 @@ export class MessageCounter {
   messages = 0;
   /** Payload bytes of all data frames that have begun. */
   payload = 0;
-  readonly #header = new Uint8Array(LONGEST_HEADER);
+  readonly #header = new Uint8Array(MAX_HEADER);
   #have = 0;
   #skip = 0;
 

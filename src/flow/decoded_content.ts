@@ -6,7 +6,7 @@
  * came by the wire, and not a hundred times that.
  * @module
  */
-import { decodeBytes, MOST_DECODED } from "../streams/mod.ts";
+import { decodeBytes, MAX_DECODED } from "../streams/mod.ts";
 import type { MessageOwner } from "./message_owner.ts";
 
 /** The content of one body under one `content-encoding`. */
@@ -26,7 +26,7 @@ export class DecodedContent {
     this.coding = coding;
     this.#content = raw;
     try {
-      const most = Math.min(MOST_DECODED, owner?.room ?? Infinity);
+      const most = Math.min(MAX_DECODED, owner?.room ?? Infinity);
       this.#content = decodeBytes(raw, coding, most, (text) => owner?.warn(text));
     } catch (error) {
       this.failure = error;

@@ -12,7 +12,7 @@
  * How often to look, in ms. A save is told when the next look finds the files as they were: none is loaded
  * half-written.
  */
-const LOOK_EVERY = 150;
+const LOOK_EVERY_MS = 150;
 
 /** Watches a set of files that can be replaced at any time. */
 export class FileWatcher {
@@ -52,7 +52,7 @@ export class FileWatcher {
         this.#looking = null;
         this.#schedule();
       });
-    }, LOOK_EVERY);
+    }, LOOK_EVERY_MS);
   }
 
   async #look(): Promise<void> {

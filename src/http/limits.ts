@@ -14,6 +14,6 @@ export const MAX_LENIENT_FIELDS = 1000;
 /** Interim responses to one request: generous for progress reports, not for a server that sends nothing else. */
 export const MAX_INTERIM = 100;
 /** Milliseconds from a head's first byte to its end: 408. */
-export const HEAD_TIMEOUT = 30_000;
+export const HEAD_TIMEOUT_MS = 30_000;
 /** Milliseconds without a request; longer than browsers keep connections, so that closing is usually the client's choice. */
-export const IDLE_TIMEOUT = 300_000;
+export const IDLE_TIMEOUT_MS = 300_000;

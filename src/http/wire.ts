@@ -86,11 +86,11 @@ export interface ServeOptions {
   firstBytes?: Uint8Array;
   /** Stops in order: what runs is finished, then the connection closes; at once when it is idle. */
   signal?: AbortSignal;
-  /** How long a head may take from its first byte to its last (default {@linkcode HEAD_TIMEOUT}). */
+  /** How long a head may take from its first byte to its last (default {@linkcode HEAD_TIMEOUT_MS}). */
   headTimeoutMs?: number;
   /** Told of requests that were refused because of what their head or the connection's bytes are; no flow is made of them. */
   onRefused?: (error: WeirError) => void;
-  /** How long a connection without requests is kept (default {@linkcode IDLE_TIMEOUT}). */
+  /** How long a connection without requests is kept (default {@linkcode IDLE_TIMEOUT_MS}). */
   idleTimeoutMs?: number;
 }
 

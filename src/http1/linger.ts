@@ -10,19 +10,19 @@ import type { BufferBody } from "./body.ts";
 import type { ReadBuffer } from "./read_buffer.ts";
 
 /** A client that has the response stops sending soon; after this its socket may be reset. */
-const LINGER_TIME = 1_000;
+const LINGER_MS = 1_000;
 /** … or after this much, so that an endless upload is not read to its end for nothing. */
 const LINGER_BYTES = 1024 * 1024;
 /** The rest of a request body that is read for the sake of the next request on the connection. */
 const DRAIN_BYTES = 64 * 1024;
 /** A body that stops for longer is not waited for. */
-const DRAIN_TIME = 500;
+const DRAIN_MS = 500;
 
 /** Ends the writing half, discards what still comes (bounded), closes. Never rejects. */
 export async function lingeringClose(conn: Conn, buffer: ReadBuffer): Promise<void> {
   try {
     await conn.closeWrite();
-    const until = performance.now() + LINGER_TIME;
+    const until = performance.now() + LINGER_MS;
     let discarded = 0;
     for (;;) {
       discarded += buffer.length;
@@ -39,7 +39,7 @@ export async function lingeringClose(conn: Conn, buffer: ReadBuffer): Promise<vo
 
 /** Reads the rest of a body that nobody wanted; false when it is too long, too slow or broken. */
 export async function drain(body: BufferBody): Promise<boolean> {
-  const until = performance.now() + DRAIN_TIME;
+  const until = performance.now() + DRAIN_MS;
   let drained = 0;
   try {
     for (;;) {

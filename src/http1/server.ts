@@ -7,8 +7,8 @@ import type { Conn } from "../net/mod.ts";
 import {
   errorPage,
   type ExchangeHandler,
-  HEAD_TIMEOUT,
-  IDLE_TIMEOUT,
+  HEAD_TIMEOUT_MS,
+  IDLE_TIMEOUT_MS,
   type RequestHead,
   type ServeOptions,
 } from "../http/mod.ts";
@@ -129,11 +129,11 @@ class ServerConnection implements ServerLeg {
           buffer.start += length;
           return parseRequestHead(buffer.bytes, from, buffer.start, scanner.fieldsStart);
         }
-        if (!started) this.#headDeadline.set(this.#options.headTimeoutMs ?? HEAD_TIMEOUT);
+        if (!started) this.#headDeadline.set(this.#options.headTimeoutMs ?? HEAD_TIMEOUT_MS);
         started = true;
       } else if (emptyLines === 0) {
         if (this.closing) return null;
-        this.#headDeadline.set(this.#options.idleTimeoutMs ?? IDLE_TIMEOUT);
+        this.#headDeadline.set(this.#options.idleTimeoutMs ?? IDLE_TIMEOUT_MS);
       }
       if (buffer.finished) return null;
       await buffer.read();
@@ -152,7 +152,7 @@ class ServerConnection implements ServerLeg {
   #expired(): void {
     if (this.#exchange !== null || this.#refusal !== null) return;
     if (this.buffer.length === 0) return this.conn.close();
-    const seconds = (this.#options.headTimeoutMs ?? HEAD_TIMEOUT) / 1000;
+    const seconds = (this.#options.headTimeoutMs ?? HEAD_TIMEOUT_MS) / 1000;
     const message = `The request's head was not complete after ${seconds} s.`;
     this.#refuse(new WeirError("client", "timeout", message, { statusCode: 408 }));
   }

@@ -3,7 +3,7 @@
  *
  * While it runs, the connection is watched for the client's end without reading more than one buffer ahead. A client that
  * ends its half after a whole request may still be reading (half-close); unless the system knows better, it counts as gone
- * when nothing moves for `HALF_CLOSE_GRACE`.
+ * when nothing moves for `HALF_CLOSE_GRACE_MS`.
  * @module
  */
 import { type Conn, peerState } from "../net/mod.ts";
@@ -32,11 +32,11 @@ import { writeBody, writeHead } from "./write_body.ts";
  * upstream is closed within 1 s of the client leaving, so what tells them apart where the system does not is whether
  * bytes still flow.
  */
-export const HALF_CLOSE_GRACE = 800;
+export const HALF_CLOSE_GRACE_MS = 800;
 /** How many times in that grace it is looked at: a client of which the system tells that it is gone need not be waited for. */
 const PEER_CHECKS = 4;
 /** A request body that nobody takes for this long is read ahead by one buffer, to notice that its client is gone. */
-const STALL_CHECK = 400;
+const STALL_CHECK_MS = 400;
 
 /** What one exchange uses of its connection. */
 export interface ServerLeg {
@@ -85,7 +85,7 @@ export class ServerExchange implements IncomingExchange {
     this.body = length === 0 ? null : incomingBody(leg.buffer, length, (error) => this.#bodyOver(error));
     leg.buffer.onRead = () => this.#onRead();
     if (this.body === null) this.#watch();
-    else leg.watch.set(STALL_CHECK);
+    else leg.watch.set(STALL_CHECK_MS);
   }
 
   get moved(): number {
@@ -197,7 +197,7 @@ export class ServerExchange implements IncomingExchange {
       if (this.#bodyRead || this.body === null) return;
       if (progress === this.#progress) buffer.readAhead();
       this.#progress = progress;
-      watch.set(STALL_CHECK);
+      watch.set(STALL_CHECK_MS);
       return;
     }
     const peer = peerState(conn);
@@ -205,7 +205,7 @@ export class ServerExchange implements IncomingExchange {
     this.#progress = progress;
     this.#quietChecks = isQuiet ? this.#quietChecks + 1 : 0;
     if (peer !== "gone" && this.#quietChecks < PEER_CHECKS) {
-      watch.set(HALF_CLOSE_GRACE / PEER_CHECKS);
+      watch.set(HALF_CLOSE_GRACE_MS / PEER_CHECKS);
     } else this.#isGone(cut("client", "The client closed its connection before the response was complete."));
   }
 
@@ -228,7 +228,7 @@ export class ServerExchange implements IncomingExchange {
     if (buffer.error !== null) this.#isGone(buffer.error);
     else if (buffer.ended) {
       this.#progress = output.taken + buffer.start;
-      watch.set(HALF_CLOSE_GRACE / PEER_CHECKS);
+      watch.set(HALF_CLOSE_GRACE_MS / PEER_CHECKS);
     } else if (this.body === null || this.#bodyRead) buffer.readAhead();
   }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { WeirError } from "../errors.ts";
-import { HEAD_TIMEOUT, type ServeOptions } from "../http/mod.ts";
+import { HEAD_TIMEOUT_MS, type ServeOptions } from "../http/mod.ts";
 import type { Conn } from "../net/mod.ts";
 import type { Session } from "./session.ts";
 
@@ -140,6 +140,6 @@ export class Link {
       session.end(
         new WeirError(session.peer, "timeout", `The ${session.peer} did not complete a head in time.`),
       );
-    }, this.#options.headTimeoutMs ?? HEAD_TIMEOUT);
+    }, this.#options.headTimeoutMs ?? HEAD_TIMEOUT_MS);
   }
 }

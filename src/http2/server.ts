@@ -9,7 +9,7 @@ import {
   type ExchangeHandler,
   hasNoBody,
   Headers,
-  IDLE_TIMEOUT,
+  IDLE_TIMEOUT_MS,
   type IncomingExchange,
   MAX_START_LINE,
   type RequestHead,
@@ -62,7 +62,7 @@ export async function serveHttp2(
   });
   const link: Link = new Link(conn, session, options);
   const idle = new IdleWatch(
-    options.idleTimeoutMs ?? IDLE_TIMEOUT,
+    options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
     () => session.streams.size,
     () => session.drain(),
   );

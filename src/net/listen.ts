@@ -9,7 +9,7 @@ import { holdReserve, releaseReserve } from "./reset.ts";
 import { hostPort, TcpConn } from "./tcp.ts";
 
 /** Milliseconds to wait after a failed accept: descriptors run out (EMFILE) for moments, and retrying at once spins. */
-const ACCEPT_RETRY = 50;
+const ACCEPT_RETRY_MS = 50;
 
 export interface ListenOptions {
   hostname: string;
@@ -55,7 +55,7 @@ export class TcpListener implements AsyncIterable<TcpConn> {
         conn = await this.#listener.accept();
       } catch (thrown) {
         if (this.#closed) return;
-        if (!isOfOneClient(thrown)) await this.#pause.wait(ACCEPT_RETRY);
+        if (!isOfOneClient(thrown)) await this.#pause.wait(ACCEPT_RETRY_MS);
         continue;
       }
       yield new TcpConn(conn, "client");

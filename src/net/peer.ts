@@ -12,7 +12,7 @@ const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
 /** Of a line of them: the ports of the two ends, and behind six columns the inode (proc(5)). */
 const LINE = /^ *\d+: \w+:(\w{4}) \w+:(\w{4}) (?:\S+ +){6}(\d+)/gm;
 /** Milliseconds for which what was read counts: many clients may leave at the same time. */
-const FRESH = 100;
+const FRESH_MS = 100;
 /** So many times as long as reading took is what was read good for, so that it never takes more than a sixth of the time. */
 const FRESH_FACTOR = 5;
 
@@ -47,7 +47,7 @@ function listed(): ReadonlyMap<number, PeerState> {
     }
   }
   const end = performance.now();
-  freshUntil = end + Math.max(FRESH, FRESH_FACTOR * (end - now));
+  freshUntil = end + Math.max(FRESH_MS, FRESH_FACTOR * (end - now));
   return sockets;
 }
 

@@ -94,12 +94,12 @@ export class TcpConn implements Conn {
 }
 
 /** Milliseconds that {@linkcode dial} waits by default: as long as curl and browsers keep users waiting at most. */
-export const DIAL_TIMEOUT = 10_000;
+export const DIAL_TIMEOUT_MS = 10_000;
 
 export interface DialOptions {
   /** Who is dialed; errors carry it. */
   side: Side;
-  /** Milliseconds (default {@linkcode DIAL_TIMEOUT}). */
+  /** Milliseconds (default {@linkcode DIAL_TIMEOUT_MS}). */
   timeout?: number;
   signal?: AbortSignal;
   /** What errors call the host (default: `hostname`). */
@@ -111,7 +111,7 @@ export async function dial(hostname: string, port: number, options: DialOptions)
   const { side, signal } = options;
   const name = hostname.replace(/^\[(.*)\]$/, "$1");
   const what = `Connecting to ${hostPort({ hostname: options.name ?? name, port })} failed`;
-  const timeout = options.timeout ?? DIAL_TIMEOUT;
+  const timeout = options.timeout ?? DIAL_TIMEOUT_MS;
   const stop = new AbortController();
   let timedOut = false;
   const timer = setTimeout(() => {

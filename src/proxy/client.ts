@@ -4,7 +4,7 @@
  */
 import type { ClientConnection } from "../flow/connection.ts";
 import { markClosed, newId } from "../flow/connection.ts";
-import { IDLE_TIMEOUT } from "../http/mod.ts";
+import { IDLE_TIMEOUT_MS } from "../http/mod.ts";
 import type { Address, Conn, TlsInfo } from "../net/mod.ts";
 import type { ProxyAddress } from "../options/mod.ts";
 import { messageOf } from "../errors.ts";
@@ -18,9 +18,9 @@ import type { Dialed } from "./upstream_dialer.ts";
 
 /** How long clients may be silent. */
 export interface ClientTimeouts {
-  /** Milliseconds for the first bytes of what they speak (default {@linkcode IDLE_TIMEOUT}). */
+  /** Milliseconds for the first bytes of what they speak (default {@linkcode IDLE_TIMEOUT_MS}). */
   firstBytesTimeoutMs?: number;
-  /** Milliseconds from the first byte of a ClientHello to its last (default `HEAD_TIMEOUT`). */
+  /** Milliseconds from the first byte of a ClientHello to its last (default `HEAD_TIMEOUT_MS`). */
   helloTimeoutMs?: number;
 }
 
@@ -102,7 +102,7 @@ export class Client {
   async untilStopped<T>(
     conn: Conn,
     pending: Promise<T>,
-    ms: number = this.timeouts.firstBytesTimeoutMs ?? IDLE_TIMEOUT,
+    ms: number = this.timeouts.firstBytesTimeoutMs ?? IDLE_TIMEOUT_MS,
   ): Promise<T> {
     const { stopping } = this.context;
     const close = () => conn.close();

@@ -6,7 +6,7 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
-import { errorPage, HEAD_TIMEOUT, type IncomingExchange, type ServeOptions } from "../http/mod.ts";
+import { errorPage, HEAD_TIMEOUT_MS, type IncomingExchange, type ServeOptions } from "../http/mod.ts";
 import { serveHttp1 } from "../http1/mod.ts";
 import { SOCKS5 } from "../socks/mod.ts";
 import { serveHttp2 } from "../http2/mod.ts";
@@ -102,7 +102,7 @@ class ClientLayers implements Layers {
   async refuse(conn: Conn, error: WeirError): Promise<void> {
     const client = this.#client, first = new FirstBytes(conn);
     client.warn(error.message);
-    if (await client.untilStopped(conn, first.until(protocolOf), HEAD_TIMEOUT) !== "http") return;
+    if (await client.untilStopped(conn, first.until(protocolOf), HEAD_TIMEOUT_MS) !== "http") return;
     const handle = (incoming: IncomingExchange) => {
       const { head, body } = errorPage(error);
       return incoming.respond(head, body);

@@ -5,7 +5,7 @@
  */
 import { messageOf, WeirError } from "../errors.ts";
 import type { ClientHelloData } from "../hooks/mod.ts";
-import { HEAD_TIMEOUT } from "../http/mod.ts";
+import { HEAD_TIMEOUT_MS } from "../http/mod.ts";
 import { type Conn, FirstBytes, PassingConn } from "../net/mod.ts";
 import {
   type ClientHello,
@@ -62,7 +62,7 @@ async function readHello(client: Client, first: FirstBytes): Promise<ClientHello
     const result = parseClientHello(bytes);
     return result.kind === "more" ? undefined : result.kind === "no" ? NO_HELLO : result.hello;
   });
-  return await client.untilStopped(first.conn, reading, client.timeouts.helloTimeoutMs ?? HEAD_TIMEOUT);
+  return await client.untilStopped(first.conn, reading, client.timeouts.helloTimeoutMs ?? HEAD_TIMEOUT_MS);
 }
 
 /** An addon, or the options, want the connection passed through; what leads to weir itself cannot be. */

@@ -11,9 +11,9 @@ export type Protocol = "tls" | "http" | "raw";
 /** RFC 8446 §5.1: a handshake record; its version is 3.x. */
 export const TLS_HANDSHAKE = 0x16;
 /** A request line that has not ended after so many bytes is a long URL, not another protocol. */
-const LONGEST_METHOD = 32;
+const MAX_METHOD = 32;
 /** Longer than what other text protocols send in a line (RFC 5321 §4.5.3.1: 512). */
-const LONGEST_LINE = 1024;
+const MAX_LINE = 1024;
 
 /** Decides as soon as the bytes allow; undefined while more are needed. */
 export function protocolOf(bytes: Uint8Array): Protocol | undefined {
@@ -24,11 +24,11 @@ export function protocolOf(bytes: Uint8Array): Protocol | undefined {
   }
   const space = bytes.indexOf(0x20);
   const method = bytes.subarray(0, space < 0 ? bytes.length : space);
-  if (method.length > LONGEST_METHOD || !method.every(isMethodByte) || space === 0) return "raw";
+  if (method.length > MAX_METHOD || !method.every(isMethodByte) || space === 0) return "raw";
   if (space < 0) return undefined;
   // "HELP me" and "EHLO host" begin like a method, too: only the end of a request line settles it.
   const end = bytes.indexOf(0x0a);
-  if (end < 0) return bytes.length > LONGEST_LINE ? "http" : undefined;
+  if (end < 0) return bytes.length > MAX_LINE ? "http" : undefined;
   const line = String.fromCharCode(...bytes.subarray(Math.max(0, end - 10), end));
   return / HTTP\/\d\.\d\r?$/.test(line) ? "http" : "raw";
 }

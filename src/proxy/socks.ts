@@ -5,7 +5,7 @@
  */
 import { WeirError } from "../errors.ts";
 import type { Socks5AuthData } from "../hooks/mod.ts";
-import { HEAD_TIMEOUT } from "../http/mod.ts";
+import { HEAD_TIMEOUT_MS } from "../http/mod.ts";
 import type { Conn } from "../net/mod.ts";
 import { type Login, socksAccept, type SocksRequest, UNSPECIFIED } from "../socks/mod.ts";
 import type { Client } from "./client.ts";
@@ -44,7 +44,7 @@ function isEager({ context: { options, gate } }: Client, { host, via }: Origin):
 async function heard(client: Client, conn: Conn): Promise<SocksRequest | null> {
   const login = asksForLogin(client) ? (given: Login) => isLetIn(client, given) : null;
   try {
-    return await client.untilStopped(conn, socksAccept(conn, login), HEAD_TIMEOUT);
+    return await client.untilStopped(conn, socksAccept(conn, login), HEAD_TIMEOUT_MS);
   } catch (error) {
     if (!(error instanceof WeirError) || error.code !== "protocol") throw error;
     client.warn(error.message);

@@ -7,7 +7,7 @@
  */
 
 /** Bytes in all patterns together: the table has a row for each, of up to 1 KiB. */
-const MOST_PATTERN_BYTES = 64 * 1024;
+const MAX_PATTERN_BYTES = 64 * 1024;
 
 /** The table; state 0 is the start. Rows are `width` wide, columns are given by `columnOf`. */
 export class Automaton {
@@ -24,8 +24,8 @@ export class Automaton {
   constructor(patterns: readonly Uint8Array[]) {
     const total = patterns.reduce((sum, pattern) => sum + pattern.length, 0);
     if (patterns.some((pattern) => pattern.length === 0)) throw new TypeError("A pattern is empty.");
-    if (total > MOST_PATTERN_BYTES) {
-      throw new RangeError(`The patterns have ${total} bytes together; ${MOST_PATTERN_BYTES} are allowed.`);
+    if (total > MAX_PATTERN_BYTES) {
+      throw new RangeError(`The patterns have ${total} bytes together; ${MAX_PATTERN_BYTES} are allowed.`);
     }
     // Bytes that are in no pattern share column 0: they always lead back to the start.
     let width = 1;

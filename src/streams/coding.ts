@@ -8,16 +8,16 @@ import zlib from "node:zlib";
 import { messageOf, WeirError } from "../errors.ts";
 import { listElements } from "../http_grammar.ts";
 import { shown } from "../shown.ts";
-import { cutShort, goesOn, GzipFooter, GzipHeader, MOST_MEMBERS, type Warn, WRONG_CHECKSUM } from "./gzip.ts";
+import { cutShort, goesOn, GzipFooter, GzipHeader, MAX_MEMBERS, type Warn, WRONG_CHECKSUM } from "./gzip.ts";
 import { MAGIC_BYTES, ZstdFrames } from "./zstd_frames.ts";
 
 /**
  * Most bytes that a body may have when decoded, where the caller says nothing: as many as are buffered
  * (`body_buffer_limit`).
  */
-export const MOST_DECODED = 256 * 1024 * 1024;
+export const MAX_DECODED = 256 * 1024 * 1024;
 /** Most codings on one body. More than one is rare, and each multiplies what few bytes can unfold to. */
-const MOST_CODINGS = 4;
+const MAX_CODINGS = 4;
 
 /** The codings that weir can undo. */
 export type Coding = "gzip" | "deflate" | "br" | "zstd";
@@ -36,9 +36,9 @@ export function codingsOf(contentEncoding: string | null): Coding[] {
     else if (name === "gzip" || name === "deflate" || name === "br" || name === "zstd") codings.push(name);
     else throw new TypeError(`The content coding ${shown(name)} is not known.`);
   }
-  if (codings.length > MOST_CODINGS) {
+  if (codings.length > MAX_CODINGS) {
     throw new TypeError(
-      `There are ${codings.length} content codings on one body; ${MOST_CODINGS} are allowed.`,
+      `There are ${codings.length} content codings on one body; ${MAX_CODINGS} are allowed.`,
     );
   }
   return codings;
@@ -57,7 +57,7 @@ export function codingsOf(contentEncoding: string | null): Coding[] {
 export function decodeBytes(
   bytes: Uint8Array,
   contentEncoding: string | null,
-  most: number = MOST_DECODED,
+  most: number = MAX_DECODED,
   warn: Warn | null = null,
 ): Uint8Array {
   return codingsOf(contentEncoding).reduceRight(
@@ -219,7 +219,7 @@ function gunzip(bytes: Uint8Array, most: number, warn: Warn | null): Uint8Array 
       warn(start === 0 ? cutShort("gzip") : goesOn("gzip", bytes.length - start));
       break;
     }
-    if (parts.length === MOST_MEMBERS) throw new Error(`more than ${MOST_MEMBERS} members`);
+    if (parts.length === MAX_MEMBERS) throw new Error(`more than ${MAX_MEMBERS} members`);
     const { buffer, used, isCut } = inflate(zlib.inflateRawSync, bytes.subarray(at), most);
     most -= buffer.length;
     if (most < 0) throw tooLarge();
@@ -238,7 +238,7 @@ function tooLarge(): Error {
 }
 
 /** Most frames in a zstd body: compressors that work in parallel make one for each megabyte or so. */
-const MOST_FRAMES = 10_000;
+const MAX_FRAMES = 10_000;
 
 function unzstd(bytes: Uint8Array, most: number, warn: Warn | null): Uint8Array {
   const frames = new ZstdFrames();
@@ -258,7 +258,7 @@ function unzstd(bytes: Uint8Array, most: number, warn: Warn | null): Uint8Array 
       if (warn === null) throw new Error("unexpected end of file");
       warn(cutShort("zstd"));
     }
-    if (parts.length === MOST_FRAMES) throw new Error(`more than ${MOST_FRAMES} frames`);
+    if (parts.length === MAX_FRAMES) throw new Error(`more than ${MAX_FRAMES} frames`);
     const part = zlib.zstdDecompressSync(bytes.subarray(start, end), { maxOutputLength: Math.max(1, most) });
     most -= part.length;
     parts.push(part);

@@ -9,7 +9,7 @@ import { joinedBody, type KeptPiece } from "./bytes_body.ts";
  * Chunk boundaries that are remembered while a body is collected, 8 bytes each. Beyond that, chunks are
  * joined if the body is streamed after all: a body of so many tiny ones must not cost many times its size.
  */
-const MOST_BOUNDARIES = 256 * 1024;
+const MAX_BOUNDARIES = 256 * 1024;
 /** Pieces of what was collected, when it goes out after all. */
 const REPLAY_PIECE = 256 * 1024;
 
@@ -78,7 +78,7 @@ class Kept {
     }
     this.length = end;
     this.#chunkLeft = chunkLeft;
-    if (chunkLeft === 0 && this.#body.chunked && this.#ends.length < MOST_BOUNDARIES) this.#ends.push(end);
+    if (chunkLeft === 0 && this.#body.chunked && this.#ends.length < MAX_BOUNDARIES) this.#ends.push(end);
   }
 
   /**

@@ -15,7 +15,7 @@ import { NativeZlib } from "./native_zlib.ts";
 /** What one step of a machine gives at most. */
 const PIECE = 64 * 1024;
 /** Nothing at all has no longer coded form than this, whatever the coding. */
-const LARGEST_EMPTY = 64;
+const MAX_EMPTY = 64;
 /** What the machines say of bytes with which nothing of theirs begins. */
 const OTHER_HEADER = /header check|unknown frame/i;
 
@@ -56,7 +56,7 @@ export function decodeStart(bytes: Uint8Array, contentEncoding: string | null, m
     progress.isCut = true;
   }
   // Deno's brotli decoder stops without a word where data is broken.
-  if (size === 0 && bytes.length > LARGEST_EMPTY) {
+  if (size === 0 && bytes.length > MAX_EMPTY) {
     throw new WeirError(
       "weir",
       "protocol",

@@ -9,7 +9,7 @@ import { concat } from "@std/bytes";
 import zlib from "node:zlib";
 import { AFTER_BROTLI, type Coding, EMPTY_BROTLI, isRawDeflate, isUnexpectedEnd } from "./coding.ts";
 import { generated } from "./generator_hook.ts";
-import { cutShort, goesOn, GzipFooter, GzipHeader, MOST_MEMBERS, type Warn, WRONG_CHECKSUM } from "./gzip.ts";
+import { cutShort, goesOn, GzipFooter, GzipHeader, MAX_MEMBERS, type Warn, WRONG_CHECKSUM } from "./gzip.ts";
 import { ended, written, type ZlibTransform } from "./zlib_transform.ts";
 import { Stage } from "./stage.ts";
 import { MAGIC_BYTES, ZstdFrames } from "./zstd_frames.ts";
@@ -53,7 +53,7 @@ async function* gunzip(chunks: Chunks, warn: Warn): AsyncGenerator<Uint8Array, v
             at += header.length - before;
           }
           if (!header.complete) continue;
-          if (++members > MOST_MEMBERS) throw new Error(`more than ${MOST_MEMBERS} members`);
+          if (++members > MAX_MEMBERS) throw new Error(`more than ${MAX_MEMBERS} members`);
           machine = zlib.createInflateRaw();
         } else if (machine !== null) {
           const part = chunk.subarray(at), before = machine.bytesWritten;

@@ -10,7 +10,7 @@
 /** Bytes that are looked at together. */
 export const GRAM = 3;
 /** Largest window: larger ones make longer steps, and more groups that stop them. */
-const MOST_WINDOW = 16;
+const MAX_WINDOW = 16;
 
 /**
  * Where three bytes lead, from a table of 64 KiB; different ones may share an entry, which only makes steps
@@ -23,7 +23,7 @@ export class GramFilter {
 
   /** For matches of at least `least` (3 or more) bytes. */
   constructor(least: number) {
-    this.window = Math.min(least, MOST_WINDOW);
+    this.window = Math.min(least, MAX_WINDOW);
     this.#steps = new Uint8Array(0x10000).fill(this.window - GRAM + 1);
   }
 

@@ -12,7 +12,7 @@ import zlib from "node:zlib";
 export type Warn = (text: string) => void;
 
 /** Most members of one body: compressors that work in parallel make one for each block of 128 KiB or so. */
-export const MOST_MEMBERS = 10_000;
+export const MAX_MEMBERS = 10_000;
 /** CRC-32 and length. */
 const FOOTER_BYTES = 8;
 

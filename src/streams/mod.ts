@@ -35,7 +35,7 @@ export { Stage } from "./stage.ts";
 export { BodySlice } from "./slice.ts";
 export { StoredBody, type StoredBodyOptions } from "./store.ts";
 export { tee } from "./tee.ts";
-export { decodeBytes, encodeBytes, MOST_DECODED } from "./coding.ts";
+export { decodeBytes, encodeBytes, MAX_DECODED } from "./coding.ts";
 export { type CodedMessage, decoded, decodeStream, encodeStream } from "./coding_stream.ts";
 export { type ContentStart, decodeStart } from "./decode_start.ts";
 export { drop } from "./drop.ts";

@@ -21,7 +21,7 @@ export type Replacements =
   | Iterable<readonly [string | Uint8Array, Replacement]>;
 
 /** Shorter patterns are looked for byte by byte. */
-const LEAST_FILTERED = GRAM + 1;
+const MIN_FILTERED = GRAM + 1;
 
 /** Patterns that were made ready for searching; can be used for many streams. */
 export class Patterns {
@@ -55,7 +55,7 @@ export class Patterns {
     const first = this.starts.indexOf(1);
     this.onlyStart = this.starts.indexOf(1, first + 1) === -1 ? first : -1;
     const least = Math.min(...this.lengths);
-    this.filter = least >= LEAST_FILTERED && least < Infinity ? filterOf(patterns, least) : null;
+    this.filter = least >= MIN_FILTERED && least < Infinity ? filterOf(patterns, least) : null;
   }
 
   replacement(index: number, match: Uint8Array): Uint8Array {

@@ -9,7 +9,7 @@ import { joinedBody, type KeptPiece } from "./bytes_body.ts";
 import { PassingBody } from "./passing.ts";
 
 /** Enough for a unary call or a form; every upload whose answer is awaited may hold this much. */
-const MOST_KEPT = 64 * 1024;
+const MAX_KEPT = 64 * 1024;
 /**
  * What keeping a piece costs beside its bytes: a body of one-byte chunks may not hold hundreds of times as
  * much.
@@ -67,7 +67,7 @@ export class ResendableBody {
     if (piece === null) this.#ended = true;
     else if (piece !== undefined && this.#kept !== null) {
       this.#size += piece.length + PIECE_COST;
-      if (this.#size > MOST_KEPT) this.#kept = null;
+      if (this.#size > MAX_KEPT) this.#kept = null;
       else this.#kept.push({ bytes: piece.slice(), chunkLeft: this.#source.chunkLeft });
     }
     return piece;

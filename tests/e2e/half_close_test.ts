@@ -1,6 +1,6 @@
 /** Contract sections 4 and 5: a client that has ended its half is answered, one that is gone is noticed. @module */
 import { assertEquals } from "@std/assert";
-import { HALF_CLOSE_GRACE } from "../../src/http1/server_exchange.ts";
+import { HALF_CLOSE_GRACE_MS } from "../../src/http1/server_exchange.ts";
 import { absolute, Client } from "./support/client.ts";
 import { origin, untilClose } from "./support/origin.ts";
 import { startProxy } from "./support/proxy.ts";
@@ -25,7 +25,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using server = await origin(async (wire, request) => {
-      await new Promise((resolve) => setTimeout(resolve, 1.5 * HALF_CLOSE_GRACE));
+      await new Promise((resolve) => setTimeout(resolve, 1.5 * HALF_CLOSE_GRACE_MS));
       await untilClose("the answer")(wire, request);
     });
     await using proxy = await startProxy();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
-import { HALF_CLOSE_GRACE } from "../../src/http1/server_exchange.ts";
+import { HALF_CLOSE_GRACE_MS } from "../../src/http1/server_exchange.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
 import { latin1 } from "../support/memory_conn.ts";
 import { echo, held, response, ScriptedBody, serving, textOf, transcript } from "./support.ts";
@@ -101,7 +101,7 @@ Deno.test("a client that pipelines and resets is noticed too", async () => {
 
 Deno.test("a half-closed client still gets its response while it flows", async () => {
   using clock = new FakeClock();
-  const step = () => new Promise((resolve) => setTimeout(resolve, HALF_CLOSE_GRACE * 0.6));
+  const step = () => new Promise((resolve) => setTimeout(resolve, HALF_CLOSE_GRACE_MS * 0.6));
   let gone = 0;
   const output = transcript(GET, async (exchange) => {
     exchange.onGone(() => gone++);
@@ -110,7 +110,7 @@ Deno.test("a half-closed client still gets its response while it flows", async (
       new ScriptedBody([step(), "a", step().then(step), "b"], { size: 2 }),
     );
   });
-  await clock.pass(HALF_CLOSE_GRACE * 2);
+  await clock.pass(HALF_CLOSE_GRACE_MS * 2);
   assertEquals([await output, gone], ["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", 0]);
 });
 

@@ -11,7 +11,7 @@ import { knownPrefix } from "./prefixes.ts";
 import { readValue } from "./source.ts";
 
 /** Bytes of all values together: what `redactStream` takes. */
-const MOST_BYTES = 16 * 1024;
+const MAX_BYTES = 16 * 1024;
 
 /** A secret with its value. */
 export class Secret {
@@ -65,10 +65,10 @@ export async function readSecrets(file: PolicyFile, { env, id }: SecretsInit): P
   }
   const encoder = new TextEncoder();
   const total = secrets.reduce((sum, secret) => sum + encoder.encode(secret.reveal()).length, 0);
-  if (total > MOST_BYTES) {
+  if (total > MAX_BYTES) {
     fail(
       file.secrets[0].line,
-      `the secrets have ${total} bytes together; at most ${MOST_BYTES} can be looked for.`,
+      `the secrets have ${total} bytes together; at most ${MAX_BYTES} can be looked for.`,
     );
   }
   secrets.forEach((secret, i) => {

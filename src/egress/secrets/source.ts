@@ -8,7 +8,7 @@ import { expandHome } from "../../options/mod.ts";
 import type { SecretInit } from "../policy/file.ts";
 
 /** Shorter values would be found where they are not meant. */
-const LEAST_BYTES = 8;
+const MIN_BYTES = 8;
 /** A command that takes longer has probably asked somebody a question. */
 const COMMAND_MS = 60_000;
 
@@ -27,8 +27,8 @@ export async function readValue({ from }: SecretInit, sources: Sources): Promise
   if (/[\r\n]/.test(text)) throw new Error(`${nameOf(from)} has line breaks in it`);
   // deno-lint-ignore no-control-regex
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(text)) throw new Error(`${nameOf(from)} has control characters in it`);
-  if (new TextEncoder().encode(text).length < LEAST_BYTES) {
-    throw new Error(`${nameOf(from)} has less than ${LEAST_BYTES} bytes: it would be found everywhere`);
+  if (new TextEncoder().encode(text).length < MIN_BYTES) {
+    throw new Error(`${nameOf(from)} has less than ${MIN_BYTES} bytes: it would be found everywhere`);
   }
   return text;
 }

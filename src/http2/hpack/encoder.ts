@@ -25,7 +25,7 @@ const FLEETING = new Set([
   "set-cookie",
 ]);
 /** An entry that takes more than this share of the table is not worth it. */
-const LARGEST_SHARE = 0.75;
+const MAX_SHARE = 0.75;
 
 /** One direction's encoder. */
 export class HpackEncoder {
@@ -70,7 +70,7 @@ export class HpackEncoder {
     const nameIndex = STATIC_NAMES.get(name) ?? this.#nameIndex(name) ?? 0;
     const size = name.length + value.length + ENTRY_OVERHEAD;
     if (secret) this.#literal(nameIndex, name, value, 4, 0x10);
-    else if (FLEETING.has(name) || size > this.#table.maxSize * LARGEST_SHARE) {
+    else if (FLEETING.has(name) || size > this.#table.maxSize * MAX_SHARE) {
       this.#literal(nameIndex, name, value, 4, 0x00);
     } else {
       this.#literal(nameIndex, name, value, 6, 0x40);

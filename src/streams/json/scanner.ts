@@ -45,7 +45,7 @@ const Expect = {
 const Digits = { minus: 0, zero: 1, whole: 2, point: 3, fraction: 4, e: 5, sign: 6, exponent: 7 } as const;
 
 /** Containers inside each other. */
-const MOST_DEPTH = 10_000;
+const MAX_DEPTH = 10_000;
 
 const QUOTE = 0x22,
   BACKSLASH = 0x5c,
@@ -232,8 +232,8 @@ export class JsonScanner {
       this.#expect = Expect.text;
       this.#isName = false;
     } else if (byte === OBJECT || byte === ARRAY) {
-      if (this.depth === MOST_DEPTH) {
-        throw new WeirError("weir", "limit", `jsonStream found JSON with more than ${MOST_DEPTH} levels.`);
+      if (this.depth === MAX_DEPTH) {
+        throw new WeirError("weir", "limit", `jsonStream found JSON with more than ${MAX_DEPTH} levels.`);
       }
       if (this.depth === this.#types.length) {
         const types = new Uint8Array(this.#types.length * 2);

@@ -14,7 +14,7 @@ export type Form = "plain" | "json" | "percent" | "html" | "hex" | "base64";
 const encoder = new TextEncoder();
 
 /** Zeros that may stand before the digits of a character's number in HTML. */
-const MOST_ZEROS = 5;
+const MAX_ZEROS = 5;
 
 /** Short escapes of JSON. */
 const JSON_ESCAPES: Readonly<Record<string, string>> = {
@@ -107,7 +107,7 @@ function references(character: string): Part[] {
     type: "repeat",
     part: ascii("0"),
     min: 0,
-    max: MOST_ZEROS,
+    max: MAX_ZEROS,
     isLazy: false,
     groups: [0, 0],
   };

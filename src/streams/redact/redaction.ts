@@ -27,7 +27,7 @@ export type SecretReplacement = BytesLike | ((found: FoundSecret) => BytesLike);
 
 /** Lists of secrets that were made ready, the one used last at the end. */
 const ready = new Map<string, Secrets>();
-const MOST_READY = 16;
+const MAX_READY = 16;
 
 /** What puts `by` in the place of what is found. @throws {TypeError} when it is no such thing. */
 export function redaction(by: SecretReplacement): Redaction {
@@ -60,6 +60,6 @@ export function secretsOf(secrets: string | Uint8Array | Iterable<string | Uint8
   const found = ready.get(name) ?? new Secrets(values);
   ready.delete(name);
   ready.set(name, found);
-  if (ready.size > MOST_READY) ready.delete(ready.keys().next().value!);
+  if (ready.size > MAX_READY) ready.delete(ready.keys().next().value!);
   return found;
 }

@@ -15,9 +15,9 @@ import type { Captures } from "../regexp/walk.ts";
 import { base64Part, type Form, formOf, hexPart, textPart } from "./forms.ts";
 
 /** Shorter secrets would be found where they are not meant. */
-export const LEAST_SECRET = 8;
+export const MIN_SECRET = 8;
 /** Bytes of all secrets together: each is some forty nodes in the network of its forms. */
-const MOST_BYTES = 16 * 1024;
+const MAX_BYTES = 16 * 1024;
 
 /**
  * What takes the place of a secret: `secret` is its number in the list, `found` the bytes that stand there
@@ -41,14 +41,14 @@ export class Secrets {
   constructor(values: readonly Uint8Array[]) {
     this.values = values.map((value) => value.slice());
     const total = this.values.reduce((sum, value) => sum + value.length, 0);
-    if (total > MOST_BYTES) {
-      throw new TypeError(`The secrets have ${total} bytes together; ${MOST_BYTES} are allowed.`);
+    if (total > MAX_BYTES) {
+      throw new TypeError(`The secrets have ${total} bytes together; ${MAX_BYTES} are allowed.`);
     }
     const parts: { part: Part; least: number; secret: number; form: "hex" | "base64" | null }[] = [];
     this.values.forEach((value, secret) => {
-      if (value.length < LEAST_SECRET) {
+      if (value.length < MIN_SECRET) {
         throw new TypeError(
-          `A secret has ${value.length} bytes; it must have at least ${LEAST_SECRET}, or it would be found everywhere.`,
+          `A secret has ${value.length} bytes; it must have at least ${MIN_SECRET}, or it would be found everywhere.`,
         );
       }
       parts.push({ part: textPart(value), least: value.length, secret, form: null });
@@ -73,7 +73,7 @@ export class Secrets {
       unit: "byte",
       nodes: Infinity,
     });
-    this.filter = filterOf(this.machine.program, LEAST_SECRET);
+    this.filter = filterOf(this.machine.program, MIN_SECRET);
   }
 
   /** Which secret was found, and how it is written. */

@@ -12,7 +12,7 @@ export type Ranges = readonly number[];
 
 /** Ranges that were asked for, by atom and flags. */
 const known = new Map<string, Ranges>();
-const MOST_KNOWN = 512;
+const MAX_KNOWN = 512;
 
 /** The units (without `u`) or code points (with it) that `atom` matches. `flags`: any of `i`, `s`, `u`. */
 export function rangesOf(atom: string, flags: string): Ranges {
@@ -24,7 +24,7 @@ export function rangesOf(atom: string, flags: string): Ranges {
   const key = `${flags}/${atom}`;
   let ranges = known.get(key);
   if (ranges === undefined) {
-    if (known.size >= MOST_KNOWN) known.clear();
+    if (known.size >= MAX_KNOWN) known.clear();
     known.set(key, ranges = asked(atom, flags));
   }
   return ranges;

@@ -36,9 +36,9 @@ export const Context = { line: 1, word: 2, foldedWord: 4, start: 8, end: 16 } as
 export const UNKNOWN = -1;
 
 /** Nodes in the network of an expression: a counted repetition is as many copies. */
-const MOST_NODES = 20_000;
+const MAX_NODES = 20_000;
 /** Loops inside each other whose rounds could be empty. */
-const MOST_DEPTH = 8;
+const MAX_DEPTH = 8;
 
 const ASSERTS: readonly AssertKind[] = [
   "start",
@@ -108,7 +108,7 @@ export class Program {
   readonly #leads: Uint8Array;
 
   /** @throws {TypeError} on an expression that is too large. */
-  constructor({ part, groups, names, name, unit, nodes = MOST_NODES }: ProgramSource) {
+  constructor({ part, groups, names, name, unit, nodes = MAX_NODES }: ProgramSource) {
     this.unit = unit;
     this.groups = groups;
     this.names = names;
@@ -381,9 +381,9 @@ class Network {
   /** A round beyond the least number: it must take a unit (ECMA-262 §22.2.2.3.1, RepeatMatcher, step 2.b). */
   #optionalRound(repeat: Repeat, next: number, depth: number, canBeEmpty: boolean): number {
     if (!canBeEmpty) return this.#round(repeat, next, depth);
-    if (depth >= MOST_DEPTH) {
+    if (depth >= MAX_DEPTH) {
       throw new TypeError(
-        `${this.#name} has more than ${MOST_DEPTH} loops inside each other that can match nothing.`,
+        `${this.#name} has more than ${MAX_DEPTH} loops inside each other that can match nothing.`,
       );
     }
     this.depth = Math.max(this.depth, depth + 1);

@@ -26,14 +26,14 @@ export type MatchFunction = (match: string, ...args: any[]) => BytesLike;
 
 /** Expressions that were made ready, the one used last at the end. */
 const ready = new Map<string, Machine>();
-const MOST_READY = 32;
+const MAX_READY = 32;
 
 function made(regexp: RegExp, isBytes: boolean): Machine {
   const name = `${isBytes ? "bytes" : ""}${regexp.flags}/${regexp.source}`;
   const machine = ready.get(name) ?? new Machine(sourceOf(regexp, isBytes));
   ready.delete(name);
   ready.set(name, machine);
-  if (ready.size > MOST_READY) ready.delete(ready.keys().next().value!);
+  if (ready.size > MAX_READY) ready.delete(ready.keys().next().value!);
   return machine;
 }
 

@@ -11,11 +11,11 @@ import { Op, type Program, UNKNOWN } from "./program.ts";
 import { NONE, Walker } from "./walk.ts";
 
 /** States of one expression; one that needs more is followed without a table. */
-const MOST_STATES = 4096;
+const MAX_STATES = 4096;
 /** Entries of all rows together: 4 MiB. */
-const MOST_ENTRIES = 1024 * 1024;
+const MAX_ENTRIES = 1024 * 1024;
 /** Ways in all states together. */
-const MOST_WAYS = 512 * 1024;
+const MAX_WAYS = 512 * 1024;
 
 /** An entry of the table that was not made yet. Others below 0 are `-2 - index` of a {@linkcode Step}. */
 export const UNMADE = -1;
@@ -208,8 +208,8 @@ export class Table {
     const row = this.#states.length * this.width;
     state = { row, context, groups, fresh, hasMatch, isSeeking, isOver };
     this.#ways += groups.reduce((sum, ways) => sum + ways.length, fresh?.length ?? 0);
-    const isTooLarge = this.#states.length >= MOST_STATES || row + this.width > MOST_ENTRIES;
-    if (isTooLarge || this.#ways > MOST_WAYS) {
+    const isTooLarge = this.#states.length >= MAX_STATES || row + this.width > MAX_ENTRIES;
+    if (isTooLarge || this.#ways > MAX_WAYS) {
       this.isFull = true;
       return state;
     }

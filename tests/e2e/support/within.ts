@@ -86,14 +86,14 @@ export class Events {
 }
 
 /** How often a count is looked at, and how often in a row it must be the same: a running transfer takes its next step much sooner. */
-const LOOK_EVERY = 50;
+const LOOK_EVERY_MS = 50;
 const LOOKS = 8;
 
 /** Resolves with `count()` once it has not changed for a while: a source that stalls. */
 export async function standsStill(count: () => number): Promise<number> {
   let last = count();
   for (let same = 0, now; same < LOOKS; last = now) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     now = count();
     same = now === last ? same + 1 : 0;
   }
