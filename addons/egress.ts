@@ -32,6 +32,10 @@ export default class Egress implements Addon {
   #service: EgressService | null = null;
   #isRunning = false;
 
+  isOff(): boolean {
+    return this.#service === null;
+  }
+
   load(loader: Loader) {
     const file = { ...GROUP, metavar: "FILE" };
     loader.addOption(

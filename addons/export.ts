@@ -43,6 +43,10 @@ export default class Export implements Addon {
     return this.#form !== null;
   }
 
+  isOff(): boolean {
+    return this.#form === null;
+  }
+
   load(loader: Loader) {
     loader.addOption("export", "str", null, "Print flows in this form, in place of the usual one.", {
       choices: Object.keys(FORMS),

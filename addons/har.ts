@@ -44,6 +44,10 @@ export default class Har implements Addon {
     return this.#file !== null;
   }
 
+  isOff(): boolean {
+    return this.#file === null;
+  }
+
   load(loader: Loader) {
     loader.addOption(
       "hardump",

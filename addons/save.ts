@@ -58,6 +58,10 @@ export default class Save implements Addon {
     return this.#path !== null && this.#filter?.decide(flow) !== false;
   }
 
+  isOff(): boolean {
+    return this.#path === null;
+  }
+
   load(loader: Loader) {
     loader.addOption(
       "save_stream_file",

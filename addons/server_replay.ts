@@ -50,6 +50,10 @@ export default class ServerReplay implements Addon {
   #left = 0;
   readonly #allUsed = Promise.withResolvers<void>();
 
+  isOff(): boolean {
+    return !this.#isOn;
+  }
+
   load(loader: Loader) {
     const bool = (name: string, value: boolean, help: string) =>
       loader.addOption(name, "bool", value, help, GROUP);
@@ -128,7 +132,7 @@ export default class ServerReplay implements Addon {
   }
 
   requestheaders(flow: HttpFlow) {
-    if (!this.#isOn || !flow.live || flow.response !== null) return;
+    if (!flow.live || flow.response !== null) return;
     const alike = this.#alike(flow);
     const isWebSocket = alike[0]?.flow.websocket !== null;
     if (this.#keys.ignoreContent && alike.length > 0 && !isWebSocket) return this.#answer(flow, alike[0]);
@@ -136,12 +140,8 @@ export default class ServerReplay implements Addon {
     if (alike.length > 0 && needsForm(flow.request, this.#keys)) flow.request.stream = false;
   }
 
-  /** Not async: where nothing is replayed no request is to wait. */
-  request(flow: HttpFlow): Promise<void> | undefined {
-    return this.#isOn && flow.live && flow.response === null ? this.#replay(flow) : undefined;
-  }
-
-  async #replay(flow: HttpFlow): Promise<void> {
+  async request(flow: HttpFlow): Promise<void> {
+    if (!flow.live || flow.response !== null) return;
     const alike = this.#alike(flow);
     const match = alike.length === 0 ? undefined : await this.#match(flow, alike);
     if (match !== undefined) return this.#answer(flow, match);
