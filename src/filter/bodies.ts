@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import type { Flow, HttpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
 import type { Message } from "../flow/message.ts";
+import type { StoredBody } from "../streams/mod.ts";
 import { mayGrow } from "./moment.ts";
 import { hasResponse, type Verdict } from "./verdict.ts";
 
@@ -26,7 +27,7 @@ export function bodiesMatch(flow: Flow, side: BodySide, pattern: RegExp): Verdic
 }
 
 /** What can be searched; undefined for what has yet to come. */
-type Parts = Generator<Uint8Array | undefined, void>;
+type Parts = Generator<Uint8Array | StoredBody | undefined, void>;
 
 function* httpParts(flow: HttpFlow, side: BodySide): Parts {
   if (side !== "response") yield* bodyOf(flow.request, flow);
@@ -56,21 +57,38 @@ function* bodyOf(message: Message, flow: HttpFlow): Parts {
   const isComing = mayGrow(message, flow) &&
     (mode === "pending" || mode === "streamed" && stored !== null && !stored.complete);
   if (isComing) yield undefined;
+  else if (stored?.complete && stored.size > WINDOW && !message.headers.has("content-encoding")) yield stored;
   else {
     const { content } = message;
     if (content !== null) yield content;
   }
 }
 
-/** Bytes that become one text at a time: V8's texts end at half a gigabyte. */
-const WINDOW = 256 * 1024 * 1024;
+/** Bytes that become one text at a time: that much memory a search takes, whatever the size of the body. */
+const WINDOW = 16 * 1024 * 1024;
 /** How much of one window is looked at again with the next: a match may be this long. */
 const OVERLAP = 1024 * 1024;
+/** What asks for the character behind a match, or whether there is one. */
+const LOOKS_AHEAD = /\$|\\[bB]|\(\?[=!]/;
 
-function searches(bytes: Uint8Array, pattern: RegExp): boolean {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function searches(part: Uint8Array | StoredBody, pattern: RegExp): boolean {
+  const size = part instanceof Uint8Array ? part.length : part.size;
+  if (size <= WINDOW) return pattern.test(textOf(part, 0, size));
+  const within = new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, "")}g`);
+  const looksAhead = LOOKS_AHEAD.test(pattern.source);
   for (let start = 0;; start += WINDOW - OVERLAP) {
-    if (pattern.test(buffer.toString("latin1", start, start + WINDOW))) return true;
-    if (start + WINDOW >= bytes.length) return false;
+    const text = textOf(part, start, Math.min(WINDOW, size - start)), isLast = start + text.length === size;
+    // Where a window begins the body does not (`^`); what begins there was in the window before.
+    within.lastIndex = start === 0 ? 0 : 1;
+    const match = within.exec(text);
+    const isCut = !isLast && looksAhead && within.lastIndex === text.length;
+    if (match !== null && !isCut) return true;
+    if (isLast) return false;
   }
+}
+
+/** A character for each of these bytes. */
+function textOf(part: Uint8Array | StoredBody, start: number, size: number): string {
+  const bytes = part instanceof Uint8Array ? part.subarray(start, start + size) : part.rangeSync(start, size);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }

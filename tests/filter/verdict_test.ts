@@ -148,3 +148,43 @@ Deno.test("a copy that was cut short matches nothing", () => {
   flow[internals].ended = true;
   assertEquals(parseFilter("~bs ''").decide(flow), false);
 });
+
+Deno.test("a long kept body is searched in windows, as if it were one text, wherever the match is", async () => {
+  const MIB = 1024 * 1024;
+  const flow = httpFlow({ status: 200, live: true });
+  const state = flow.response![internals];
+  state.mode = "streamed";
+  using stored = state.stored = new StoredBody();
+  const body = new Uint8Array(33 * MIB).fill(0x2e);
+  const put = (at: number, text: string) => body.set(new TextEncoder().encode(text), at);
+  put(0, "first");
+  // Over the end of the first window, where the second begins, and at the end.
+  put(16 * MIB - 3, "middle");
+  put(15 * MIB, "second");
+  put(33 * MIB - 4, "last");
+  for (let at = 0; at < body.length; at += MIB) await stored.append(body.subarray(at, at + MIB));
+  stored.end(null);
+  flow[internals].ended = true;
+  const cases: [string, boolean][] = [
+    ["^first", true],
+    ["first", true],
+    ["middle", true],
+    ["second", true],
+    ["last$", true],
+    ["'first.*\\.$'", false],
+    ["^second", false],
+    ["mid$", false],
+    ["'mid\\b'", false],
+    ["first.*", true],
+    ["^last", false],
+    ["absent", false],
+  ];
+  for (const [pattern, expected] of cases) {
+    assertEquals([pattern, parseFilter(`~bs ${pattern}`).decide(flow)], [pattern, expected]);
+  }
+  // In memory it is the same.
+  state.raw = body;
+  for (const [pattern, expected] of cases) {
+    assertEquals([pattern, parseFilter(`~bs ${pattern}`).decide(flow)], [pattern, expected]);
+  }
+});
