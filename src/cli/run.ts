@@ -11,6 +11,7 @@ import { applyAll, applyKnown, OptionRegistry, readConfigFile } from "../options
 import type { Environment } from "./environment.ts";
 import { execDefaults, type ExecLine, splitExec } from "./exec_line.ts";
 import { type ParsedFlags, parseFlags, refuseUnknown, resolveFlags, UsageError, type Word } from "./flags.ts";
+import { INNER } from "./isolate/word.ts";
 import { jsonLine, TermLog } from "./log.ts";
 import { stderr, stdout } from "../output.ts";
 import { writeText } from "./output.ts";
@@ -69,6 +70,10 @@ async function start(
   if (argv[0] === "diff") {
     const { diff } = await import("./diff/mod.ts");
     return await diff(argv.slice(1), env.stdout);
+  }
+  if (argv[0] === INNER) {
+    const { runInside } = await import("./isolate/inner.ts");
+    return await runInside(argv[1], complain);
   }
   if (argv[0] === "policy") {
     const { policy } = await import("./policy.ts");
@@ -148,6 +153,7 @@ async function start(
       browser,
       complain,
       command: env.workers ? null : exec?.command ?? null,
+      isIsolated: exec?.isIsolated ?? false,
       workers: env.workers ?? workersOf(options.values.workers, argv, log, stopping.resolve),
     });
   } catch (error) {

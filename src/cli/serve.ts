@@ -31,6 +31,8 @@ export interface ServeInit {
   readonly browser: string | null;
   /** Command of `exec`. */
   readonly command: readonly string[] | null;
+  /** It is to have no way out but weir. */
+  readonly isIsolated?: boolean;
   /** Says what went wrong. */
   readonly complain: (text: string) => void;
   /** The other isolates. */

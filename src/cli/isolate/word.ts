@@ -1,0 +1,2 @@
+/** The word by which weir starts itself inside of `exec --isolate`. @module */
+export const INNER = "isolated-command";
