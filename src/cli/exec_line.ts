@@ -23,6 +23,22 @@ const OWN_FLAGS: readonly { readonly flag: string; readonly name: string; readon
   { flag: "--learn", name: "egress_learn" },
 ];
 
+/** Flags that only `exec` has, as help shows them. */
+export const EXEC_FLAGS: readonly {
+  readonly name: string;
+  readonly value: string | null;
+  readonly help: string;
+}[] = [
+  {
+    name: "--policy",
+    value: "[FILE]",
+    help:
+      "What the command may reach, and keys that it gets placeholders for (default: egress.yaml in confdir).",
+  },
+  { name: "--learn", value: "FILE", help: "Deny nothing, and write what was seen as a policy." },
+  { name: "--isolate", value: null, help: "Leave the command no way out but weir (Linux)." },
+];
+
 /** What flags may say otherwise, and `config.yaml` may not: it is written for a weir that is watched. */
 const DEFAULTS: Readonly<Record<string, OptionValue>> = {
   listen_port: 0,

@@ -3,6 +3,7 @@
  * @module
  */
 import type { OptionDefinition, OptionRegistry } from "../options/mod.ts";
+import { EXEC_FLAGS } from "./exec_line.ts";
 import { ADDON_LETTERS, flagOf, GENERAL_FLAGS, noFlagOf } from "./flags.ts";
 
 /** One flag. */
@@ -28,8 +29,16 @@ export function listFlags(registry: OptionRegistry): FlagEntry[] {
     help,
     group: "General",
   }));
+  const exec = EXEC_FLAGS.map(({ name, value, help }): FlagEntry => ({
+    names: [name],
+    value,
+    choices: null,
+    help,
+    group: "Exec",
+  }));
   return [
     ...general,
+    ...exec,
     ...Array.from(registry.names(), (name) => optionEntry(name, registry.definition(name))),
   ];
 }

@@ -29,7 +29,7 @@ Deno.test("help lists every option once under its heading, with its default", ()
   assertStringIncludes(help, "--termlog-verbosity {error,warn,info,debug}");
   assertStringIncludes(help, "(default: 256m)");
   const headings = [...help.matchAll(/^(\w+):$/gm)].map(([, heading]) => heading);
-  assertEquals(headings, ["General", "Proxy", "TLS", "Bodies", "WebSocket", "Output", "Addons"]);
+  assertEquals(headings, ["General", "Exec", "Proxy", "TLS", "Bodies", "WebSocket", "Output", "Addons"]);
 });
 
 Deno.test("help shows no flag of what this version cannot do", () => {
