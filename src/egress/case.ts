@@ -6,19 +6,26 @@ import type { HttpFlow } from "../flow/flow.ts";
 import type { ClientConnection } from "../flow/connection.ts";
 import { hostPort } from "../net/mod.ts";
 import type { AuditRecord } from "./audit.ts";
-import type { Host } from "./policy/host.ts";
 import type { Rule } from "./policy/rule.ts";
 import { SecretUse } from "./secrets/counts.ts";
 import type { Loaded } from "./loaded.ts";
+
+/** The parts of a request that decide. */
+export interface Judged {
+  readonly method: string;
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+}
 
 /** A request, or a tunnel, and what was decided of it. */
 export class Case {
   readonly loaded: Loaded;
   readonly use: SecretUse = new SecretUse();
   readonly #begun = performance.now();
-  /** What was decided of, as text: asked again when it is another one. */
-  key = "";
-  host: Host | null = null;
+  /** What was judged last: it is judged again when it is another one. */
+  judged: Judged | null = null;
   rule: Rule | null = null;
   decision: AuditRecord["decision"] = "allow";
   /** The line that says what was decided is written. */

@@ -15,23 +15,27 @@ import type { Secret } from "./secrets/secret.ts";
 /** Content codings that can be taken off what comes back. */
 const CODINGS = new Set(["gzip", "x-gzip", "deflate", "br", "zstd", "identity"]);
 
-/** What is sent of a request with this head. */
-export function departure(given: HeadText, towards: Towards, loaded: Loaded, found: Case): Departure {
+/** What is sent of a request with this head, which carries the placeholders of these secrets. */
+export function departure(
+  given: HeadText,
+  towards: Towards,
+  carried: readonly Secret[],
+  loaded: Loaded,
+  found: Case,
+): Departure {
   const { host, port, isSecure } = towards;
   const { use, rule } = found;
-  const mine = loaded.secrets.filter((secret) => secret.hosts.has(host, port) && (isSecure || secret.plain));
+  const mine = loaded.secrets.filter((secret) => (isSecure || secret.plain) && secret.hosts.has(host, port));
   let head = given;
-  if (loaded.secrets.length > 0) {
-    head = substituteHead(head, mine, use);
-    const others = loaded.secrets.filter((secret) => !mine.includes(secret));
-    // Where they are let pass (mode: warn), they stay.
-    substituteHead(head, others, use, () => false);
-    head = { ...head, headers: readable(head.headers, given.headers) };
+  if (carried.length > 0) {
+    head = substituteHead(head, carried.filter((secret) => mine.includes(secret)), use);
+    // Where others are let pass (mode: warn), they stay.
+    substituteHead(head, carried.filter((secret) => !mine.includes(secret)), use, () => false);
   }
-  head = { ...head, headers: added(head.headers, given.headers, towards, loaded, found) };
+  const headers = loaded.secrets.length === 0 ? head.headers : readable(head.headers, given.headers);
   return {
     path: head.path,
-    headers: head.headers,
+    headers: added(headers, given.headers, towards, loaded, found),
     body: () => {
       const meant = mine.filter(({ places }) => places.some(({ kind }) => kind === "body"));
       const change = requestBody(given.headers, meant, loaded.secrets, use);

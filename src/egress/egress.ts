@@ -12,7 +12,7 @@ import type { AddonLog, Arrival, Departure, Gate, GatePlace, Reach } from "../ho
 import { Headers, parseAuthority } from "../http/mod.ts";
 import type { MessageCrossing } from "../websocket/mod.ts";
 import type { AuditRecord, AuditSink } from "./audit.ts";
-import { Case } from "./case.ts";
+import { Case, type Judged } from "./case.ts";
 import { departure } from "./departure.ts";
 import type { Loaded } from "./loaded.ts";
 import { refusalPage } from "./page.ts";
@@ -21,7 +21,7 @@ import { parseHost } from "./policy/host.ts";
 import { matchedPath } from "./policy/path.ts";
 import type { Question } from "./policy/policy.ts";
 import { messagesThrough } from "./secrets/messages.ts";
-import { refusalOf } from "./secrets/request_head.ts";
+import { carriedBy, refusalOf } from "./secrets/request_head.ts";
 import { SEED } from "./seed.ts";
 import { Tally } from "./tally.ts";
 
@@ -87,6 +87,8 @@ export class Egress implements Gate {
 
   check(flow: HttpFlow): Response | null {
     const found = this.#caseOf(flow);
+    // A placeholder that an addon has put into the head is found when it departs.
+    if (isSame(found.judged, flow.request)) return null;
     return this.#answered(flow, found, this.#judge(flow, found));
   }
 
@@ -166,6 +168,7 @@ export class Egress implements Gate {
     const question = questionOf(flow), number = address === null ? null : parseAddress(address);
     if (question === null) return null;
     const { policy } = found.loaded;
+    if (number !== null && isSame(found.judged, flow.request) && policy.isIndifferent(number)) return null;
     const verdict = number === null ? policy.decide(question) : policy.decideAddress(question, number);
     if (
       this.#init.isLearning && number !== null && question.host.address === null &&
@@ -191,13 +194,13 @@ export class Egress implements Gate {
     const host = parseHost(request.host);
     const towards = { host: host ?? { text: request.host, address: null }, port: request.port, isSecure };
     const { loaded } = found;
-    const refusal = refusalOf(head, towards, loaded.secrets);
+    const carried = carriedBy(head, loaded.secrets);
+    const refusal = carried.length === 0 ? null : refusalOf(head, towards, carried);
     if (refusal !== null && this.#isEnforced(loaded)) {
       throw new WeirError("weir", "policy", denial(described(flow), refusal), { statusCode: 403 });
     }
-    const before = found.use.injected.names();
-    const leaving = departure(head, towards, loaded, found);
-    for (const name of found.use.injected.names()) if (!before.includes(name)) this.tally.use(name);
+    const leaving = departure(head, towards, carried, loaded, found);
+    if (!found.isDecided) { for (const name of found.use.injected.names()) this.tally.use(name); }
     this.#decided(flow, found);
     return leaving;
   }
@@ -268,7 +271,7 @@ export class Egress implements Gate {
         // Nothing was sent that would need it.
       }
     }
-    this.#write(found.of(flow, "ended"));
+    this.#write(() => found.of(flow, "ended"));
   }
 
   /** Raw bytes have ended. */
@@ -282,7 +285,7 @@ export class Egress implements Gate {
       bytesIn: flow.bytesFromServer,
       error: flow.error?.message ?? null,
     };
-    this.#write(tunnel.of.ofTunnel(flow.clientConn, place, end, tunnel.id));
+    this.#write(() => tunnel.of.ofTunnel(flow.clientConn, place, end, tunnel.id));
   }
 
   #caseOf(flow: HttpFlow): Case {
@@ -331,6 +334,10 @@ export class Egress implements Gate {
     if (most !== null && length !== null && Number(length) > most) {
       return { status: 413, sentence: tooLarge(flow, most, verdict.rule!.line) };
     }
+    const { method, scheme, port } = request;
+    if (verdict.decision === "allow") {
+      found.judged = { method, scheme, host: request.host, port, path: request.path };
+    }
     return null;
   }
 
@@ -342,6 +349,7 @@ export class Egress implements Gate {
   }
 
   #warn(found: Case, sentence: string): void {
+    found.judged = null;
     if (found.warned === sentence) return;
     found.warned = sentence;
     found.decision = "warn";
@@ -366,7 +374,7 @@ export class Egress implements Gate {
     const host = parseHost(name)?.text ?? name;
     this.#count(host, port, method === "CONNECT" ? null : method, found);
     found.isDecided = true;
-    this.#write(found.of(flow, "decided"), true);
+    this.#write(() => found.of(flow, "decided"), true);
   }
 
   #count(host: string, port: number, method: string | null, { decision }: Case): void {
@@ -390,19 +398,26 @@ export class Egress implements Gate {
       places.set(key, [...there, { of: found, id }]);
     }
     const record = found.ofTunnel(client, place, null, id);
-    this.#write(record, found.decision !== "deny");
-    if (found.decision === "deny") this.#write({ ...record, event: "ended" });
+    this.#write(() => record, found.decision !== "deny");
+    if (found.decision === "deny") this.#write(() => ({ ...record, event: "ended" }));
   }
 
   /** @throws {WeirError} 503 when it cannot be written, if that matters. */
-  #write(record: AuditRecord, mustBe = false): void {
+  #write(record: () => AuditRecord, mustBe = false): void {
+    if (this.#audit === null) return;
     try {
-      this.#audit?.write(record);
+      this.#audit.write(record());
     } catch (error) {
       if (mustBe && !this.#isAuditOptional) throw error;
       this.#init.log.warn(error instanceof Error ? error.message : String(error));
     }
   }
+}
+
+/** True when it was judged as it is, and let pass. */
+function isSame(judged: Judged | null, { method, scheme, host, port, path }: Judged): boolean {
+  return judged !== null && judged.method === method && judged.scheme === scheme && judged.host === host &&
+    judged.port === port && judged.path === path;
 }
 
 /** A request as the policy sees it; null where it cannot. */

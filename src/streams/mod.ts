@@ -50,7 +50,7 @@ export type { LineOutput } from "./lines/line_editor.ts";
 export { countStream, type Digest, hashStream, tapStream } from "./look.ts";
 export { rechunkStream } from "./rechunk.ts";
 export type { MatchFunction } from "./regexp/replacer.ts";
-export { redactor, redactStream } from "./redact.ts";
+export { Redacting, redactStream } from "./redact.ts";
 export { redactBytes } from "./redact_bytes.ts";
 export type { FoundSecret, SecretList, SecretReplacement } from "./redact/redaction.ts";
 export { literalReplacer, type ReplaceOptions, replaceStream } from "./replace.ts";

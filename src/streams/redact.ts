@@ -5,11 +5,27 @@
 import { holdOf, type HoldOptions } from "./hold.ts";
 import { editorStage } from "./piece_stage.ts";
 import { redaction, type SecretList, type SecretReplacement, secretsOf } from "./redact/redaction.ts";
-import { Redactor } from "./redact/redactor.ts";
+import { Redactor, type Secrets } from "./redact/redactor.ts";
+import type { Stage } from "./stage.ts";
 
-/** The same without a stream, for whoever has pieces of its own: a message of a WebSocket. */
-export function redactor(secrets: SecretList, by: SecretReplacement): Redactor {
-  return new Redactor(secretsOf(secrets), redaction(by));
+/** Secrets that are looked for all the time: made ready once. */
+export class Redacting {
+  readonly #secrets: Secrets;
+
+  /** @throws {TypeError} as {@linkcode redactStream}. */
+  constructor(secrets: SecretList) {
+    this.#secrets = secretsOf(secrets);
+  }
+
+  /** For whoever has pieces of its own: a field, a message of a WebSocket. */
+  editor(by: SecretReplacement): Redactor {
+    return new Redactor(this.#secrets, redaction(by));
+  }
+
+  /** For one body. */
+  stage(by: SecretReplacement): Stage {
+    return editorStage(this.editor(by));
+  }
 }
 
 /**

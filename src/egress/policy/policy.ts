@@ -56,6 +56,11 @@ export class Policy {
     return byAddress === null || byAddress.effect !== "allow" ? verdict : { ...verdict, needsAddress: true };
   }
 
+  /** True where an address makes no difference: no rule names any, and it is none that is private. */
+  isIndifferent(address: AddressNumber): boolean {
+    return !this.#index.hasAddresses && privateKind(address) === null;
+  }
+
   /** The same, with an address that the host has: the last word about connecting to it. */
   decideAddress(question: Question, address: AddressNumber): Verdict {
     const { host } = question;

@@ -100,7 +100,11 @@ export class RuleIndex {
   /** All that name addresses, whichever: a name may lead to one of them. */
   readonly #anyAddress = new Ports();
 
+  /** A rule names an address or a network. */
+  readonly hasAddresses: boolean;
+
   constructor(rules: readonly Rule[]) {
+    this.hasAddresses = rules.some(({ hosts }) => hosts.some(({ place }) => place.kind === "network"));
     for (const rule of rules) {
       for (const { place, ports } of rule.hosts) {
         if (place.kind === "network") {

@@ -31,10 +31,7 @@ const BASIC = /^basic +([A-Za-z0-9+/]+=*)\s*$/i;
  * its secret is not for is a mistake in the policy, or a leak; towards its own, without TLS, the value would be readable.
  */
 export function refusalOf(head: HeadText, towards: Towards, secrets: readonly Secret[]): string | null {
-  let text: string | null = null;
-  for (const secret of secrets) {
-    text ??= searched(head);
-    if (!text.includes(secret.placeholder)) continue;
+  for (const secret of carriedBy(head, secrets)) {
     if (!secret.hosts.has(towards.host, towards.port)) {
       return `the request carries the placeholder of ${secret.name}, which is not for ${towards.host.text} (hosts in line ${secret.line})`;
     }
@@ -44,6 +41,13 @@ export function refusalOf(head: HeadText, towards: Towards, secrets: readonly Se
     }
   }
   return null;
+}
+
+/** Secrets whose placeholders the head has, wherever. */
+export function carriedBy(head: HeadText, secrets: readonly Secret[]): readonly Secret[] {
+  if (secrets.length === 0) return secrets;
+  const text = searched(head);
+  return secrets.filter(({ placeholder }) => text.includes(placeholder));
 }
 
 /** All in which a placeholder may stand, one after another. */
@@ -59,6 +63,8 @@ function searched({ path, headers: { raw } }: HeadText): string {
 
 /** `user:password` of Basic credentials, one character for each byte; null for others. */
 function basicOf(value: string): string | null {
+  const first = value.charCodeAt(0);
+  if (first !== 0x42 && first !== 0x62) return null;
   const match = BASIC.exec(value);
   if (match === null) return null;
   try {
