@@ -15,6 +15,10 @@ export default class UpstreamAuth implements Addon {
     this.#authorization = auth === null ? null : `Basic ${new TextEncoder().encode(auth).toBase64()}`;
   }
 
+  isOff(): boolean {
+    return this.#authorization === null;
+  }
+
   requestheaders(flow: HttpFlow) {
     if (this.#authorization === null || !flow.live || !flow.clientConn.mode.startsWith("reverse:")) return;
     flow.request.headers.set("Authorization", this.#authorization);

@@ -14,8 +14,10 @@ import {
   type AddonOptions,
   type HttpFlow,
   type Loader,
+  makeHttpFlow,
   type Message,
   parseProxyUrl,
+  type TunnelData,
   withoutCredentials,
 } from "weir";
 import { type Place, ProxyEnvironment } from "./rules/proxy_environment.ts";
@@ -61,24 +63,36 @@ export default class UpstreamProxy implements Addon {
     );
   }
 
+  isOff(): boolean {
+    return this.#rules.length === 0;
+  }
+
   http_connect(flow: HttpFlow) {
-    if (this.#rules.length > 0 && flow.live) this.#apply(flow);
+    this.#apply(flow, flow.serverConn);
+  }
+
+  /** What comes without CONNECT is decided as if it had come with it. */
+  tunnel_start(tunnel: TunnelData) {
+    const { clientConn, address: { hostname, port } } = tunnel;
+    const request = { method: "CONNECT", scheme: "", host: hostname, port, path: "" };
+    this.#apply(makeHttpFlow({ clientConn, request }), tunnel);
   }
 
   requestheaders(flow: HttpFlow) {
-    if (this.#rules.length > 0 && flow.live) this.#apply(flow);
+    if (flow.live) this.#apply(flow, flow.serverConn);
   }
 
   /** A filter may have waited for the body. */
   request(flow: HttpFlow) {
-    if (this.#rules.some(({ spec }) => spec.filter.needs !== "request") && flow.live) this.#apply(flow);
+    if (!flow.live || this.#rules.every(({ spec }) => spec.filter.needs === "request")) return;
+    this.#apply(flow, flow.serverConn);
   }
 
-  #apply(flow: HttpFlow): void {
+  #apply(flow: HttpFlow, way: { via: string | null }): void {
     for (const { spec, proxyFor } of this.#rules) {
       const verdict = spec.filter.decideFor(flow, flow.request);
       if (verdict === false) continue;
-      if (verdict === true) flow.serverConn.via = proxyFor(flow.request);
+      if (verdict === true) way.via = proxyFor(flow.request);
       return;
     }
   }

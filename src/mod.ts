@@ -69,6 +69,7 @@ export type {
   ServerConnectionData,
   Socks5AuthData,
   TlsFailedData,
+  TunnelData,
 } from "./hooks/mod.ts";
 
 export {

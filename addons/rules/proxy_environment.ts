@@ -22,9 +22,8 @@ export class ProxyEnvironment {
 
   /** @throws {SyntaxError} that names the variable whose value is no address of a proxy. */
   constructor(read: (name: string) => string | undefined) {
-    const all = proxyIn(read, "all_proxy");
-    this.#http = proxyIn(read, "http_proxy") ?? all;
-    this.#https = proxyIn(read, "https_proxy") ?? all;
+    this.#http = proxyIn(read, "http_proxy") ?? proxyIn(read, "all_proxy");
+    this.#https = proxyIn(read, "https_proxy") ?? proxyIn(read, "all_proxy");
     const list = read("no_proxy") ?? read("NO_PROXY") ?? "";
     this.#exceptions = list.split(/[\s,]+/).filter((entry) => entry !== "").map(exceptionOf);
   }

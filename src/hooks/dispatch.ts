@@ -9,6 +9,7 @@ import type { ClientConnection } from "../flow/connection.ts";
 import { HttpFlow, TcpFlow } from "../flow/flow.ts";
 import { internals } from "../internals.ts";
 import type { Message } from "../flow/message.ts";
+import { PlannedTunnel } from "../flow/planned_connection.ts";
 import { snapshot } from "../flow/snapshot.ts";
 import { isThenable } from "../streams/mod.ts";
 import type { Addon, AddonTraits, Context } from "./addon.ts";
@@ -261,7 +262,7 @@ function cut(hook: EventHookName, arg: unknown, { name }: LoadedAddon): boolean 
 function remember(arg: unknown): (() => void) | null {
   if (arg instanceof HttpFlow || arg instanceof TcpFlow) return snapshot(arg);
   if (typeof arg !== "object" || arg === null) return null;
-  // tls_clienthello, socks5_auth and server_connect: one field each that is for addons to set.
+  // tls_clienthello, socks5_auth, server_connect and tunnel_start: one field each that is for addons to set.
   if ("ignore" in arg) {
     const { ignore } = arg;
     return () => void (arg.ignore = ignore);
@@ -270,6 +271,7 @@ function remember(arg: unknown): (() => void) | null {
     const { valid } = arg;
     return () => void (arg.valid = valid);
   }
+  if (arg instanceof PlannedTunnel) return arg.remember();
   if ("error" in arg) {
     const { error } = arg;
     return () => void (arg.error = error);

@@ -37,6 +37,16 @@ export interface TlsFailedData {
   readonly isRefusal: boolean;
 }
 
+/** What `tunnel_start` is given: where a client is to be led that has not said so by CONNECT. */
+export interface TunnelData {
+  /** The connection that it came by. */
+  readonly clientConn: ClientConnection;
+  /** Where it leads. */
+  readonly address: Address;
+  /** The proxy by which it goes; it can be set as `flow.serverConn.via` is. Requests that are found in it can go another way. */
+  via: string | null;
+}
+
 /** What the `server_*` hooks are given. */
 export interface ServerConnectionData {
   /** The connection, before it is made and after. */
@@ -101,6 +111,11 @@ export interface EventHooks {
   tcp_error: TcpFlow;
   /** A client has begun a TLS handshake. */
   tls_clienthello: ClientHelloData;
+  /**
+   * It is known where a client is led, and nothing is connected yet: a client of SOCKS5 has said so, or a mode does (transparent,
+   * reverse). With CONNECT there is `http_connect` in its place.
+   */
+  tunnel_start: TunnelData;
   /** A SOCKS5 client has sent user name and password: set `valid` to let it in. */
   socks5_auth: Socks5AuthData;
   /** A client's TLS handshake with weir failed, or it left at once behind it. */
@@ -143,6 +158,7 @@ const EVENT_HOOKS: Record<EventHookName, true> = {
   tcp_error: true,
   tls_clienthello: true,
   tls_failed_client: true,
+  tunnel_start: true,
   socks5_auth: true,
   client_connected: true,
   client_disconnected: true,

@@ -4,6 +4,7 @@
  */
 import type { ClientConnection } from "../flow/connection.ts";
 import { markClosed, newId } from "../flow/connection.ts";
+import { PlannedTunnel } from "../flow/planned_connection.ts";
 import { IDLE_TIMEOUT_MS } from "../http/mod.ts";
 import type { Address, Conn, TlsInfo } from "../net/mod.ts";
 import type { ProxyAddress } from "../options/mod.ts";
@@ -114,6 +115,17 @@ export class Client {
       clearTimeout(timer);
       ignoreStopping();
     }
+  }
+
+  /** The origin with the proxy by which it is to be reached, which addons may choose. */
+  async routed(origin: Origin): Promise<Origin> {
+    const { hooks } = this.context;
+    const plan = { proxy: origin.via ?? this.via };
+    if (hooks.has("tunnel_start")) {
+      const address = { hostname: origin.host, port: origin.port };
+      await hooks.trigger("tunnel_start", new PlannedTunnel(this.facts, address, plan));
+    }
+    return { ...origin, via: plan.proxy };
   }
 
   /** The connection to the origin that was made ahead; null when there was none. */

@@ -58,7 +58,8 @@ class ClientLayers implements Layers {
     this.#client = client;
   }
 
-  async requests(conn: Conn, origin: Origin | null, given: RouteOptions = {}): Promise<void> {
+  async requests(conn: Conn, to: Origin | null, given: RouteOptions = {}): Promise<void> {
+    const origin = to && await this.#client.routed(to);
     const options: RouteOptions = { via: this.#client.via, ...given };
     const first = new FirstBytes(conn);
     const isTls = await this.#client.untilStopped(
@@ -77,9 +78,12 @@ class ClientLayers implements Layers {
     await intercept(this.#client, first, origin, { keepsSni: false, serve });
   }
 
-  async tunnel(conn: Conn, to: Origin): Promise<void> {
+  async tunnel(conn: Conn, origin: Origin): Promise<void> {
+    await this.#tunnel(conn, await this.#client.routed(origin));
+  }
+
+  async #tunnel(conn: Conn, origin: Origin): Promise<void> {
     const client = this.#client, first = new FirstBytes(conn);
-    const origin: Origin = { via: client.via, ...to };
     try {
       const decision = client.untilStopped(conn, first.until(protocolOf));
       // Behind a gate nothing is connected to before it is known what for.
@@ -110,12 +114,13 @@ class ClientLayers implements Layers {
     await serveHttp1(conn, handle, { firstBytes: first.bytes, signal: client.context.stopping });
   }
 
-  bytes(conn: Conn, origin: Origin): Promise<void> {
-    return this.#client.passThrough(origin, conn);
+  async bytes(conn: Conn, origin: Origin): Promise<void> {
+    await this.#client.passThrough(await this.#client.routed(origin), conn);
   }
 
-  async tlsBytes(conn: Conn, origin: Origin): Promise<void> {
+  async tlsBytes(conn: Conn, to: Origin): Promise<void> {
     const client = this.#client, first = new FirstBytes(conn);
+    const origin = await client.routed(to);
     const decision = client.untilStopped(conn, first.until(protocolOf));
     const isHeard = await settlesWithin(SERVER_SPEAKS_FIRST_MS, decision);
     if (!isHeard || await decision !== "tls") {
@@ -126,7 +131,7 @@ class ClientLayers implements Layers {
   }
 
   socks(conn: Conn): Promise<void> {
-    return runSocks(this.#client, conn, (tunnel, origin) => this.tunnel(tunnel, origin));
+    return runSocks(this.#client, conn, (tunnel, origin) => this.#tunnel(tunnel, origin));
   }
 
   /** No request can be made of it: the log is where somebody may learn what went wrong. */
@@ -187,7 +192,7 @@ class ClientLayers implements Layers {
     const client = isStream ? this.#client.forStream() : this.#client;
     const layers = isStream ? new ClientLayers(client) : this;
     try {
-      await runConnect(client, incoming, (tunnel, origin) => layers.tunnel(tunnel, origin));
+      await runConnect(client, incoming, (tunnel, origin) => layers.#tunnel(tunnel, origin));
     } finally {
       if (isStream) client.end();
     }

@@ -20,7 +20,7 @@ export async function runSocks(
   const request = await heard(client, conn);
   if (request === null) return;
   const { hostname: host, port } = request.target;
-  const origin: Origin = { scheme: "http", host, port, via: client.via };
+  const origin = await client.routed({ scheme: "http", host, port });
   let bound = UNSPECIFIED;
   try {
     if (isEager(client, origin)) bound = (await client.connectAhead(origin)).serverConn.localAddress ?? bound;

@@ -154,6 +154,7 @@ export class UpstreamDialer {
       openTunnel(conn, {
         proxy: via,
         target: { hostname: host, port },
+        lenient: options.lenient,
         sendsConnectHost: options.http_connect_send_host_header,
         timeout: options.connect_timeout * 1000,
       }));

@@ -9,6 +9,9 @@ import { type Options, recorder, startProxy, type TestProxy } from "./support/pr
 import { Events, SOON, within } from "./support/within.ts";
 import { Wire } from "./support/wire.ts";
 import { runWeir } from "./support/weir.ts";
+import { type Conn, dial } from "../../src/net/mod.ts";
+import { socksConnect } from "../../src/socks/mod.ts";
+import { clientHandshake } from "../../src/tls/mod.ts";
 
 const PASSWORD = "hush-hush";
 
@@ -349,6 +352,72 @@ Deno.test("upstream_proxy: the first rule that matches decides, direct and env a
   assertEquals((await exchange(weir, direct.url("/one"), { method: "POST", body: "kept" })).text, "one");
   assertEquals((await exchange(weir, direct.url("/"))).text, "two");
 });
+
+Deno.test("upstream_proxy holds for what comes without CONNECT, too: nothing is looked up or connected to past the proxy", async () => {
+  await using raw = await tcpOrigin(async (wire) => {
+    await wire.send("220 hello\n");
+    await wire.untilEnd();
+  });
+  await using server = await origin(withLength("secret"), { tls: true });
+  await using proxy = new SocksProxy();
+  const options = { upstream_proxy: [`/~d ^(raw|localhost)/${proxy.url}`, "direct"] };
+  {
+    await using weir = await startProxy([], options);
+    const socks = async (host: string, port: number) => {
+      const conn = await dial("127.0.0.1", weir.port, { side: "server" });
+      return await socksConnect(conn, { hostname: host, port }, { login: null });
+    };
+    using rawConn = closing(await socks("raw.invalid", raw.port));
+    const into = new Uint8Array(100);
+    assertEquals(new TextDecoder().decode(into.subarray(0, (await rawConn.conn.read(into))!)), "220 hello\n");
+    const secureConn = await socks("localhost", server.port);
+    const tls = await clientHandshake(secureConn, {
+      servername: "localhost",
+      alpn: [],
+      verify: true,
+      ca: [await weir.ca()],
+    });
+    await tls.write(
+      new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+    );
+    assertMatch(new TextDecoder().decode(into.subarray(0, (await tls.read(into))!)), /^HTTP\/1.1 200/);
+    tls.close();
+  }
+  {
+    await using weir = await startProxy([], { ...options, mode: [`reverse:tcp://raw.invalid:${raw.port}`] });
+    await using client = await Client.connect(weir);
+    assertEquals(await client.readUntil("\n"), "220 hello\n");
+  }
+  assertEquals(new Set(proxy.asked), new Set([`raw.invalid:${raw.port}`, `localhost:${server.port}`]));
+  assertEquals(server.connections, proxy.asked.filter((asked) => asked.startsWith("localhost")).length);
+});
+
+Deno.test("tunnel_start chooses the proxy of a tunnel; what is no address of one changes nothing", async () => {
+  await using proxy = new SocksProxy();
+  await using raw = await tcpOrigin(async (wire) => {
+    await wire.send("hi\n");
+    await wire.untilEnd();
+  });
+  const seen: unknown[] = [];
+  await using weir = await startProxy([{
+    tunnel_start(tunnel) {
+      seen.push([tunnel.address, tunnel.via]);
+      tunnel.via = proxy.url;
+    },
+  }, { tunnel_start: (tunnel) => void (tunnel.via = `ftp://u:${PASSWORD}@x`) }], {
+    mode: [`reverse:tcp://127.0.0.1:${raw.port}`],
+  });
+  await using client = await Client.connect(weir);
+  assertEquals(await client.readUntil("\n"), "hi\n");
+  assertEquals(seen, [[{ hostname: "127.0.0.1", port: raw.port }, null]]);
+  assertEquals(proxy.asked, [`127.0.0.1:${raw.port}`]);
+  assertEquals((await weir.logged(/tunnel_start/)).includes(PASSWORD), false);
+});
+
+/** Closes a connection at the end of a block. */
+function closing(conn: Conn): { readonly conn: Conn } & Disposable {
+  return { conn, [Symbol.dispose]: () => conn.close() };
+}
 
 Deno.test("dns_override: another address and port, the name in Host and TLS unchanged, also for the proxy itself", async () => {
   await using plain = await origin(withLength("plain"));

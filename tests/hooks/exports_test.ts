@@ -13,7 +13,7 @@ Deno.test("the hooks are those of the contract, and mitmproxy's that say how a C
     [...HOOK_NAMES].sort(),
     ("load configure running done http_connect http_connect_error http_connected " +
       "requestheaders request responseheaders response complete error " +
-      "websocket_start websocket_message websocket_end tcp_start tcp_message tcp_end tcp_error tls_clienthello tls_failed_client socks5_auth " +
+      "websocket_start websocket_message websocket_end tcp_start tcp_message tcp_end tcp_error tls_clienthello tls_failed_client tunnel_start socks5_auth " +
       "client_connected client_disconnected server_connect server_connected server_disconnected").split(" ")
       .sort(),
   );

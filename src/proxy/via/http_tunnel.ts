@@ -13,10 +13,10 @@ import { nameOf, type Passage } from "./passage.ts";
 /** Asks for the tunnel. @throws {WeirError} when the proxy refuses, or says what is no answer. */
 export async function httpTunnel(
   conn: Conn,
-  { proxy, target, sendsConnectHost }: Passage,
+  { proxy, target, sendsConnectHost, lenient }: Passage,
 ): Promise<Conn> {
   const authorization = basicAuthorization(proxy);
-  const http = new Http1Connection(conn, { proxy: { authorization, sendsConnectHost } });
+  const http = new Http1Connection(conn, { lenient, proxy: { authorization, sendsConnectHost } });
   const { head, upgraded } = await http.exchange().send(connectHead(target), null, () => {});
   if (upgraded !== null) return new Tunnelled(upgraded);
   http.close();

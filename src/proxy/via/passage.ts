@@ -12,6 +12,8 @@ export interface Passage {
   readonly target: Address;
   /** Option `http_connect_send_host_header`. */
   readonly sendsConnectHost: boolean;
+  /** Option `lenient`. */
+  readonly lenient: boolean;
   /** Milliseconds until the proxy must have answered. */
   readonly timeout: number;
 }
