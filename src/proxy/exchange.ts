@@ -388,12 +388,13 @@ class Exchange implements Run {
     });
   }
 
-  /** The error with the name of the origin in it, if that is to blame. */
+  /** The error with the name of the origin in it, and of the proxy on the way, if one of them is to blame. */
   #named(error: WeirError): WeirError {
-    const { host, authority } = this.#flow.request;
-    if (error.side !== "server" || error.message.includes(host)) return error;
-    const { code, statusCode } = error;
-    return new WeirError("server", code, `${authority}: ${error.message}`, { cause: error, statusCode });
+    const { request: { host, authority }, serverConn: { via } } = this.#flow;
+    const { side, code, statusCode, message } = error;
+    if (side !== "server" || message.includes(via ?? host)) return error;
+    const place = via === null ? authority : `${authority}, by the proxy ${via}`;
+    return new WeirError("server", code, `${place}: ${message}`, { cause: error, statusCode });
   }
 
   /** Cuts both sides so that it shows, or says what went wrong where the client has heard nothing yet. */

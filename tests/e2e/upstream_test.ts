@@ -218,6 +218,20 @@ Deno.test("a proxy that nobody answers for is named, once for plain requests and
   }
 });
 
+Deno.test("a proxy that breaks off, or answers a plain request with garbage, is named beside the origin", async () => {
+  for (const answer of ["", "\x15\x03\x01\0\x02\x02\x50"]) {
+    await using proxy = await tcpOrigin(async (wire) => {
+      await wire.readUntil("\r\n\r\n");
+      await wire.send(answer);
+      wire.close();
+    });
+    await using weir = await startProxy([], upstream(proxy.port));
+    const { head, text } = await exchange(weir, "http://one.example/");
+    assertEquals(head.statusCode, 502);
+    assertStringIncludes(text, `one.example, by the proxy http://127.0.0.1:${proxy.port}: The `);
+  }
+});
+
 /** The port of something that is gone. */
 async function closed(server: AsyncDisposable & { port: number }): Promise<{ port: number }> {
   await server[Symbol.asyncDispose]();
