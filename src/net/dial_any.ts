@@ -13,28 +13,39 @@ const ATTEMPT_MS = 250;
 export type DialAnyOptions = DialOptions & { readonly name: string };
 
 /** Connects to the first of `addresses`, of which there is one at least, that answers; rejects as {@linkcode dial} does. */
-export async function dialAny(
+export function dialAny(
   addresses: readonly string[],
   port: number,
   options: DialAnyOptions,
 ): Promise<TcpConn> {
-  if (addresses.length === 1) return await dial(addresses[0], port, options);
+  if (addresses.length === 1) return dial(addresses[0], port, options);
+  return firstOf(addresses, (address, signal) => dial(address, port, { ...options, signal }), options.signal);
+}
+
+/**
+ * What the first of `connect`'s attempts gives that has success; those that come later are closed. Rejects as the last of them
+ * does when all fail. Each has a signal that is aborted when it is of no use any more, or `signal` is.
+ */
+export async function firstOf<C extends { close(): void }>(
+  addresses: readonly string[],
+  connect: (address: string, signal: AbortSignal) => Promise<C>,
+  signal?: AbortSignal,
+): Promise<C> {
   const stop = new AbortController();
-  const ignoreSignal = onAbort(options.signal, () => stop.abort(options.signal!.reason));
-  const { promise, resolve, reject } = Promise.withResolvers<TcpConn>();
+  const ignoreSignal = onAbort(signal, () => stop.abort(signal!.reason));
+  const { promise, resolve, reject } = Promise.withResolvers<C>();
   let next = 0, failed = 0, isOver = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const attempt = (): void => {
     clearTimeout(timer);
     if (isOver || next === addresses.length) return;
     timer = setTimeout(attempt, ATTEMPT_MS);
-    dial(addresses[next++], port, { ...options, signal: stop.signal }).then((conn) => {
+    connect(addresses[next++], stop.signal).then((conn) => {
       // Two may come at once.
       if (isOver) return conn.close();
       isOver = true;
       resolve(conn);
     }, (error) => {
-      // The last to fail has had the most time for it.
       if (++failed === addresses.length) reject(error);
       else attempt();
     });

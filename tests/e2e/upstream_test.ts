@@ -7,6 +7,7 @@ import { BodyReader } from "./support/http.ts";
 import { origin, type Script, tcpOrigin, withLength } from "./support/origin.ts";
 import { type Options, recorder, startProxy, type TestProxy } from "./support/proxy.ts";
 import { Events, SOON, within } from "./support/within.ts";
+import { switching, upgrade } from "./support/websocket.ts";
 import { Wire } from "./support/wire.ts";
 import { runWeir } from "./support/weir.ts";
 import { type Conn, dial } from "../../src/net/mod.ts";
@@ -81,6 +82,28 @@ Deno.test("https goes through CONNECT, with Host or without, and the connection 
       `CONNECT ${server.authority} HTTP/1.1\r\n${host}${auth}\r\n`,
     ]);
   }
+});
+
+Deno.test("a WebSocket without TLS goes through CONNECT, too; a request that asks for another protocol does not", async () => {
+  await using proxy = await origin(async (wire, request) => {
+    if (!request.raw.startsWith("CONNECT")) return await withLength("plain")(wire, request);
+    await wire.send("HTTP/1.1 200 OK\r\n\r\n");
+    const [, key] = /sec-websocket-key: (\S+)/i.exec(await wire.readUntil("\r\n\r\n"))!;
+    await wire.send(switching(key));
+    await wire.untilEnd();
+  });
+  await using weir = await startProxy([], upstream(proxy.port));
+  {
+    await using client = await Client.connect(weir);
+    await client.send(upgrade("http://one.example/chat", "one.example"));
+    assertEquals((await client.head()).statusCode, 101);
+  }
+  const fields = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n";
+  assertEquals((await exchange(weir, "http://one.example/", { fields })).text, "plain");
+  assertEquals(proxy.requests.map(({ raw }) => raw.split("\r\n")[0]), [
+    "CONNECT one.example:80 HTTP/1.1",
+    "GET http://one.example/ HTTP/1.1",
+  ]);
 });
 
 Deno.test("the 407 and 503 of the proxy: as they are for plain requests, a page inside the tunnel, a page for CONNECT", async () => {

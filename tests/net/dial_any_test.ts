@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { WeirError } from "../../src/errors.ts";
+import { firstOf } from "../../src/net/dial_any.ts";
 import { dialAny } from "../../src/net/mod.ts";
+import { FakeClock, turn } from "../support/fake_clock.ts";
 
 const options = { side: "server", name: "name.example" } as const;
 
@@ -41,4 +43,55 @@ Deno.test("an abort ends all attempts with its reason", async () => {
   const signal = AbortSignal.abort(reason);
   const dialing = dialAny(["127.0.0.1", "127.0.0.2"], server.addr.port, { ...options, signal });
   assertEquals(await assertRejects(() => dialing, WeirError), reason);
+});
+
+/** Attempts in a test's hands. */
+class Attempts {
+  readonly log: string[] = [];
+  readonly #waiting = new Map<string, PromiseWithResolvers<{ close(): void }>>();
+
+  readonly connect = (address: string, signal: AbortSignal) => {
+    this.log.push(address);
+    signal.addEventListener("abort", () => this.log.push(`${address} aborted`));
+    const attempt = Promise.withResolvers<{ close(): void }>();
+    this.#waiting.set(address, attempt);
+    return attempt.promise;
+  };
+
+  answer(address: string): void {
+    this.#waiting.get(address)!.resolve({ close: () => void this.log.push(`${address} closed`) });
+  }
+
+  refuse(address: string): void {
+    this.#waiting.get(address)!.reject(new Error(`${address} refuses`));
+  }
+}
+
+Deno.test("a slow address has 250 ms before the next is tried beside it; who comes late is closed", async () => {
+  using clock = new FakeClock();
+  const attempts = new Attempts();
+  const first = firstOf(["a", "b", "c"], attempts.connect);
+  await clock.pass(249);
+  assertEquals(attempts.log, ["a"]);
+  await clock.pass(1);
+  assertEquals(attempts.log.splice(0), ["a", "b"]);
+  attempts.answer("b");
+  attempts.answer("a");
+  await first;
+  await turn();
+  assertEquals(attempts.log.toSorted(), ["a aborted", "a closed", "b aborted"]);
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("one that fails late does not start others again, and the last failure is told", async () => {
+  using clock = new FakeClock();
+  const attempts = new Attempts();
+  const first = firstOf(["a", "b"], attempts.connect);
+  await clock.pass(250);
+  attempts.refuse("b");
+  await turn();
+  assertEquals(attempts.log, ["a", "b"]);
+  attempts.refuse("a");
+  await assertRejects(() => first, Error, "a refuses");
+  assertEquals(clock.timers, 0);
 });

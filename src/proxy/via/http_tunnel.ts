@@ -5,7 +5,7 @@
 import { WeirError } from "../../errors.ts";
 import { Headers, type RequestHead, type ResponseHead } from "../../http/mod.ts";
 import { Http1Connection } from "../../http1/mod.ts";
-import { type Conn, hostPort, PassingConn } from "../../net/mod.ts";
+import { type Conn, hostPort } from "../../net/mod.ts";
 import type { ProxyAddress } from "../../options/mod.ts";
 import { shortened } from "../../shown.ts";
 import { nameOf, type Passage } from "./passage.ts";
@@ -18,7 +18,7 @@ export async function httpTunnel(
   const authorization = basicAuthorization(proxy);
   const http = new Http1Connection(conn, { lenient, proxy: { authorization, sendsConnectHost } });
   const { head, upgraded } = await http.exchange().send(connectHead(target), null, () => {});
-  if (upgraded !== null) return new Tunnelled(upgraded);
+  if (upgraded !== null) return upgraded;
   http.close();
   throw refusal(head, `${nameOf(proxy)} refused a tunnel to ${hostPort(target)}`, proxy);
 }
@@ -54,11 +54,4 @@ function refusal(
     ? " It wants a user and password: give them in its URL, or with the option upstream_auth."
     : " It does not accept the user and password that it was given.";
   return new WeirError("server", "unreachable", `${what}: ${statusCode} ${shortened(reason)}.${advice}`);
-}
-
-/** What goes through a tunnel has no TLS yet, even where the proxy is spoken to over TLS. */
-class Tunnelled extends PassingConn {
-  override get tls(): null {
-    return null;
-  }
 }
