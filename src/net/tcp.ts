@@ -40,6 +40,11 @@ export class TcpConn implements Conn {
     return internal(this.#conn, "fd");
   }
 
+  /** True once it was closed here. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   async read(into: Uint8Array): Promise<number | null> {
     try {
       const count = await this.#conn.read(into);

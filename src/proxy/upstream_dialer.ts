@@ -11,6 +11,7 @@ import type { Address, Conn, TlsInfo } from "../net/mod.ts";
 import { type Options, type ProxyAddress, proxyUrl, tlsVersions } from "../options/mod.ts";
 import { clientHandshake, type ClientHandshakeOptions, type ClientIdentity } from "../tls/mod.ts";
 import { type Ahead, ConnectionsAhead } from "./connections_ahead.ts";
+import { OwnConnections } from "./loop.ts";
 import { reach } from "./reach.ts";
 import type { Destination } from "./route.ts";
 import { blamed, nameOf, openTunnel, requestProxyOf } from "./via/mod.ts";
@@ -41,6 +42,8 @@ export class UpstreamDialer {
   readonly #ahead = new ConnectionsAhead<ServerFacts>((serverConn, clientConn) => {
     void this.#disconnected(serverConn, clientConn, null);
   });
+
+  #ownConnections: OwnConnections | null = null;
 
   constructor(init: DialerInit) {
     this.#init = init;
@@ -113,6 +116,12 @@ export class UpstreamDialer {
     await this.#init.hooks.trigger("server_disconnected", { server: serverConn, clientConn, error });
   }
 
+  /** Null where no mode can meet one of them. */
+  get #own(): OwnConnections | null {
+    if (!this.#init.options.mode.some((mode) => /^transparent/i.test(mode))) return null;
+    return this.#ownConnections ??= new OwnConnections();
+  }
+
   async #trustedFor({ scheme, via }: Destination): Promise<readonly string[]> {
     return scheme === "https" || via?.scheme === "https" ? await this.#init.trusted() : [];
   }
@@ -124,6 +133,8 @@ export class UpstreamDialer {
     ca: readonly string[],
   ): Promise<Conn> {
     const { hooks } = this.#init;
+    // A client has sent something before anything is dialed for it, or has been silent for long: time to be known here.
+    this.#own?.check(clientConn);
     const data: ServerConnectionData = { server: serverConn, clientConn, error: null };
     await hooks.trigger("server_connect", data);
     if (data.error !== null) {
@@ -192,7 +203,10 @@ export class UpstreamDialer {
       signal: this.#closed.signal,
       ...gate !== null && { choose: (addresses) => chosen(gate, place, addresses) },
     });
-    if (!isLoop(conn.localAddr, conn.remoteAddr)) return conn;
+    if (!isLoop(conn.localAddr, conn.remoteAddr)) {
+      this.#own?.add(conn);
+      return conn;
+    }
     conn.close();
     const text = `${name} is weir itself; the request would come back again and again.`;
     throw new WeirError("client", "loop", text);

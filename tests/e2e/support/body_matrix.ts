@@ -242,7 +242,10 @@ export function bodyMatrix(ways: readonly Way[]): void {
 }
 
 async function runCase(way: Way, scheme: "http" | "https", { origin: script, run, needsHttp }: Case) {
-  await using server = await origin(script, scheme === "https" ? { tls: true } : {});
+  await using server = await origin(script, {
+    ...scheme === "https" && { tls: true },
+    ...way.originHost !== undefined && { hostname: way.originHost },
+  });
   const mode = way.mode(server), isHttp = !/^reverse:(tcp|tls):/.test(mode);
   if (needsHttp && !isHttp) return;
   const flows: HttpFlow[] = [], ends: string[] = [];

@@ -29,8 +29,11 @@ export interface Target {
 
 /** A client connection; close it with `await using`. */
 export class Client extends Wire {
-  /** Connects to `target.port` on 127.0.0.1. */
-  static async connect(target: Target, options: { resettable?: boolean } = {}): Promise<Client> {
+  /** Connects to `target.port` on 127.0.0.1, or (where it is not to be resettable) on `hostname`. */
+  static async connect(
+    target: Target,
+    options: { resettable?: boolean; hostname?: string } = {},
+  ): Promise<Client> {
     if (options.resettable) {
       const socket = net.connect({ port: target.port, host: "127.0.0.1", allowHalfOpen: true });
       await new Promise<void>((resolve, reject) => {
@@ -39,7 +42,7 @@ export class Client extends Wire {
       });
       return new Client(new NetConn(socket));
     }
-    const conn = await Deno.connect({ port: target.port, hostname: "127.0.0.1" });
+    const conn = await Deno.connect({ port: target.port, hostname: options.hostname ?? "127.0.0.1" });
     conn.setNoDelay(true);
     return new Client(conn);
   }

@@ -23,6 +23,8 @@ export interface OriginOptions {
   alpn?: string[];
   /** Connections can be reset (`wire.reset()`). Not with TLS. */
   resettable?: boolean;
+  /** Where to listen in place of 127.0.0.1. Not where connections can be reset. */
+  hostname?: string;
 }
 
 /** A listener on 127.0.0.1. */
@@ -60,7 +62,7 @@ export class Origin implements AsyncDisposable {
   ): Promise<Origin> {
     if (options.resettable) return await Origin.#listenNet(serve);
     const tls = options.tls === true ? await serverCertificate() : options.tls;
-    const address = { hostname: "127.0.0.1", port: 0 };
+    const address = { hostname: options.hostname ?? "127.0.0.1", port: 0 };
     const listener = tls
       ? Deno.listenTls({ ...address, ...tls, alpnProtocols: options.alpn })
       : Deno.listen(address);

@@ -23,6 +23,8 @@ export interface Way {
   readonly name: string;
   /** Value of the option `mode`. */
   mode(server: Origin): string;
+  /** Where the origin listens in place of 127.0.0.1. */
+  readonly originHost?: string;
   /** Requests are written with their whole URL, where the origin speaks no TLS. */
   readonly isAbsolute?: boolean;
   /** A connection on which the origin is spoken to; TLS with it comes on top. */
