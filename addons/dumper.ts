@@ -30,7 +30,7 @@ import { failedLines, flowLines, requestLine, tcpEndLine, tcpLine } from "./dump
 import { flowJson } from "./dumper/json_line.ts";
 import { showLive } from "./dumper/live_units.ts";
 import { print, printTo, style } from "./dumper/printer.ts";
-import { clientOf, errorText, serverOf } from "./dumper/words.ts";
+import { clientOf, errorText, serverOf, showHosts } from "./dumper/words.ts";
 import { filterOf } from "./rules/spec.ts";
 
 /** What mitmdump calls the close codes of RFC 6455 §7.4.1 that are no ordinary end. */
@@ -65,6 +65,15 @@ export default class Dumper implements Addon {
 
   load(loader: Loader) {
     loader.addOption("flows_to_stderr", "bool", false, "Print flows to stderr, where the log goes as well.");
+    loader.addOption(
+      "showhost",
+      "bool",
+      false,
+      "Print URLs with the name in the Host field, not the address.",
+      {
+        group: "Output",
+      },
+    );
     loader.addOption("dumper_filter", "str", null, "Print only flows that match.", {
       metavar: "FILTER",
       group: "Output",
@@ -76,6 +85,7 @@ export default class Dumper implements Addon {
     // Another form was asked for.
     if ("export" in options && options.get<string | null>("export") !== null) this.#detail = 0;
     this.#isJson = options.log_format === "json";
+    showHosts(options.get<boolean>("showhost"));
     const filter = options.get<string | null>("dumper_filter");
     this.#filter = filter ? filterOf("dumper_filter", filter) : null;
     printTo(options.get<boolean>("flows_to_stderr") ? "stderr" : "stdout", ctx);

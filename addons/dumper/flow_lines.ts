@@ -6,7 +6,7 @@ import { escapeControl, type Headers, type HttpFlow, type Message, reasonFor, ty
 import { bodyLines } from "./body_lines.ts";
 import { wasShown } from "./live_units.ts";
 import { columns, type Part, style } from "./printer.ts";
-import { clientOf, endOf, errorText, serverOf, sizeText, timeText } from "./words.ts";
+import { clientOf, endOf, errorText, serverOf, sizeText, timeText, urlOf } from "./words.ts";
 
 /** A URL is cut at level 1 when the terminal is not this much wider: room for address, method and "…". */
 const BESIDE_URL = 25;
@@ -30,7 +30,7 @@ export function* failedLines(flow: HttpFlow, detail: number): Generator<string |
 /** `127.0.0.1:52344: GET http://example.com/`; versions are said only when they are not HTTP/1 on both sides. */
 export function requestLine(flow: HttpFlow, detail: number): string {
   const { method, httpVersion } = flow.request;
-  let { url } = flow.request;
+  let url = urlOf(flow);
   const room = detail === 1 ? Math.max(columns() - BESIDE_URL, 50) : Infinity;
   if (url.length > room) url = `${url.slice(0, room)}…`;
   const colour = method === "GET" ? "green" : method === "DELETE" ? "red" : "magenta";

@@ -4,6 +4,18 @@
  */
 import { escapeControl, type HttpFlow, type TcpFlow } from "weir";
 
+const urls = { haveHost: false };
+
+/** URLs have the name of the Host field from now on, or the address to which the request went. */
+export function showHosts(areShown: boolean): void {
+  urls.haveHost = areShown;
+}
+
+/** The URL of a request, as it is to be printed. */
+export function urlOf({ request }: HttpFlow): string {
+  return urls.haveHost ? request.prettyUrl : request.url;
+}
+
 /** `127.0.0.1:52344` */
 export function clientOf(flow: HttpFlow | TcpFlow): string {
   return addressText(flow.clientConn.address);

@@ -16,11 +16,12 @@ import { addonHost, httpFlow, respond, serverConn, tcpFlow } from "../support/ad
 async function dumped(
   detail: number,
   run: (hooks: Dispatcher) => unknown,
+  options: Record<string, boolean> = {},
 ): Promise<{ text: string; writes: number }> {
   const host = addonHost();
   const manager = new AddonManager(host.ctx, host.options, weir);
   await manager.load([{ name: "dumper", addon: Dumper, builtin: true }]);
-  await host.options.update({ flow_detail: detail });
+  await host.options.updateNamed(Object.entries({ flow_detail: detail, ...options }));
   await manager.configure(new Set(["flow_detail"]));
   await run(manager.dispatcher);
   assertEquals(host.lines, []);
@@ -54,6 +55,18 @@ Deno.test("level 0 prints nothing", async () => {
     hooks.trigger("tcp_message", tcp);
   });
   assertEquals(writes, 0);
+});
+
+Deno.test("showhost: URLs have the name of the Host field, else the address to which the request went", async () => {
+  for (const showhost of [true, false]) {
+    const flow = exchange();
+    flow.request.headers.set("Host", "named.example:81");
+    const { text } = await dumped(1, (hooks) => hooks.trigger("complete", flow), { showhost });
+    assertStringIncludes(
+      text,
+      showhost ? "GET http://named.example:81/path\n" : "GET http://example.com/path\n",
+    );
+  }
 });
 
 Deno.test("level 1 prints a line for the request and one for the response, in one write", async () => {
