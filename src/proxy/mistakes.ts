@@ -31,7 +31,7 @@ const SIGNATURES: readonly Signature[] = [
   {
     bytes: Uint8Array.of(4),
     what: "SOCKS4",
-    advice: "set it to an HTTP proxy",
+    advice: "set it to SOCKS5, or to an HTTP proxy",
     // "SOCKS: A protocol for TCP proxy across firewalls": request rejected or failed.
     answer: Uint8Array.of(0, 91, 0, 0, 0, 0, 0, 0),
   },

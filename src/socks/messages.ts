@@ -193,7 +193,9 @@ function counted(text: string, what: string): number[] {
 }
 
 function wrongVersion(version: number): Parsed<never> {
-  return { kind: "no", reason: `it speaks version ${version} of SOCKS, or something else` };
+  const isText = version >= 0x20 && version < 0x7f;
+  const what = isText ? "it speaks HTTP" : `it speaks version ${version} of SOCKS`;
+  return { kind: "no", reason: `${what}, or something else` };
 }
 
 function wrongLogin(version: number): Parsed<never> {

@@ -87,14 +87,23 @@ async function connect(conn: Conn, { authority }: Origin): Promise<Conn> {
 
 async function http2Connect(weir: Entrance, { authority }: Origin): Promise<Conn> {
   const session = http2.connect(`https://127.0.0.1:${weir.port}`, { ca: await weir.ca() });
+  session.on("error", () => {});
+  return await connectStream(session, authority, () => session.close());
+}
+
+/** CONNECT by a stream of an HTTP/2 session (RFC 9113 §8.5). */
+export async function connectStream(
+  session: http2.ClientHttp2Session,
+  authority: string,
+  onClosed: () => void = () => {},
+): Promise<Conn> {
   const stream = session.request({ ":method": "CONNECT", ":authority": authority }, { endStream: false });
   const status = await new Promise<number>((resolve, reject) => {
-    session.once("error", reject);
     stream.once("error", reject);
     stream.once("response", (fields) => resolve(Number(fields[":status"])));
   });
   if (status !== 200) throw new Error(`CONNECT was answered ${status}`);
-  stream.once("close", () => session.close());
+  stream.once("close", onClosed);
   return new DuplexConn(stream);
 }
 
