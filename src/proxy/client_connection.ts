@@ -6,7 +6,13 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
-import { errorPage, HEAD_TIMEOUT_MS, type IncomingExchange, type ServeOptions } from "../http/mod.ts";
+import {
+  errorPage,
+  HEAD_TIMEOUT_MS,
+  type IncomingExchange,
+  type RequestHead,
+  type ServeOptions,
+} from "../http/mod.ts";
 import { serveHttp1 } from "../http1/mod.ts";
 import { SOCKS5 } from "../socks/mod.ts";
 import { serveHttp2 } from "../http2/mod.ts";
@@ -177,13 +183,21 @@ class ClientLayers implements Layers {
         ? this.#refuse(incoming, "CONNECT is not understood here: this is an origin.")
         : this.#connect(incoming);
     }
-    if (!route.hasOrigin && head.scheme === "" && head.host !== "weir.internal") {
+    if (!route.hasOrigin && head.host !== "weir.internal" && (head.scheme === "" || this.#isMeant(head))) {
       return this.#refuse(
         incoming,
         "weir is a proxy: send the whole URL in the request line (as with curl -x), or use --mode reverse:ORIGIN.",
       );
     }
     return runExchange(this.#client.context, incoming, route);
+  }
+
+  /**
+   * The client takes weir for the origin, as far as can be told in HTTP/2, where every request has a scheme and a host: it asks for
+   * https of whom it speaks TLS to, for which it would ask a proxy for a tunnel.
+   */
+  #isMeant({ scheme, host, httpVersion }: RequestHead): boolean {
+    return httpVersion === "HTTP/2.0" && scheme === "https" && host === this.#client.facts.tls?.sni;
   }
 
   /** Of an HTTP/2 connection each stream may be a tunnel: what is known of the client in one is not so in the others. */

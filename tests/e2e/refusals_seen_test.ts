@@ -51,7 +51,8 @@ export function http_connect_error(flow: HttpFlow, ctx: Context) {
 });
 
 Deno.test("clients that speak something else to an HTTP listener are told of in the log, and refused in their own protocol", async () => {
-  await using weir = await startWeir();
+  // SOCKS5 is a way to speak to a proxy, but not to an origin.
+  await using weir = await startWeir({ args: ["--mode", "reverse:http://127.0.0.1:9"] });
   const rows: [Uint8Array | string, number[], RegExp][] = [
     [
       Uint8Array.of(5, 1, 0),
