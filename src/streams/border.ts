@@ -13,13 +13,15 @@ import { Stage } from "./stage.ts";
  * Lets `atByte` bytes through, then waits once for `ms` milliseconds. A body that ends there or before does
  * not wait.
  *
+ * @example
  * ```ts
- * import { type HttpFlow, stallStream } from "weir";
+ * import { stallStream } from "weir";
  *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = stallStream(1024, 5000);
- * }
+ * const began = Date.now(), stage = stallStream(2, 50);
+ * const text = await new Response(new Response("hello").body!.pipeThrough(stage)).text();
+ * if (text !== "hello" || Date.now() - began < 45) throw new Error(text);
  * ```
+ *
  * @throws {TypeError} when one is no whole number, at least 0.
  */
 export function stallStream(atByte: number, ms: number): TransformStream<Uint8Array, Uint8Array> {
@@ -32,13 +34,16 @@ export function stallStream(atByte: number, ms: number): TransformStream<Uint8Ar
  * Lets exactly `atByte` bytes through, then cuts the body: its reader sees that it is broken. A body that
  * ends there or before is left alone.
  *
+ * @example
  * ```ts
- * import { cutStream, type HttpFlow } from "weir";
+ * import { cutStream } from "weir";
  *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = cutStream(1024);
- * }
+ * const reader = new Response("hello").body!.pipeThrough(cutStream(2)).getReader();
+ * const { value } = await reader.read();
+ * const error = await reader.read().catch((error) => error);
+ * if (value!.length !== 2 || error.code !== "killed") throw new Error(`${value!.length}, ${error}`);
  * ```
+ *
  * @throws {TypeError} when it is no whole number, at least 0.
  */
 export function cutStream(atByte: number): TransformStream<Uint8Array, Uint8Array> {
@@ -50,13 +55,15 @@ export function cutStream(atByte: number): TransformStream<Uint8Array, Uint8Arra
 /**
  * Cuts a body that is larger than `bytes` bytes (code `limit`); those within it have gone out by then.
  *
+ * @example
  * ```ts
- * import { type HttpFlow, limitStream } from "weir";
+ * import { limitStream } from "weir";
  *
- * export function requestheaders(flow: HttpFlow) {
- *   flow.request.stream = limitStream(10 * 1024 * 1024);
- * }
+ * const body = new Response("hello").body!.pipeThrough(limitStream(4));
+ * const error = await new Response(body).text().catch((error) => error);
+ * if (error.code !== "limit") throw new Error(error);
  * ```
+ *
  * @throws {TypeError} when it is no whole number, at least 0.
  */
 export function limitStream(bytes: number): TransformStream<Uint8Array, Uint8Array> {

@@ -21,8 +21,13 @@ export interface CodedMessage {
  * Lets hooks see the plain bytes of a compressed body: undoes the message's content coding before them and
  * applies it again after them. A message without a coding goes through the hooks alone.
  *
+ * @example
  * ```ts
- * flow.response.stream = decoded(flow.response, replaceStream("secret", "***"));
+ * import { decoded, type HttpFlow, replaceStream } from "weir";
+ *
+ * export function responseheaders(flow: HttpFlow) {
+ *   flow.response!.stream = decoded(flow.response!, replaceStream("secret", "***"));
+ * }
  * ```
  *
  * @throws {TypeError} on a content coding that weir does not know.

@@ -13,13 +13,15 @@ import { Stage } from "./stage.ts";
  * Each chunk goes out `ms` milliseconds after it came, and so does the end. What is on its way meanwhile is
  * held: at most `hold` bytes (1 MiB), beyond which the source is stopped and pauses grow shorter.
  *
+ * @example
  * ```ts
- * import { delayStream, type HttpFlow } from "weir";
+ * import { delayStream } from "weir";
  *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = delayStream(200);
- * }
+ * const began = Date.now();
+ * const text = await new Response(new Response("hello").body!.pipeThrough(delayStream(50))).text();
+ * if (text !== "hello" || Date.now() - began < 45) throw new Error(text);
  * ```
+ *
  * @throws {TypeError} when `ms` is no whole number, at least 0, or `hold` none above 0.
  */
 export function delayStream(ms: number, options?: HoldOptions): TransformStream<Uint8Array, Uint8Array> {

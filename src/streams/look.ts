@@ -10,13 +10,16 @@ import { observe } from "./observe.ts";
  * `fn` sees each chunk as it comes (a copy), and an empty one at the end; of a body that was cut there is no
  * end. A promise that it returns holds the body up until it settles.
  *
+ * @example
  * ```ts
- * import { type HttpFlow, tapStream } from "weir";
+ * import { tapStream } from "weir";
  *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = tapStream((chunk) => console.log(`${flow.request.url}: ${chunk.length} bytes`));
- * }
+ * const sizes: number[] = [];
+ * const stage = tapStream((chunk) => void sizes.push(chunk.length));
+ * await new Response(new Response("hello").body!.pipeThrough(stage)).text();
+ * if (sizes.join() !== "5,0") throw new Error(sizes.join());
  * ```
+ *
  * @throws {TypeError} when it is no function.
  */
 export function tapStream(
@@ -32,13 +35,16 @@ export function tapStream(
 /**
  * `fn` is told at the end how many bytes there were; null: the body was cut.
  *
+ * @example
  * ```ts
- * import { countStream, type HttpFlow } from "weir";
+ * import { countStream } from "weir";
  *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = countStream((bytes) => console.log(flow.request.host, bytes ?? "cut"));
- * }
+ * let bytes: number | null = 0;
+ * const stage = countStream((count) => void (bytes = count));
+ * await new Response(new Response("hello").body!.pipeThrough(stage)).text();
+ * if (bytes !== 5) throw new Error(`${bytes}`);
  * ```
+ *
  * @throws {TypeError} when it is no function.
  */
 export function countStream(fn: (bytes: number | null) => void): TransformStream<Uint8Array, Uint8Array> {
@@ -62,13 +68,16 @@ export interface Digest {
  * `fn` is told at the end the digest of all bytes; null: the body was cut. `algorithm` is a name as WebCrypto
  * or Node have it: `SHA-256`, `sha256`, `md5`, `sha512-256`, …
  *
+ * @example
  * ```ts
- * import { hashStream, type HttpFlow } from "weir";
+ * import { hashStream } from "weir";
  *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = hashStream("sha256", (digest) => console.log(digest?.hex ?? "cut"));
- * }
+ * let hex = "";
+ * const stage = hashStream("md5", (digest) => void (hex = digest?.hex ?? "cut"));
+ * await new Response(new Response("hello").body!.pipeThrough(stage)).text();
+ * if (hex !== "5d41402abc4b2a76b9719d911017c592") throw new Error(hex);
  * ```
+ *
  * @throws {TypeError} on an algorithm that is not known, or when `fn` is no function.
  */
 export function hashStream(

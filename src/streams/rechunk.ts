@@ -9,13 +9,15 @@ import { perPiece } from "./chunk_hook.ts";
  * Chunks of `size` bytes each, the last one of what is left. What does not fill one is held until the rest of
  * it is here.
  *
+ * @example
  * ```ts
- * import { type HttpFlow, rechunkStream } from "weir";
+ * import { rechunkStream } from "weir";
  *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = rechunkStream(512);
- * }
+ * const chunks = await Array.fromAsync(new Response("hello").body!.pipeThrough(rechunkStream(2)));
+ * const sizes = chunks.map((chunk) => chunk.length).join();
+ * if (sizes !== "2,2,1") throw new Error(sizes);
  * ```
+ *
  * @throws {TypeError} when it is no whole number from 1 to 16 MiB.
  */
 export function rechunkStream(size: number): TransformStream<Uint8Array, Uint8Array> {

@@ -15,13 +15,16 @@ import { writeAll } from "./store.ts";
  * one that fails is warned of, and the body goes on without it, its file removed. The copy of a body that was
  * cut is aborted and not closed: a stream is told by its `abort`, a file keeps what came.
  *
+ * @example
  * ```ts
- * import { type HttpFlow, saveStream } from "weir";
+ * import { saveStream } from "weir";
  *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = saveStream(`/tmp/${flow.id}.body`);
- * }
+ * const path = await Deno.makeTempFile();
+ * await new Response(new Response("hello").body!.pipeThrough(saveStream(path))).text();
+ * if (await Deno.readTextFile(path) !== "hello") throw new Error("It is not saved.");
+ * await Deno.remove(path);
  * ```
+ *
  * @throws {TypeError} when it is given neither a path nor a stream, or a stream that is in use.
  */
 export function saveStream(

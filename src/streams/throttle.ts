@@ -15,13 +15,16 @@ export interface ThrottleOptions {
  * Lets so many bytes per second through; 0 is no limit. A {@linkcode TokenBucket} is shared by all bodies
  * that were given it.
  *
+ * @example
  * ```ts
- * import { type HttpFlow, throttleStream } from "weir";
+ * import { throttleStream } from "weir";
  *
- * export function responseheaders(flow: HttpFlow) {
- *   flow.response!.stream = throttleStream(50_000, { burst: 4096 });
- * }
+ * const began = Date.now(), source = new Response("x".repeat(3000)).body!;
+ * const stage = throttleStream(50_000, { burst: 1000 });
+ * const { length } = await new Response(source.pipeThrough(stage)).text();
+ * if (length !== 3000 || Date.now() - began < 35) throw new Error(`${length} bytes`);
  * ```
+ *
  * @throws {TypeError} on a rate or a burst that is none.
  */
 export function throttleStream(

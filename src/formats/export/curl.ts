@@ -13,9 +13,15 @@ const ASKED_FROM = 1024 * 1024;
  * A command that sends the request of a flow again, with curl, in a POSIX shell. Its body is without codings; one that was not kept
  * is left out.
  *
+ * @example
  * ```ts
- * console.log(toCurl(flow)); // curl -H 'X-Id: 1' http://example.com/
+ * import { type HttpFlow, toCurl } from "weir";
+ *
+ * export function complete(flow: HttpFlow) {
+ *   console.log(toCurl(flow)); // curl -H 'X-Id: 1' http://example.com/
+ * }
  * ```
+ *
  * @throws {TypeError} for a CONNECT.
  */
 export function toCurl(flow: HttpFlow): string {

@@ -24,8 +24,13 @@ function opening(): Uint8Array {
 /**
  * The HAR of some flows: an object whose text is its JSON. Raw conversations are no part of it.
  *
+ * @example
  * ```ts
- * await Deno.writeTextFile("flows.har", String(toHar(flows)));
+ * import { type HttpFlow, toHar } from "weir";
+ *
+ * export async function complete(flow: HttpFlow) {
+ *   await Deno.writeTextFile(`${flow.id}.har`, String(toHar([flow])));
+ * }
  * ```
  */
 export function toHar(flows: Iterable<Flow>): Har {
