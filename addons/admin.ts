@@ -46,8 +46,8 @@ export default class Admin implements Addon {
 
   async configure(options: AddonOptions, changed: ReadonlySet<string>, ctx: Context) {
     this.#ctx = ctx;
-    this.#needsStore = options.get<string | null>("flow_store") !== null &&
-      options.get<boolean>("flow_store_required");
+    // The addon store may not be there.
+    this.#needsStore = options["flow_store_required"] === true && options["flow_store"] !== null;
     if (!changed.has("admin_listen")) return;
     const place = options.get<string | null>("admin_listen") || null;
     const address = place === null ? null : parseListenAddress(place);

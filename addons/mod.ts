@@ -32,6 +32,7 @@ import ServerReplay from "./server_replay.ts";
 import StickyAuth from "./stickyauth.ts";
 import StickyCookie from "./stickycookie.ts";
 import Store from "./store.ts";
+import Trace from "./trace.ts";
 import StreamContentTypes from "./stream_content_types.ts";
 import StreamLargeBodies from "./stream_large_bodies.ts";
 import Throttle from "./throttle.ts";
@@ -58,6 +59,7 @@ export const builtinAddons = [
 
 /** Behind the user's addons: they answer and keep flows as those have left them. */
 export const recorders = [
+  { name: "trace", addon: Trace, builtin: true },
   { name: "server_replay", addon: ServerReplay, builtin: true },
   { name: "map_remote", addon: MapRemote, builtin: true },
   { name: "upstream_proxy", addon: UpstreamProxy, builtin: true },

@@ -47,7 +47,8 @@ export default class Read implements Addon {
   async #readAll(ctx: Context): Promise<void> {
     for (const path of this.#paths) {
       const onSkipped = (type: string) => ctx.log.debug(`${path}: a ${type} flow is passed over.`);
-      const bodies = ctx.options.get<string | null>("flow_store_bodies");
+      // The addon store may not be there.
+      const bodies = ctx.options["flow_store_bodies"] as string | null | undefined;
       for await (const flow of openFlows(path, { onSkipped, filter: this.#filter, bodies })) {
         if (this.#filter === null || this.#filter(flow)) await ctx.proxy.load(flow);
       }

@@ -137,7 +137,7 @@ Deno.test("--help and --options are made from the registry; --version says what 
   }
   const options = await runWeir({ args: ["--options"] });
   assertEquals(options.code, 0, options.stderr);
-  const yaml = parse(options.stdout.replaceAll(/^# ?(?=\w+:)/gm, "")) as Record<string, unknown>;
+  const yaml = parse(options.stdout.replaceAll(/^# ?(?=\w+:(?: |$))/gm, "")) as Record<string, unknown>;
   assert("stream_content_types" in yaml && "listen_port" in yaml);
   const version = await runWeir({ args: ["--version"] });
   assertEquals(version.code, 0);
