@@ -110,7 +110,10 @@ export class Certificates {
 
   /** The CA's certificate for people to install. */
   async file(format: CertificateFormat): Promise<Uint8Array> {
-    return certificateOf((await this.#load()).authority, format);
+    const { authority } = await this.#load();
+    // As it lies there: the same for all who ask. One that was given may have no place to lie.
+    const path = authority.certificatePath.replace(/pem$/, format);
+    return isGiven(this.#options) ? certificateOf(authority, format) : await Deno.readFile(path);
   }
 
   /**
@@ -209,6 +212,10 @@ export class Certificates {
       return null;
     }
   }
+}
+
+function isGiven({ ca }: Options): boolean {
+  return ca !== null || Boolean(Deno.env.get(CA_VARIABLE));
 }
 
 /** The CA of the option `ca`, or of the variable `WEIR_CA_PEM`: for many weirs that are to have the same. */
