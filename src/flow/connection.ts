@@ -45,7 +45,9 @@ export interface ServerConnection {
    *
    * It can be set in the hooks `http_connect`, `requestheaders` and `request`, before there is a connection, to
    * `[http://|https://|socks5://][user:password@]host[:port]`, or to null, which is to go there directly. What is set in
-   * `http_connect` holds for all that comes through the tunnel.
+   * `http_connect` holds for all that comes through the tunnel. The certificate of an origin is looked at before there is a
+   * request (`upstream_cert`): whoever must not connect directly sets it there, and in `tunnel_start`, which is for clients
+   * that use no CONNECT.
    *
    * ```ts
    * export function requestheaders(flow: HttpFlow) {
