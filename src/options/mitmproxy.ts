@@ -33,7 +33,7 @@ const UDP = "weir speaks no UDP, QUIC or DNS";
 // deno-fmt-ignore -- one line per option reads as a table
 const ROWS: readonly Row[] = [
   ["add_upstream_certs_to_client_chain", "bool", false, "same"],
-  ["allow_hosts", "list", [], "different", "patterns are JavaScript's, found in the name of the CONNECT and the server name, not in resolved addresses"],
+  ["allow_hosts", "list", [], "different", "patterns are JavaScript's, found in the name of the CONNECT, the server name and the Host field, not in resolved addresses"],
   ["anticache", "bool", false, "same"],
   ["anticomp", "bool", false, "same"],
   ["block_global", "bool", true, "same"],

@@ -10,6 +10,7 @@ import {
   errorPage,
   HEAD_TIMEOUT_MS,
   type IncomingExchange,
+  parseAuthority,
   type RequestHead,
   type ServeOptions,
 } from "../http/mod.ts";
@@ -23,11 +24,11 @@ import { Client, ClientFacts, type ClientTimeouts } from "./client.ts";
 import { runConnect } from "./connect.ts";
 import type { ProxyContext } from "./context.ts";
 import { runExchange } from "./exchange.ts";
-import { isAllowed, isTcpHost } from "./host_rules.ts";
+import { isAllowed, isIgnored, isTcpHost } from "./host_rules.ts";
 import { intercept } from "./intercept.ts";
 import { type Mistake, mistakeIn } from "./mistakes.ts";
 import type { Layers, Mode } from "./modes/mod.ts";
-import { type Protocol, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
+import { hostIn, type Protocol, protocolOf, startsHttp2, TLS_HANDSHAKE } from "./protocol.ts";
 import { type Origin, Route, type RouteOptions } from "./route.ts";
 import { runSocks } from "./socks.ts";
 
@@ -74,8 +75,10 @@ class ClientLayers implements Layers {
     );
     if (isTls === null) return;
     if (origin === null && first.bytes[0] === SOCKS5) return await this.socks(first.release());
-    if (!isTls && origin !== null && isTcpHost(this.#client.context.options, [origin.host])) {
-      return await this.#client.passThrough(origin, first.release());
+    if (!isTls && origin !== null) {
+      const { options } = this.#client.context;
+      if (isIgnored(options, [origin])) return await this.#client.leaveAlone(origin, first.release());
+      if (isTcpHost(options, [origin.host])) return await this.#client.passThrough(origin, first.release());
     }
     const mistake = mistakeIn(first.bytes);
     if (mistake !== null) return await this.#refuseMistake(conn, mistake);
@@ -91,6 +94,7 @@ class ClientLayers implements Layers {
   async #tunnel(conn: Conn, origin: Origin): Promise<void> {
     const client = this.#client, first = new FirstBytes(conn);
     try {
+      if (isIgnored(client.context.options, [origin])) return await client.leaveAlone(origin, conn);
       const decision = client.untilStopped(conn, first.until(protocolOf));
       // Behind a gate nothing is connected to before it is known what for.
       if (client.context.gate) return await this.#known(first, await decision, origin);
@@ -223,8 +227,15 @@ class ClientLayers implements Layers {
   async #known(first: FirstBytes, protocol: Protocol | null, origin: Origin): Promise<void> {
     const client = this.#client;
     const { options } = client.context;
-    const isRaw = !isAllowed(options, [origin]) || isTcpHost(options, [origin.host]);
-    if (protocol === "http" && !isRaw) return await this.#http(first, origin, { names: [origin.host] });
+    if (protocol === "http") {
+      const names = [origin, ...await this.#named(first, origin)];
+      if (isIgnored(options, names) || !isAllowed(options, names)) {
+        return await client.leaveAlone(origin, first.release());
+      }
+      if (!isTcpHost(options, [origin.host])) {
+        return await this.#http(first, origin, { names: [origin.host] });
+      }
+    }
     if (protocol !== "tls") {
       return first.bytes.length > 0 ? await this.#relay(first.release(), origin) : undefined;
     }
@@ -239,6 +250,15 @@ class ClientLayers implements Layers {
       await client.passThrough(secure, inner.release(), { sni, alpn: alpn === null ? [] : [alpn] });
     };
     await intercept(client, first, secure, { keepsSni: true, serve });
+  }
+
+  /** By the Host field of the first request, where somebody wants to know: an address is all that a redirected connection has. */
+  async #named(first: FirstBytes, { port }: Origin): Promise<{ host: string; port: number }[]> {
+    const { options } = this.#client.context;
+    if (options.ignore_hosts.length === 0 && options.allow_hosts.length === 0) return [];
+    const field = await this.#client.untilStopped(first.conn, first.until(hostIn), HEAD_TIMEOUT_MS);
+    const named = field === null ? null : parseAuthority(field);
+    return named === null ? [] : [{ host: named.host, port: named.port || port }];
   }
 
   /** Bytes of which weir does not know the protocol, or that it was told to leave alone. */

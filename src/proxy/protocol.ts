@@ -33,6 +33,16 @@ export function protocolOf(bytes: Uint8Array): Protocol | undefined {
   return / HTTP\/\d\.\d\r?$/.test(line) ? "http" : "raw";
 }
 
+/** The value of the Host field of an HTTP/1 request; empty when its head has none; undefined while more bytes are needed. */
+export function hostIn(bytes: Uint8Array): string | undefined {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  const end = text.search(/\r?\n\r?\n/);
+  const head = end < 0 ? text : text.slice(0, end + 1);
+  const found = /\nhost:[ \t]*([^\r\n]*?)[ \t]*\r?\n/i.exec(end < 0 ? text : `${head}\n`);
+  return found?.[1] ?? (end < 0 ? undefined : "");
+}
+
 /** RFC 9110 §9.1: methods are tokens; all that are in use are capitals, digits aside. */
 function isMethodByte(byte: number): boolean {
   return (byte >= 0x41 && byte <= 0x5a) || byte === 0x2d || byte === 0x5f;

@@ -1,8 +1,8 @@
 /** Several modes in one process, each with a listener of its own (rules.md, Modes), and memory by each way into weir. @module */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { curl } from "./support/client.ts";
+import { Client, curl } from "./support/client.ts";
 import { bulk, type Origin, origin, withLength } from "./support/origin.ts";
-import { confdir } from "./support/proxy.ts";
+import { confdir, startProxy } from "./support/proxy.ts";
 import { openWay, type Way, WAYS } from "./support/ways_in.ts";
 import { runWeir, startWeir, type Weir } from "./support/weir.ts";
 import type { Wire } from "./support/wire.ts";
@@ -147,3 +147,25 @@ async function download(
   for (let piece; (piece = await within(SOON, body.next(), "a piece")) !== null;) total += piece.length;
   return total;
 }
+
+Deno.test("client_connected refuses in every mode, ignore_hosts leaves alone what goes to a stand-in's origin", async () => {
+  await using server = await origin(withLength("hello"));
+  const mode = [
+    "regular",
+    "socks5",
+    `reverse:${server.url().slice(0, -1)}`,
+    `reverse:tcp://${server.authority}`,
+  ];
+  let isRefused = true, flows = 0;
+  await using proxy = await startProxy({
+    client_connected: (client) => void (client.error = isRefused ? "Not from there." : null),
+    requestheaders: () => void flows++,
+  }, { mode, ignore_hosts: ["127"] });
+  for (const port of proxy.ports) {
+    await using client = await Client.connect({ port });
+    assertEquals((await client.readToEnd()).text, "");
+  }
+  isRefused = false;
+  assertEquals(text(await curl(`http://127.0.0.1:${proxy.ports[2]}/`)), "hello");
+  assertEquals([server.requests.length, flows], [1, 0]);
+});

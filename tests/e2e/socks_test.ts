@@ -180,6 +180,30 @@ Deno.test("a client that leaves takes the connection along that was made for it"
   await events.seen("disconnected");
 });
 
+Deno.test("ignore_hosts, allow_hosts and tcp_hosts: HTTP is bytes, by the name that was asked for or the Host field", async () => {
+  const rows: Record<string, string[]>[] = [
+    { ignore_hosts: ["127\\.0\\.0\\.1"] },
+    { ignore_hosts: ["^a\\.example:"] },
+    { allow_hosts: ["b\\.example"] },
+    { tcp_hosts: ["127"] },
+  ];
+  for (const options of rows) {
+    const events = new Events();
+    await using server = await origin(withLength("bytes"));
+    const addon: Addon = {
+      request: () => events.push("request"),
+      tcp_start: () => events.push("start"),
+      tcp_end: () => events.push("end"),
+    };
+    await using proxy = await startProxy(addon, { ...MODE, ...options });
+    const { code } = await curl(
+      ...["--socks5-hostname", `127.0.0.1:${proxy.port}`, "-H", "Host: a.example", server.url()],
+    );
+    await events.seen("end");
+    assertEquals([code, events.list, server.connections], [0, ["start", "end"], 1], JSON.stringify(options));
+  }
+});
+
 Deno.test("ignore_hosts: TLS passes, and the connection is the one that was made", async () => {
   const flows: HttpFlow[] = [];
   await using server = await origin(withLength("secret"), { tls: true });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { alpnFor, protocolOf, startsHttp2 } from "../../src/proxy/protocol.ts";
+import { alpnFor, hostIn, protocolOf, startsHttp2 } from "../../src/proxy/protocol.ts";
 
 const BOTH = ["h2", "http/1.1"];
 const CASES: [what: string, offered: string[], enabled: boolean, preferred: boolean, answer: string[]][] = [
@@ -64,4 +64,19 @@ Deno.test("the preface of HTTP/2 is known at its last byte, anything else at the
   assertEquals(seen, [...Array(24).fill(undefined), true, true, true]);
   assertEquals(decisions("POST ", startsHttp2), [undefined, undefined, false, false, false, false]);
   assertEquals(decisions("GET", startsHttp2), [undefined, false, false, false]);
+});
+
+Deno.test("the Host field of a request is known as soon as its line has ended", () => {
+  const request = "GET /Host:no HTTP/1.1\r\nX-Host: no\r\nhost:  a.example:81 \r\nA: b\r\n\r\nHost: body\r\n";
+  const bytes = Uint8Array.from(request, (char) => char.charCodeAt(0));
+  const end = request.indexOf("A: b");
+  for (let length = 0; length <= bytes.length; length++) {
+    assertEquals(
+      hostIn(bytes.subarray(0, length)),
+      length < end ? undefined : "a.example:81",
+      `${length} bytes`,
+    );
+  }
+  const without = "GET / HTTP/1.0\r\nA: b\r\n\r\nHost: body\r\n";
+  assertEquals(hostIn(Uint8Array.from(without, (char) => char.charCodeAt(0))), "");
 });
