@@ -65,6 +65,20 @@ export class Crossing {
     return { ...response, head: withoutLength(head), body: withTrailers(trailers).through(through) };
   }
 
+  /** What went wrong, without what hooks and logs are not to see: a message may quote what was sent. */
+  error(thrown: unknown): unknown {
+    if (!(thrown instanceof WeirError)) return thrown;
+    const reason = this.text(thrown.message);
+    if (reason === thrown.message) return thrown;
+    const { side, code, statusCode } = thrown;
+    return new WeirError(side, code, reason, { statusCode });
+  }
+
+  /** The same for a sentence. */
+  text(text: string): string {
+    return this.#gate.arrive(this.#flow, { reason: text, headers: new Headers() }).reason;
+  }
+
   #warn(text: string): void {
     this.#flow[internals].warn(text);
   }

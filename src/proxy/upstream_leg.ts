@@ -73,7 +73,7 @@ export class UpstreamLeg {
           sent.head,
           sent.body,
           onInterim,
-          (text) => this.#flow[internals].warn(text),
+          (text) => this.#flow[internals].warn(crossing?.text(text) ?? text),
         );
         this.#resendable?.settle();
         return crossing?.response(response) ?? response;
@@ -84,7 +84,7 @@ export class UpstreamLeg {
           avoid === null &&
             (repeatable === "any" || repeatable === "idempotent" && IDEMPOTENT.has(request.method));
         const isWhole = this.#resendable?.isWhole ?? true;
-        if (!isWhole || !mayRepeat) throw error;
+        if (!isWhole || !mayRepeat) throw crossing?.error(error) ?? error;
         http1 ||= repeatable === "over HTTP/1.1";
         // Where one connection was closed unnoticed, the others that are there may be as well.
         avoid = repeatable === "idempotent" ? "pooled" : lease.serverConn;

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { grpcStream, type Message } from "weir";
 import { TextLineStream } from "@std/streams";
 import { type Origin, tcpOrigin } from "./support/origin.ts";
+import { policed } from "./support/policy.ts";
 import { recorder, startProxy, type TestProxy } from "./support/proxy.ts";
 import { Events, START, within } from "./support/within.ts";
 import { Wire } from "./support/wire.ts";
@@ -108,6 +109,17 @@ Deno.test("gRPC: every kind of call, metadata, trailers, status, cancellation, a
     "/weir.Test/ServerStream HTTP/2.0 HTTP/2.0 type",
     "/weir.Test/Unary HTTP/2.0 HTTP/2.0 type",
   ]);
+});
+
+Deno.test("gRPC: a client under a policy with secrets sees what it sees without", async () => {
+  await using server = await startServer();
+  await using proxy = await startProxy();
+  const port = server.authority.split(":")[1];
+  const secret =
+    `{ from: "env:WEIR_TEST_GRPC", hosts: [localhost], in: [header, body], placeholder: "a-placeholder" }`;
+  const text = `rules:\n  - allow: localhost:${port}\nsecrets:\n  KEY: ${secret}\n`;
+  await using weir = await policed(text, { env: { WEIR_TEST_GRPC: "sk-live-0123456789" } });
+  assertEquals(await runClient(weir.proxy, server), await runClient(proxy, server));
 });
 
 for (const coding of ["identity", "gzip"]) {
