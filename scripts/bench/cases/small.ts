@@ -3,11 +3,14 @@
  * @module
  */
 import { get, type GetSpec } from "../load/get_load.ts";
-import { PEER_NAMES, type Running } from "../peers/peer.ts";
+import { type Peer, PEER_NAMES, type Running } from "../peers/peer.ts";
 import { hasOption } from "../peers/weir.ts";
+import { median } from "../statistics.ts";
 import { type Case, type Sample, withCpu, type Work } from "./case.ts";
 
 const CONNECTIONS = 32;
+/** Times that each of two is measured beside the other. */
+const SAVING_TURNS = 3;
 
 export const SMALL: readonly Case[] = [
   {
@@ -41,7 +44,34 @@ export const SMALL: readonly Case[] = [
     ],
     measure: (work, running) => small(work, running, true),
   },
+  {
+    name: "GET 1 KiB, 32 connections, saved (-w)",
+    unit: "req/s",
+    peers: ["weir"],
+    setup: { weir: ["-w", "flows.mitm"] },
+    reach: [{ detail: "weir without ×", atLeast: 0.85 }],
+    measure: saving,
+  },
 ];
+
+/** Beside another weir that saves nothing: in turn, so that both have the same of the machine. */
+async function saving(work: Work, running: Running, peer: Peer): Promise<Sample> {
+  await using without = await peer.start(work, {});
+  const there: number[] = [], here: Sample[] = [];
+  for (let turn = 0; turn < SAVING_TURNS; turn++) {
+    there.push((await small(work, without, false)).value);
+    here.push(await small(work, running, false));
+  }
+  const values = here.map(({ value }) => value);
+  const ratio = median(values.map((value, turn) => value / there[turn]));
+  const seconds = sum(here.map(({ cpu }) => cpu?.seconds ?? 0));
+  const requests = sum(here.map(({ cpu }) => cpu?.requests ?? 0));
+  return { value: median(values), details: { "weir without ×": ratio }, cpu: { seconds, requests } };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
 
 function small(work: Work, running: Running, secure: boolean): Promise<Sample> {
   const origin = secure ? work.origins.small.secure : work.origins.small.plain;
