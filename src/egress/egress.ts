@@ -114,6 +114,13 @@ export class Egress implements Gate {
     });
   }
 
+  opens({ host: name, port }: GatePlace): boolean {
+    const loaded = this.#loaded, host = parseHost(name);
+    if (host === null || !this.#isEnforced(loaded)) return host !== null;
+    const { decision, needsAddress } = loaded.policy.decideConnect(host, port);
+    return decision !== "deny" || needsAddress;
+  }
+
   raw(
     client: ClientConnection,
     place: GatePlace,

@@ -65,6 +65,8 @@ export interface Gate {
   refuse(flow: HttpFlow, error: WeirError): Response;
   /** A CONNECT: the answer that refuses it; "opaque" has its bytes passed on unseen; null lets requests be looked for in it. */
   connect(flow: HttpFlow): Response | "opaque" | null;
+  /** Whether anything may go there at all: else no origin is asked for its certificate either. */
+  opens(place: GatePlace): boolean;
   /**
    * Why no raw bytes may go there, as a sentence; null when they may: asked before a connection is made, and again when it is
    * open, with the address that it was made to (null: a further proxy has made it), or refused.

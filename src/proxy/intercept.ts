@@ -4,7 +4,7 @@
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
-import type { ClientHelloData } from "../hooks/mod.ts";
+import type { ClientHelloData, Gate } from "../hooks/mod.ts";
 import { HEAD_TIMEOUT_MS } from "../http/mod.ts";
 import { type Conn, FirstBytes, PassingConn } from "../net/mod.ts";
 import {
@@ -102,9 +102,7 @@ async function decrypt(
     : isTcp || serve === null
     ? await dialRaw(context, origin, facts, { sni, alpn: hello.alpn })
     : await dialUnknown(context, { ...origin, sni }, hello.alpn, facts);
-  // What is addressed by two names will be refused behind a gate, and no origin is asked for its certificate.
-  const isOther = Boolean(context.gate) && keepsSni && origin !== null && hello.sni !== null &&
-    hello.sni.toLowerCase() !== origin.host.toLowerCase();
+  const isRefused = origin !== null && willBeRefused(context.gate, origin, keepsSni ? hello.sni : null);
   let carrier: Carrier | null = null;
   let tls: Conn;
   try {
@@ -113,7 +111,7 @@ async function decrypt(
       hello.sni,
       facts,
       keyTypeFor(hello, options.tls_version_client_max === "TLS1_2" ? "TLSv1.2" : "TLSv1.3"),
-      upstream !== null ? shownBy(upstream) : isOther ? { certificates: [], alpn: null } : null,
+      upstream !== null ? shownBy(upstream) : isRefused ? { certificates: [], alpn: null } : null,
     );
     // With weir itself HTTP/2 is as good, whatever the origins speak.
     const preferred = origin === null || options.http2_upstream === "any" || upstreamAlpn === "h2";
@@ -147,6 +145,12 @@ async function decrypt(
     // Whoever gave the connection closes it next, and what the session has yet to send would be lost.
     await carrier.closed;
   }
+}
+
+/** A gate will refuse all requests, as they are addressed by two names or may not go there: the origin is asked for nothing. */
+function willBeRefused(gate: Gate | null | undefined, origin: Origin, sni: string | null): boolean {
+  return Boolean(gate) &&
+    (!gate!.opens(origin) || sni !== null && sni.toLowerCase() !== origin.host.toLowerCase());
 }
 
 /** Waits for the first byte within TLS; one that does not come may be the client's way to refuse the certificate. */

@@ -219,6 +219,26 @@ Deno.test("a tunnel rule lets raw bytes through, opaque, and the audit has both 
   assertEquals(new Set(lines().map(({ flow }) => flow)).size, 1);
 });
 
+for (const allowed of [false, true]) {
+  Deno.test(`${allowed ? "allowed" : "denied"}: TLS by SOCKS5, and nothing is connected to before a request is decided`, async () => {
+    await using server = await origin(withLength("reached"), { tls: true });
+    await using weir = await policed(`rules:\n  - allow: localhost:${allowed ? server.port : 1}\n`);
+    await using client = await Client.connect(weir);
+    await client.send(new Uint8Array([5, 1, 0]));
+    await client.readExactly(2);
+    const name = new TextEncoder().encode("localhost");
+    await client.send(
+      new Uint8Array([5, 1, 0, 3, name.length, ...name, server.port >> 8, server.port & 255]),
+    );
+    assertEquals([...(await client.readExactly(10)).subarray(0, 2)], [5, 0]);
+    assertEquals(server.connections, 0);
+    await client.startTls("localhost", await weir.proxy.ca());
+    await client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assertEquals((await client.response()).head.statusCode, allowed ? 200 : 403);
+    assertEquals(server.connections, allowed ? 1 : 0);
+  });
+}
+
 Deno.test("ignore_hosts needs a tunnel rule", async () => {
   await using server = await origin(withLength("reached"), { tls: true });
   const options = { ignore_hosts: ["localhost"] };
