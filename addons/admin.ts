@@ -16,7 +16,8 @@ import {
   OptionError,
   type ServerConnectionData,
 } from "weir";
-import type { Numbers } from "./admin/numbers.ts";
+import { CONTENT_TYPE, merged, textOf } from "./admin/exposition.ts";
+import { Numbers } from "./admin/numbers.ts";
 import { parseListenAddress } from "./admin/listen_address.ts";
 import { Team } from "./admin/team.ts";
 
@@ -53,7 +54,7 @@ export default class Admin implements Addon {
     const address = place === null ? null : parseListenAddress(place);
     await this.#stop();
     this.#address = address;
-    if (address !== null) await this.#start(address, ctx);
+    if (address !== null) this.#start(address, ctx);
   }
 
   client_connected(_client: ClientConnection) {
@@ -88,10 +89,9 @@ export default class Admin implements Addon {
     await this.#stop();
   }
 
-  async #start(address: Address, ctx: Context): Promise<void> {
-    const { Numbers } = await import("./admin/numbers.ts");
+  #start(address: Address, ctx: Context): void {
     const numbers = this.#numbers = new Numbers(ctx.proxy);
-    this.#team = new Team(() => numbers.toJson(), (own) => ctx.proxy.addOwnAddress(own));
+    this.#team = new Team(() => numbers.families(), (own) => ctx.proxy.addOwnAddress(own));
     if (!ctx.proxy.isPrimary) return;
     const { hostname, port } = address;
     try {
@@ -127,8 +127,9 @@ export default class Admin implements Addon {
     }
     switch (pathname) {
       case "/metrics": {
-        const { text, type } = await this.#numbers!.sum(await this.#team!.ask());
-        return new Response(text, { headers: { "content-type": type } });
+        const others = await this.#team!.ask();
+        const text = textOf(merged([this.#numbers!.families(), ...others]));
+        return new Response(text, { headers: { "content-type": CONTENT_TYPE } });
       }
       case "/healthz":
         return new Response("ok\n");

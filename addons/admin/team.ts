@@ -3,6 +3,7 @@
  * @module
  */
 import type { Address } from "weir";
+import type { Family } from "./exposition.ts";
 
 /** How long (ms) the first isolate waits for the numbers of the others; one that is stuck is left out. */
 const ANSWER_MS = 500;
@@ -11,7 +12,12 @@ type Said =
   | { readonly kind: "hello"; readonly id: string }
   | { readonly kind: "listening"; readonly address: Address }
   | { readonly kind: "asked"; readonly round: number }
-  | { readonly kind: "answer"; readonly round: number; readonly id: string; readonly numbers: unknown };
+  | {
+    readonly kind: "answer";
+    readonly round: number;
+    readonly id: string;
+    readonly numbers: readonly Family[];
+  };
 
 /** One isolate among the others. */
 export class Team {
@@ -21,18 +27,18 @@ export class Team {
   readonly #others = new Set<string>();
   #address: Address | null = null;
   #round = 0;
-  #answers = new Map<string, unknown>();
+  #answers = new Map<string, readonly Family[]>();
   #onAnswer: () => void = () => {};
 
   /** `numbers`: those of this isolate; `onAddress` is told where the first one listens. */
-  constructor(numbers: () => Promise<unknown>, onAddress: (address: Address) => void) {
-    this.#channel.onmessage = async ({ data }: MessageEvent<Said>) => {
+  constructor(numbers: () => readonly Family[], onAddress: (address: Address) => void) {
+    this.#channel.onmessage = ({ data }: MessageEvent<Said>) => {
       if (data.kind === "hello") {
         this.#others.add(data.id);
         if (this.#address !== null) this.#say({ kind: "listening", address: this.#address });
       } else if (data.kind === "listening") onAddress(data.address);
       else if (data.kind === "asked" && this.#address === null) {
-        this.#say({ kind: "answer", round: data.round, id: this.#id, numbers: await numbers() });
+        this.#say({ kind: "answer", round: data.round, id: this.#id, numbers: numbers() });
       } else if (data.kind === "answer" && data.round === this.#round) {
         this.#answers.set(data.id, data.numbers);
         this.#onAnswer();
@@ -48,7 +54,7 @@ export class Team {
   }
 
   /** The numbers of all other isolates. */
-  async ask(): Promise<unknown[]> {
+  async ask(): Promise<(readonly Family[])[]> {
     const round = ++this.#round;
     this.#answers = new Map();
     this.#say({ kind: "asked", round });
