@@ -111,44 +111,44 @@ Deno.test("tls_failed_client tells what failed and whether it was the certificat
 });
 
 Deno.test("tcp_hosts: what is inside of TLS, or of a tunnel without it, is raw bytes, whichever side speaks first", async () => {
-  await inDirectory(async (directory) => {
-    const greets = async (
-      wire: { send(text: string): Promise<void>; readUntil(end: string): Promise<string> },
-    ) => {
-      await wire.send("220 ready\r\n");
-      const line = await wire.readUntil("\r\n");
-      await wire.send(`250 ${line}\r\n`);
-    };
-    await using mail = await tcpOrigin(greets, { tls: true });
-    await using web = await origin(withLength("page"), { tls: true });
-    await using plain = await origin(withLength("page"));
-    const hosts = ["--tcp-hosts", "^localhost$", "--tcp-hosts", "127\\.0\\.0\\.1$"];
-    await using weir = await startWeir({ args: [...await trusting(directory), ...hosts], addon: TELLS });
-    {
-      await using client = await Client.connect(weir);
-      await client.tunnel(mail.authority);
-      await client.startTls("localhost", await Deno.readTextFile(weir.caFile));
-      assertEquals(await client.readUntil("\r\n"), "220 ready\r\n");
-      await client.send("HELO me\r\n");
-      assertMatch(await client.readUntil("\r\n"), /^250 HELO me/);
-    }
-    for (const flag of ["--http1.1", "--http2"]) {
-      const { stdout } = await curl(flag, "-x", weir.url, "--cacert", weir.caFile, web.url());
-      assertEquals(text(stdout), "page");
-    }
-    assertEquals(text((await curl("-p", "-x", weir.url, plain.url())).stdout), "page");
-    // A request that names its origin itself is one for a proxy.
-    assertEquals(text((await curl("-x", weir.url, plain.url())).stdout), "page");
-    await weir.waitForOutput(/^request HTTP\/1\.1/);
-    const lines = weir.stdout.list.filter((line) => /^(tcp_start|request)/.test(line));
-    assertEquals(lines, ["tcp_start", "tcp_start", "tcp_start", "tcp_start", "request HTTP/1.1"]);
-    await using reverse = await startWeir({
-      args: [...hosts, "--mode", `reverse:http://127.0.0.1:${plain.port}`],
-      addon: TELLS,
-    });
-    assertEquals(text((await curl(reverse.url)).stdout), "page");
-    await reverse.waitForOutput(/^tcp_start/);
+  const greets = async (
+    wire: { send(text: string): Promise<void>; readUntil(end: string): Promise<string> },
+  ) => {
+    await wire.send("220 ready\r\n");
+    const line = await wire.readUntil("\r\n");
+    await wire.send(`250 ${line}\r\n`);
+  };
+  await using mail = await tcpOrigin(greets, { tls: true });
+  await using web = await origin(withLength("page"), { tls: true });
+  await using plain = await origin(withLength("page"));
+  // The one by the name that clients ask for within TLS, the other by where they connect to.
+  const hosts = ["--tcp-hosts", "^named\\.test$", "--tcp-hosts", "127\\.0\\.0\\.1$"];
+  await using weir = await startWeir({ args: ["-k", ...hosts], addon: TELLS });
+  {
+    await using client = await Client.connect(weir);
+    await client.tunnel(mail.authority);
+    await client.startTls("named.test", await Deno.readTextFile(weir.caFile));
+    assertEquals(await client.readUntil("\r\n"), "220 ready\r\n");
+    await client.send("HELO me\r\n");
+    assertMatch(await client.readUntil("\r\n"), /^250 HELO me/);
+  }
+  for (const flag of ["--http1.1", "--http2"]) {
+    const url = `https://named.test:${web.port}/`, to = `::localhost:${web.port}`;
+    const { stdout } = await curl(flag, "-x", weir.url, "--cacert", weir.caFile, "--connect-to", to, url);
+    assertEquals(text(stdout), "page");
+  }
+  assertEquals(text((await curl("-p", "-x", weir.url, plain.url())).stdout), "page");
+  // A request that names its origin itself is one for a proxy.
+  assertEquals(text((await curl("-x", weir.url, plain.url())).stdout), "page");
+  await weir.waitForOutput(/^request HTTP\/1\.1/);
+  const lines = weir.stdout.list.filter((line) => /^(tcp_start|request)/.test(line));
+  assertEquals(lines, ["tcp_start", "tcp_start", "tcp_start", "tcp_start", "request HTTP/1.1"]);
+  await using reverse = await startWeir({
+    args: [...hosts, "--mode", `reverse:http://127.0.0.1:${plain.port}`],
+    addon: TELLS,
   });
+  assertEquals(text((await curl(reverse.url)).stdout), "page");
+  await reverse.waitForOutput(/^tcp_start/);
 });
 
 Deno.test("show_ignored_hosts=false: connections that are left alone run no tcp_* hooks and are not printed", async () => {
@@ -174,7 +174,11 @@ Deno.test("show_ignored_hosts=false: connections that are left alone run no tcp_
       await client[Symbol.asyncDispose]();
       await weir.stop();
       const count = weir.stdout.list.filter((line) => line === "tcp_start").length;
-      assertEquals(count, shows === "true" ? 2 : hosts === NONE ? 0 : 1);
+      const shown = shows === "true" ? 2 : hosts === NONE ? 0 : 1;
+      assertEquals(count, shown);
+      // The bytes of the ignored one are TLS, in more than two pieces.
+      const messages = weir.stdout.list.filter((line) => line.startsWith("tcp_message")).length;
+      assertEquals([messages > 2, messages === 0], [shown === 2, shown === 0], weir.stdout.list.join());
     }
   });
 });

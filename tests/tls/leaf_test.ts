@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { X509Certificate } from "node:crypto";
 import { WeirError } from "../../src/errors.ts";
-import { type Leaf, Leaves, loadAuthority } from "../../src/tls/mod.ts";
+import { type Leaf, leafOn, Leaves, loadAuthority } from "../../src/tls/mod.ts";
 import { inDirectory, opensslOk } from "./openssl.ts";
 
 async function withLeaves(
@@ -153,5 +153,22 @@ Deno.test("a leaf with an RSA key is one of its own, and its key is made once", 
     assertEquals([publicKey.asymmetricKeyType, publicKey.asymmetricKeyDetails?.modulusLength], ["rsa", 2048]);
     assertEquals(a.names, ecdsa.names);
     assert(a === await leaves.leafFor({ host: "a.example", keyType: "rsa" }));
+  });
+});
+
+Deno.test("a leaf on other terms is the same certificate, made once for as long as the terms are the same", async () => {
+  await withLeaves(async (leaves) => {
+    const leaf = await leaves.leafFor({ host: "a.example" });
+    const other = await leaves.leafFor({ host: "b.example" });
+    const der = new X509Certificate(other.cert).raw;
+    const bounded = leafOn(leaf, { min: "TLSv1.3" });
+    assert(bounded !== leaf && bounded.context !== leaf.context);
+    assertEquals([bounded.cert, bounded.key, bounded.names], [leaf.cert, leaf.key, leaf.names]);
+    assert(leafOn(leaf, { min: "TLSv1.3" }) === bounded);
+    const chained = leafOn(leaf, { chain: [der] });
+    assertEquals(chained.cert.match(/BEGIN CERTIFICATE/g)!.length, 3);
+    assertEquals(chained.cert.startsWith(leaf.cert), true);
+    assert(leafOn(leaf, { chain: [der], max: "TLSv1.2" }) !== chained);
+    assert(leafOn(other, { chain: [der], max: "TLSv1.2" }).names[0] === "b.example");
   });
 });
