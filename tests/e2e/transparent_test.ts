@@ -48,6 +48,8 @@ RULES
   kill $!
   exit $status`;
 
+const decoder = new TextDecoder();
+
 /** No namespaces for users, or a kernel without one of these tables. */
 const CANNOT = /^unshare: .*(not permitted|No space)|Could not process rule: (No such file|Operation not s)/m;
 
@@ -57,13 +59,21 @@ Deno.test({
   async fn() {
     if (!["unshare", "ip", "nft", "curl"].every((tool) => has(tool, NAME))) return;
     const dir = await Deno.makeTempDir({ prefix: "weir-e2e-" });
-    const run = new Deno.Command("unshare", {
-      args: ["-Urn", "sh", "-c", SCRIPT],
+    // All that it starts ends with it, as it has process numbers of its own.
+    const child = new Deno.Command("unshare", {
+      args: ["-Urnpf", "--mount-proc", "--kill-child", "sh", "-c", SCRIPT],
       env: { NO_COLOR: "1", DENO: Deno.execPath(), FAR_CLIENT: `${dir}/far` },
       stdin: "null",
-    }).output();
-    const { code, stdout, stderr } = await within(START, run, "the namespace");
-    const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const output = child.output();
+    const { code, stdout, stderr } = await within(START, output, "the namespace").catch(async (late) => {
+      child.kill("SIGKILL");
+      const { stdout, stderr } = await output;
+      throw new Error(`${late.message}\n${decoder.decode(stdout)}${decoder.decode(stderr)}`);
+    });
+    const text = decoder.decode(stdout) + decoder.decode(stderr);
     await Deno.remove(dir, { recursive: true });
     if (code === 77 || CANNOT.test(text)) {
       console.warn(`Skipped, as this system lets its users have no network of their own: ${NAME}\n${text}`);
