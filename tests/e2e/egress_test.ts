@@ -2,7 +2,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { absolute, Client, exchange } from "./support/client.ts";
 import { echo, origin, withLength } from "./support/origin.ts";
+import { Http2Client, http2Origin, requestTo } from "./support/http2.ts";
 import { policed } from "./support/policy.ts";
+import { Weir } from "./support/weir.ts";
 
 Deno.test("a request that a rule allows passes; one that none allows is answered at once with a page that says so", async () => {
   await using server = await origin(withLength("the body"));
@@ -178,4 +180,62 @@ Deno.test("a denied upload is not read, and the connection serves the next reque
   assertEquals((await client.response()).head.statusCode, 403);
   await client.send(absolute(server.url("/")));
   assertEquals((await client.response()).text, "x");
+});
+
+Deno.test("HTTP/2: a denied upload is answered and its stream reset; the connection goes on", async () => {
+  await using server = await http2Origin(async (peer, id) => {
+    await peer.headers(id, [":status", "204"], 1);
+  });
+  await using weir = await policed(
+    `rules:\n  - allow: localhost:${server.origin.port}\n    methods: [GET]\n`,
+  );
+  await using client = await Http2Client.connect({ port: weir.port, ca: () => weir.proxy.ca() }, server);
+  await client.peer.request(1, requestTo(server, "POST"), false);
+  const lines: string[] = [];
+  while (!lines.at(-1)?.startsWith("RST_STREAM 1")) lines.push(await client.peer.line());
+  assertStringIncludes(lines.join(), ":status=403");
+  assertStringIncludes(lines.join(), "x-weir-policy=denied");
+  await client.peer.request(3, requestTo(server));
+  let line = "";
+  while (!line.startsWith("HEADERS 3")) line = await client.peer.line();
+  assertStringIncludes(line, ":status=204");
+});
+
+Deno.test("audit: what was decided is in the file when weir is killed in the middle of it", async () => {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  await using server = await origin(async () => {
+    resolve();
+    await new Promise(() => {});
+  });
+  await using weir = await Weir.start({
+    args: ["--set", "egress_policy=$DIR/egress.yaml", "--set", "audit_log=$DIR/audit.jsonl"],
+    files: { "egress.yaml": `rules:\n  - allow: 127.0.0.1:${server.port}\n` },
+  });
+  await using client = await Client.connect(weir);
+  await client.send(absolute(server.url("/slow?secret=1")));
+  await asked;
+  weir.signal("SIGKILL");
+  await client.readToEnd().catch(() => {});
+  const lines = (await Deno.readTextFile(`${weir.dir}/audit.jsonl`)).split("\n");
+  assertEquals(lines.length, 2);
+  const { time, flow, client: from, ms, ...rest } = JSON.parse(lines[0]);
+  assertMatch(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assertMatch(`${flow} ${from} ${ms}`, /^[0-9a-f-]{36} 127\.0\.0\.1:\d+ 0$/);
+  assertEquals(rest, {
+    event: "decided",
+    host: "127.0.0.1",
+    port: server.port,
+    method: "GET",
+    path: "/slow",
+    protocol: "HTTP/1.1",
+    decision: "allow",
+    rule: 2,
+    injected: {},
+    scrubbed: {},
+    carried: {},
+    status: null,
+    bytesOut: 0,
+    bytesIn: 0,
+    error: null,
+  });
 });
