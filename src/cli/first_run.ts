@@ -10,7 +10,8 @@ const ANY: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": ":
 
 /** The URL of the first listener that clients can be told as their proxy; null when there are others only. */
 export function proxyUrlOf(listening: readonly Listening[]): string | null {
-  const address = listening.find(({ mode }) => mode.mode.kind === "regular")?.address;
+  const isProxy = ({ mode: { mode } }: Listening) => mode.kind === "regular" || mode.kind === "upstream";
+  const address = listening.find(isProxy)?.address;
   if (address === undefined) return null;
   return `http://${hostPort({ ...address, hostname: ANY[address.hostname] ?? address.hostname })}`;
 }

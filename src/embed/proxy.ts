@@ -94,11 +94,12 @@ export class Proxy implements AsyncDisposable {
     return this.#server.listening.map(({ address }) => address);
   }
 
-  /** What to give to clients as `http_proxy`. */
+  /** What to give to clients as `http_proxy`; where the first mode is `socks5`, as `all_proxy`. */
   get url(): string {
-    const [first] = this.addresses;
+    const [first] = this.#server.listening;
     if (first === undefined) throw new WeirError("weir", "internal", "The proxy does not listen any more.");
-    return `http://${hostPort(first)}`;
+    const scheme = first.mode.mode.kind === "socks5" ? "socks5h" : "http";
+    return `${scheme}://${hostPort(first.address)}`;
   }
 
   /** Flows as they end, from the moment of asking. Breaking out of the loop, or stopping the proxy, ends it. */

@@ -34,14 +34,12 @@ const ANY: readonly string[] = ["0.0.0.0", "::"];
 export class OriginalDestinations {
   readonly #listener: TcpListener;
   readonly #libc: Libc;
-  /** True when the listener takes what TPROXY sends it, too. */
-  readonly takesTproxy: boolean;
   #isClosed = false;
 
   private constructor(listener: TcpListener, libc: Libc) {
     this.#listener = listener;
     this.#libc = libc;
-    this.takesTproxy = makeTransparent(libc, listener.addr.port);
+    makeTransparent(libc, listener.addr.port);
   }
 
   /** `close` it. @throws {WeirError} where there is no way to ask the kernel. */
@@ -94,22 +92,23 @@ export class OriginalDestinations {
   }
 }
 
-/** Every listener of this process at that port gets IP_TRANSPARENT: workers have one each. True when one could have it. */
-function makeTransparent({ symbols }: Libc, port: number): boolean {
+/**
+ * Every listener of this process at that port gets IP_TRANSPARENT: workers have one each. Without CAP_NET_ADMIN none can have it;
+ * what REDIRECT sends comes all the same.
+ */
+function makeTransparent({ symbols }: Libc, port: number): void {
   const inodes = new Set<string>();
   for (const path of ["/proc/net/tcp", "/proc/net/tcp6"]) {
     for (const [, found, inode] of readText(path).matchAll(LISTENING)) {
       if (parseInt(found, 16) === port) inodes.add(`socket:[${inode}]`);
     }
   }
-  let isDone = false;
   for (const { name } of Deno.readDirSync("/proc/self/fd")) {
     if (!inodes.has(linkAt(`/proc/self/fd/${name}`))) continue;
     for (const { level, transparent } of [IPV4, IPV6]) {
-      if (symbols.setsockopt(Number(name), level, transparent, YES, YES.length) === 0) isDone = true;
+      symbols.setsockopt(Number(name), level, transparent, YES, YES.length);
     }
   }
-  return isDone;
 }
 
 function readText(path: string): string {

@@ -14,6 +14,7 @@ Deno.test("clients are told an address that they can connect to, of the first pr
     [[at("regular", "0.0.0.0", 8080)], "http://127.0.0.1:8080"],
     [[at("regular", "::", 8080)], "http://[::1]:8080"],
     [[reverse, at("regular", "10.0.0.1", 2), at("regular", "10.0.0.1", 3)], "http://10.0.0.1:2"],
+    [[at("socks5", "127.0.0.1", 1), at("upstream:http://b.test:3128", "127.0.0.1", 2)], "http://127.0.0.1:2"],
     [[reverse], null],
     [[], null],
   ];

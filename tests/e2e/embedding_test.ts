@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { HttpFlow } from "weir";
 import { Proxy } from "weir/proxy";
-import { exchange } from "./support/client.ts";
+import { curl, exchange } from "./support/client.ts";
 import { origin, withLength } from "./support/origin.ts";
 import { confdir } from "./support/proxy.ts";
 import { SOON, within } from "./support/within.ts";
@@ -160,4 +160,11 @@ Deno.test("several proxies in one program know nothing of each other", async () 
   await exchange(portOf(two), server.url("/b"));
   assertEquals(seen, ["one /a", "two /b"]);
   assertEquals(server.requests.map((request) => (request.get("via") ?? null) !== null), [true, false]);
+});
+
+Deno.test("the URL of a proxy says how it is spoken to", async () => {
+  await using server = await origin(withLength("hello"));
+  await using proxy = await Proxy.start({ mode: ["socks5", "regular"], confdir: await confdir() });
+  assertEquals(proxy.url, `socks5h://127.0.0.1:${proxy.addresses[0].port}`);
+  assertEquals(new TextDecoder().decode((await curl("-x", proxy.url, server.url())).stdout), "hello");
 });
