@@ -2,15 +2,21 @@
  * Tests of `transparent` for a network namespace that `transparent_test.ts` has made; see there for who is where.
  * @module
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Addon } from "weir";
 import type { Address, Conn } from "../../../src/net/mod.ts";
 import { bodyMatrix } from "./body_matrix.ts";
 import { Client, curl } from "./client.ts";
-import { origin, tcpOrigin, withLength } from "./origin.ts";
+import { bulk, origin, tcpOrigin, withLength } from "./origin.ts";
 import { startProxy } from "./proxy.ts";
 import { type Way, WayClient } from "./ways_in.ts";
-import { Events } from "./within.ts";
+import { startWeir } from "./weir.ts";
+import type { Wire } from "./wire.ts";
+import { Events, standsStill } from "./within.ts";
+
+const MIB = 1024 * 1024;
+/** As in several_modes_test.ts; here two more connections, by the other namespace, hold something. */
+const BODY = Number(Deno.env.get("WEIR_TEST_BODY_MIB") ?? 192) * MIB, DRAINED = 128 * MIB, GROWTH = 32 * MIB;
 
 const SOCKET = Deno.env.get("FAR_CLIENT")!;
 /** All that the other namespace sends to these addresses is sent here, by one means or the other. */
@@ -73,7 +79,7 @@ bodyMatrix(
 );
 
 for (const [name, address] of Object.entries(ADDRESSES)) {
-  Deno.test(`flows say where they were going; with showhost the Host is in the URL (${name})`, async () => {
+  Deno.test(`flows say where they were going (${name})`, async () => {
     const seen: unknown[] = [];
     const addon: Addon = {
       request: ({ request, clientConn }) =>
@@ -136,4 +142,32 @@ Deno.test("rules that redirect what weir sends: its own connection is known, and
   await raw.send("\0raw");
   assertEquals((await raw.readToEnd()).text, "");
   await proxy.logged(/warn: weir's own connection to 198\.51\.100\.9:9999/);
+});
+
+Deno.test("the program: showhost prints names, a client that stops reading stops the origin, memory stays", async () => {
+  let source: Wire | null = null;
+  await using server = await origin((wire, request) => {
+    source = wire;
+    return bulk(request.target === "/big" ? BODY : MIB)(wire, request);
+  }, { hostname: "::" });
+  await using weir = await startWeir({
+    args: ["--mode", MODE, "--showhost", "--set", "stream_large_bodies=0"],
+    quietPort: 8080,
+  });
+  await using client = new WayClient(await fromAfar("198.51.100.7", server.port));
+  const ask = (path: string) => client.send(`GET ${path} HTTP/1.1\r\nHost: a.example\r\n\r\n`);
+  await ask("/warm");
+  assertEquals((await client.response()).bytes.length, MIB);
+  await weir.waitForOutput(/GET http:\/\/a\.example\/warm$/);
+  const before = await weir.rss(), sentBefore = source!.bytesWritten;
+  await ask("/big");
+  const body = client.body(await client.head());
+  const drained = await standsStill(() => source!.bytesWritten - sentBefore);
+  assert(drained < DRAINED, `${drained} bytes left the origin`);
+  const growth = await weir.rss() - before;
+  assert(growth < GROWTH, `weir grew by ${growth}`);
+  let total = 0;
+  for (let piece; (piece = await body.next()) !== null;) total += piece.length;
+  assertEquals(total, BODY);
+  await weir.stop();
 });
