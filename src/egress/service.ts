@@ -62,13 +62,13 @@ export class EgressService {
 
   /** Reads the policy and the values of its secrets. @throws {PolicyError} */
   static async start(init: ServiceInit): Promise<EgressService> {
-    const loaded = init.policy === null ? OPEN : await loadPolicy(init.policy, SECRETS);
+    const loaded = init.policy === null ? OPEN : await loadPolicy(expandHome(init.policy), SECRETS);
     return new EgressService(init, loaded);
   }
 
   /** From now on the policy follows its file. */
   watch(): void {
-    if (this.#init.policy !== null) this.#watcher.watch([this.#init.policy]);
+    if (this.#init.policy !== null) this.#watcher.watch([expandHome(this.#init.policy)]);
   }
 
   /** Stops looking at files, and writes what was learned. */
@@ -89,7 +89,7 @@ export class EgressService {
   async #reload(): Promise<void> {
     const { policy, log } = this.#init;
     try {
-      this.gate.replace(await loadPolicy(policy!, SECRETS));
+      this.gate.replace(await loadPolicy(expandHome(policy!), SECRETS));
       log.info(`${policy}: the policy was read again.`);
     } catch (error) {
       log.warn(`${messageOf(error)} The policy stays what it was.`);

@@ -252,3 +252,21 @@ Deno.test("ignore_hosts needs a tunnel rule", async () => {
     0,
   ]);
 });
+
+Deno.test("denied: a name that no rule has, where only its address could allow it, is connected to nowhere else", async () => {
+  await using server = await origin(withLength("reached"));
+  const options = { dns_override: [`stray.example=127.0.0.1:${server.port}`] };
+  await using weir = await policed(`private: allow\nrules:\n  - allow: 192.0.2.1:${server.port}\n`, {
+    options,
+  });
+  await using client = await Client.connect(weir);
+  await client.send(
+    `GET http://stray.example:${server.port}/ HTTP/1.1\r\nHost: stray.example:${server.port}\r\n\r\n`,
+  );
+  const seen = await client.response();
+  assertEquals([seen.head.statusCode, seen.head.get("x-weir-policy"), server.connections], [
+    403,
+    "denied",
+    0,
+  ]);
+});

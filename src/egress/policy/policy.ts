@@ -110,31 +110,14 @@ export class Policy {
     return this.#checked({ ...byName, needsAddress: false }, address, isNamed);
   }
 
-  /** True when something at this host and port may go to the address, whichever request it is. */
+  /** True when something at this host and port may go to the address, whichever request it is: else nothing is connected to. */
   mayReach(host: Host, port: number, address: AddressNumber): boolean {
-    if (this.#init.private === "allow" || privateKind(address) === null) {
-      // What a rule denies of an address is denied to each request; here it is about connecting at all.
-      for (const rule of this.#index.possibleOfAddress(address, port)) {
-        if (rule.effect !== "deny") return true;
-        if (isUnconditional(rule)) return this.#isNamedBefore(host, port, rule.index);
-      }
-      return true;
-    }
-    for (const rule of this.#index.possibleOfAddress(address, port)) {
-      if (rule.effect !== "deny") return true;
-    }
-    for (const rule of this.#index.possible(host, port)) {
-      if (rule.effect !== "deny" && rule.private) return true;
-    }
-    return false;
-  }
-
-  #isNamedBefore(host: Host, port: number, index: number): boolean {
-    for (const rule of this.#index.possible(host, port)) {
-      if (rule.index > index) return false;
-      if (rule.effect !== "deny") return true;
-    }
-    return false;
+    const isPrivate = this.#init.private === "deny" && privateKind(address) !== null;
+    const byName = firstOpen(this.#index.possible(host, port), isPrivate);
+    const byAddress = firstOpen(this.#index.possibleOfAddress(address, port), false);
+    if (byAddress.opens < byName.closes) return true;
+    const isDefault = this.#init.default === "allow" && byName.closes === Infinity && !isPrivate;
+    return Math.min(byName.opens, isDefault ? Number.MAX_SAFE_INTEGER : Infinity) < byAddress.closes;
   }
 
   #connect(rule: Rule | null, host: Host, port: number): Verdict {
@@ -180,6 +163,17 @@ export class Policy {
       `${formatAddress(address)} is a ${kind} address (private: deny), and no rule names it`,
     );
   }
+}
+
+/** Places of the first rule that lets something pass, and of one before it that lets nothing: Infinity for none. */
+function firstOpen(rules: Iterable<Rule>, mustBePrivate: boolean): { opens: number; closes: number } {
+  for (const rule of rules) {
+    if (rule.effect === "deny" && isUnconditional(rule)) return { opens: Infinity, closes: rule.index };
+    if (rule.effect !== "deny" && (rule.private || !mustBePrivate)) {
+      return { opens: rule.index, closes: Infinity };
+    }
+  }
+  return { opens: Infinity, closes: Infinity };
 }
 
 function verdictOf(decision: "allow" | "tunnel", rule: Rule | null): Verdict {

@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
 import { parsePolicyFile } from "../../../src/egress/policy/file.ts";
-import { parseAddress } from "../../../src/egress/policy/address.ts";
+import { parseAddress, privateKind } from "../../../src/egress/policy/address.ts";
 import { type Host, parseHost } from "../../../src/egress/policy/host.ts";
 import { matchedPath } from "../../../src/egress/policy/path.ts";
 import { Policy, type Question } from "../../../src/egress/policy/policy.ts";
@@ -110,6 +110,17 @@ Deno.test("mayReach lets a connection be made where some request over it is allo
   assertEquals(reach("api.openai.com", 443, "169.254.169.254"), false);
   assertEquals(reach("inner.example", 443, "10.0.0.1"), true);
   assertEquals(reach("other.example", 11434, "127.0.0.1"), true);
+  // Where only an address is allowed, no other one is connected to.
+  assertEquals(reach("other.example", 11434, "8.8.8.8"), false);
+  assertEquals(reach("other.example", 443, "8.8.8.8"), false);
+  const open = await policyOf("default: allow\nrules:\n  - deny: evil.example\n  - allow: 10.0.0.0/8\n");
+  const may = (name: string, address: string) => open.mayReach(parseHost(name)!, 443, parseAddress(address)!);
+  assertEquals([may("a.example", "8.8.8.8"), may("a.example", "10.1.1.1"), may("a.example", "192.168.0.1")], [
+    true,
+    true,
+    false,
+  ]);
+  assertEquals([may("evil.example", "8.8.8.8"), may("evil.example", "10.1.1.1")], [false, false]);
   const denied = await policyOf("rules:\n  - deny: 1.1.1.1\n  - allow: a.example\n");
   assertEquals(denied.mayReach(parseHost("a.example")!, 443, parseAddress("1.1.1.1")!), false);
 });
@@ -159,8 +170,7 @@ Deno.test("a host has one spelling: upper case, trailing dot, IDNA, decimal, hex
   }
 });
 
-Deno.test("addresses of each kind that private: deny means", async () => {
-  const { privateKind } = await import("../../../src/egress/policy/address.ts");
+Deno.test("addresses of each kind that private: deny means", () => {
   const KINDS: readonly (readonly [string, string | null])[] = [
     ["127.0.0.1", "loopback"],
     ["127.255.0.1", "loopback"],
@@ -279,6 +289,46 @@ Deno.test("the compiled rules decide what going through them one after another d
           const host = parseHost(written)!;
           const asked = { ...rest, host };
           assertEquals(policy.decide(asked).rule, naive(file.rules, host, asked));
+        }
+      },
+    ),
+    { numRuns: runs },
+  );
+});
+
+Deno.test("a name's address is decided as by going through the rules; what may be reached is what some request is allowed", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(rule, { maxLength: 8 }),
+      fc.record({ default: fc.constantFrom("allow", "deny"), private: fc.constantFrom("allow", "deny") }),
+      fc.array(fc.tuple(question, address), { minLength: 1, maxLength: 6 }),
+      async (drafts, head, questions) => {
+        const text = JSON.stringify({
+          ...head,
+          rules: drafts.map(({ effect, hosts, methods, paths }) => ({
+            [effect]: hosts.map(([text, port]) => text + port),
+            ...effect !== "tunnel" && methods && { methods },
+            ...effect !== "tunnel" && paths && { paths },
+          })),
+        });
+        const file = await parsePolicyFile("p", text);
+        const policy = new Policy(file);
+        for (const [{ host: written, ...rest }, resolved] of questions) {
+          const host = parseHost(written)!, number = host.address ?? parseAddress(resolved)!;
+          const asked = { ...rest, host };
+          const { decision, rule } = policy.decideAddress(asked, number);
+          const byAddress = naive(file.rules, { text: "", address: number }, asked);
+          const byName = naive(file.rules, host, asked);
+          const first = (byAddress?.index ?? Infinity) < (byName?.index ?? Infinity) ? byAddress : byName;
+          assertEquals(rule, first);
+          const isNamed = byAddress?.effect === "allow" || first?.private === true;
+          const isOpen = file.private === "allow" || privateKind(number) === null || isNamed;
+          const effect = first?.effect ?? file.default;
+          assertEquals(decision, effect === "allow" && isOpen ? "allow" : "deny");
+          if (decision === "allow") assertEquals(policy.mayReach(host, asked.port, number), true);
+          // What is decided without the address is never more than what is decided with it, unless that is to be asked.
+          const before = policy.decide(asked);
+          if (before.decision === "deny" && !before.needsAddress) assertEquals(decision, "deny");
         }
       },
     ),
