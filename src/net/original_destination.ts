@@ -1,9 +1,10 @@
 /**
- * Where connections were going that the kernel has redirected to a listener (Linux): by REDIRECT or DNAT, of which netfilter knows
- * the original destination (`SO_ORIGINAL_DST`), or by TPROXY, where the local address is that destination.
+ * Where connections were going that the kernel has redirected to a listener (Linux): by REDIRECT or DNAT, of
+ * which netfilter knows the original destination (`SO_ORIGINAL_DST`), or by TPROXY, where the local address
+ * is that destination.
  *
- * libc is asked by FFI. A listener takes what TPROXY sends it when it has `IP_TRANSPARENT`, for which the process needs
- * CAP_NET_ADMIN. Deno does not tell a listener's descriptor, but /proc has it.
+ * libc is asked by FFI. A listener takes what TPROXY sends it when it has `IP_TRANSPARENT`, for which the
+ * process needs CAP_NET_ADMIN. Deno does not tell a listener's descriptor, but /proc has it.
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
@@ -18,7 +19,10 @@ const FUNCTIONS = {
 } as const;
 type Libc = Deno.DynamicLibrary<typeof FUNCTIONS>;
 
-/** Of each IP version: its level, the options there, and where its `sockaddr` has the address (ip(7), ipv6(7)). */
+/**
+ * Of each IP version: its level, the options there, and where its `sockaddr` has the address (ip(7),
+ * ipv6(7)).
+ */
 const IPV4 = { level: 0, transparent: 19, size: 16, at: 4, length: 4 };
 const IPV6 = { level: 41, transparent: 75, size: 28, at: 8, length: 16 };
 /** The same number in both (linux/netfilter_ipv4.h). */
@@ -93,8 +97,8 @@ export class OriginalDestinations {
 }
 
 /**
- * Every listener of this process at that port gets IP_TRANSPARENT: workers have one each. Without CAP_NET_ADMIN none can have it;
- * what REDIRECT sends comes all the same.
+ * Every listener of this process at that port gets IP_TRANSPARENT: workers have one each. Without
+ * CAP_NET_ADMIN none can have it; what REDIRECT sends comes all the same.
  */
 function makeTransparent({ symbols }: Libc, port: number): void {
   const inodes = new Set<string>();

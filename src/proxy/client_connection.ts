@@ -1,8 +1,10 @@
 /**
- * Downstream: one client's connection. Its first bytes say what it speaks, layer by layer, until requests or raw bytes come out.
+ * Downstream: one client's connection. Its first bytes say what it speaks, layer by layer, until requests or
+ * raw bytes come out.
  *
- * A listener's connection may be HTTP or TLS; one inside a tunnel may be anything. Where it leads is another question: the
- * listener's mode (`modes/`) or a CONNECT (`connect.ts`) has the answer. How TLS is ended is in `intercept.ts`.
+ * A listener's connection may be HTTP or TLS; one inside a tunnel may be anything. Where it leads is another
+ * question: the listener's mode (`modes/`) or a CONNECT (`connect.ts`) has the answer. How TLS is ended is in
+ * `intercept.ts`.
  * @module
  */
 import { messageOf, WeirError } from "../errors.ts";
@@ -153,8 +155,8 @@ class ClientLayers implements Layers {
   }
 
   /**
-   * Requests, in the version that the connection's first bytes say; where ALPN has chosen HTTP/2, anything but its preface is
-   * an error of the connection (RFC 9113 §3.2, §3.4).
+   * Requests, in the version that the connection's first bytes say; where ALPN has chosen HTTP/2, anything
+   * but its preface is an error of the connection (RFC 9113 §3.2, §3.4).
    */
   async #http(
     first: FirstBytes,
@@ -197,14 +199,17 @@ class ClientLayers implements Layers {
   }
 
   /**
-   * The client takes weir for the origin, as far as can be told in HTTP/2, where every request has a scheme and a host: it asks for
-   * https of whom it speaks TLS to, for which it would ask a proxy for a tunnel.
+   * The client takes weir for the origin, as far as can be told in HTTP/2, where every request has a scheme
+   * and a host: it asks for https of whom it speaks TLS to, for which it would ask a proxy for a tunnel.
    */
   #isMeant({ scheme, host, httpVersion }: RequestHead): boolean {
     return httpVersion === "HTTP/2.0" && scheme === "https" && host === this.#client.facts.tls?.sni;
   }
 
-  /** Of an HTTP/2 connection each stream may be a tunnel: what is known of the client in one is not so in the others. */
+  /**
+   * Of an HTTP/2 connection each stream may be a tunnel: what is known of the client in one is not so in the
+   * others.
+   */
   async #connect(incoming: IncomingExchange): Promise<void> {
     const isStream = incoming.head.httpVersion === "HTTP/2.0";
     const client = isStream ? this.#client.forStream() : this.#client;
@@ -252,7 +257,10 @@ class ClientLayers implements Layers {
     await intercept(client, first, secure, { keepsSni: true, serve });
   }
 
-  /** By the Host field of the first request, where somebody wants to know: an address is all that a redirected connection has. */
+  /**
+   * By the Host field of the first request, where somebody wants to know: an address is all that a redirected
+   * connection has.
+   */
   async #named(first: FirstBytes, { port }: Origin): Promise<{ host: string; port: number }[]> {
     const { options } = this.#client.context;
     if (options.ignore_hosts.length === 0 && options.allow_hosts.length === 0) return [];

@@ -1,6 +1,7 @@
 /**
- * Upstream: connections that were made before it was known what for, one for each client. A client of SOCKS5 must be told whether
- * there is a connection before it says anything, and servers of some protocols speak first.
+ * Upstream: connections that were made before it was known what for, one for each client. A client of SOCKS5
+ * must be told whether there is a connection before it says anything, and servers of some protocols speak
+ * first.
  * @module
  */
 import type { ClientConnection, ServerConnection } from "../flow/connection.ts";
@@ -11,7 +12,10 @@ import { requestProxyOf } from "./via/mod.ts";
 /** A connection that is kept. */
 export interface Ahead<S extends ServerConnection = ServerConnection> {
   readonly serverConn: S;
-  /** Resolves when the server has said something (true), or has ended the connection before (false). Never rejects. */
+  /**
+   * Resolves when the server has said something (true), or has ended the connection before (false). Never
+   * rejects.
+   */
   readonly spoken: Promise<boolean>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Connections that would come back to weir (contract §5): told by their two ends once they are made, since a name, or a
- * number's many spellings, says nothing about where it leads.
+ * Connections that would come back to weir (contract §5): told by their two ends once they are made, since a
+ * name, or a number's many spellings, says nothing about where it leads.
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -12,7 +12,8 @@ export function leadsTo(own: Address, local: Address, remote: Address): boolean 
   if (remote.port !== own.port) return false;
   const here = unmapped(own.hostname), there = unmapped(remote.hostname);
   if (there === here) return true;
-  // A listener on all addresses is met at any address that is this machine's: both ends have it then, or it is one of the
+  // A listener on all addresses is met at any address that is this machine's: both ends have it then, or it
+  // is one of the
   // loopback addresses (RFC 1122 §3.2.1.3), which reach no other machine.
   const everywhere = here === "0.0.0.0" || here === "::";
   return everywhere && (there === unmapped(local.hostname) || there.startsWith("127."));
@@ -22,8 +23,9 @@ export function leadsTo(own: Address, local: Address, remote: Address): boolean 
 const MAX_KNOWN = 1024;
 
 /**
- * Connections that weir has made. Where the kernel redirects connections to it (mode `transparent`) one of them may come in again,
- * if the rules do not leave out what weir sends: by its two ends it leads elsewhere, so it is known by where it comes from.
+ * Connections that weir has made. Where the kernel redirects connections to it (mode `transparent`) one of
+ * them may come in again, if the rules do not leave out what weir sends: by its two ends it leads elsewhere,
+ * so it is known by where it comes from.
  */
 export class OwnConnections {
   readonly #known = new Map<string, Pick<TcpConn, "isClosed" | "remoteAddr">>();

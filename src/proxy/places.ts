@@ -16,7 +16,8 @@ export interface Place {
 const ANY: readonly string[] = ["0.0.0.0", "::"];
 
 /**
- * One for each mode: what the mode says, else what the options `listen_host` and `listen_port` say, else its own port.
+ * One for each mode: what the mode says, else what the options `listen_host` and `listen_port` say, else its
+ * own port.
  * @throws {OptionError} when two of them would be the same.
  */
 export function placesOf(registry: OptionRegistry): Place[] {

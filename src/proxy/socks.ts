@@ -1,6 +1,6 @@
 /**
- * Downstream: a client that asks by SOCKS5 (RFC 1928) for a connection. It is told whether there is one; what comes through it is
- * looked at as after CONNECT.
+ * Downstream: a client that asks by SOCKS5 (RFC 1928) for a connection. It is told whether there is one; what
+ * comes through it is looked at as after CONNECT.
  * @module
  */
 import { WeirError } from "../errors.ts";

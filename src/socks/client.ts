@@ -27,8 +27,9 @@ export interface SocksConnectOptions {
 }
 
 /**
- * Asks the SOCKS5 proxy at the other end of `conn` for a connection to `target`, whose name is not looked up here; what
- * comes and goes by the connection that this resolves to is the target's. How long it takes is the caller's matter.
+ * Asks the SOCKS5 proxy at the other end of `conn` for a connection to `target`, whose name is not looked up
+ * here; what comes and goes by the connection that this resolves to is the target's. How long it takes is the
+ * caller's matter.
  * @throws {WeirError} when the proxy refuses, says something else, or leaves. The caller closes `conn` then.
  */
 export async function socksConnect(

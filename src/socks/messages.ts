@@ -1,6 +1,6 @@
 /**
- * The messages of SOCKS5 (RFC 1928) and of its user and password login (RFC 1929), in both directions, as bytes and as values.
- * Nothing here reads or writes a connection: a parser gets all that has come so far.
+ * The messages of SOCKS5 (RFC 1928) and of its user and password login (RFC 1929), in both directions, as
+ * bytes and as values. Nothing here reads or writes a connection: a parser gets all that has come so far.
  *
  * | client | server |
  * |---|---|
@@ -114,7 +114,9 @@ export function encodeLoginAnswer(isIn: LoginAnswer): Uint8Array {
   return Uint8Array.of(LOGIN_VERSION, isIn ? 0 : 1);
 }
 
-/** Servers are known that answer with the version of SOCKS in place of the login's; what counts is the status. */
+/**
+ * Servers are known that answer with the version of SOCKS in place of the login's; what counts is the status.
+ */
 export function parseLoginAnswer(bytes: Uint8Array): Parsed<LoginAnswer> {
   if (bytes.length > 0 && bytes[0] !== LOGIN_VERSION && bytes[0] !== SOCKS5) return wrongLogin(bytes[0]);
   return bytes.length < 2 ? MORE : { kind: "message", message: bytes[1] === 0, length: 2 };

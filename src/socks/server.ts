@@ -1,6 +1,6 @@
 /**
- * The server's part of SOCKS5 (RFC 1928, RFC 1929): a client says who it is and where it wants to go. Of the commands there is
- * CONNECT alone.
+ * The server's part of SOCKS5 (RFC 1928, RFC 1929): a client says who it is and where it wants to go. Of the
+ * commands there is CONNECT alone.
  * @module
  */
 import { WeirError } from "../errors.ts";
@@ -30,18 +30,25 @@ import { ReplyCode, replyCodeOf } from "./replies.ts";
 export interface SocksRequest {
   /** Where it wants to go: a name, or an IP address without brackets; the port is not 0. */
   readonly target: Address;
-  /** Tells the client that it is connected, and `bound` as weir's end; what comes and goes then is the target's. */
+  /**
+   * Tells the client that it is connected, and `bound` as weir's end; what comes and goes then is the
+   * target's.
+   */
   accept(bound: Address): Promise<Conn>;
   /** Tells the client why not (RFC 1928 §6). The caller closes the connection. */
   refuse(error: unknown): Promise<void>;
 }
 
-/** Milliseconds, and bytes, for which a client that was refused is still listened to: see {@linkcode lastWords}. */
+/**
+ * Milliseconds, and bytes, for which a client that was refused is still listened to: see {@linkcode
+ * lastWords}.
+ */
 const LAST_WORDS_MS = 1_000, LAST_WORDS_BYTES = 64 * 1024;
 
 /**
  * Hears a client out up to its request. With `login` it must have a name and a password that this agrees to.
- * @throws {WeirError} when there is nothing to be done for it; it has been told where SOCKS5 has words for that.
+ * @throws {WeirError} when there is nothing to be done for it; it has been told where SOCKS5 has words for
+ * that.
  */
 export async function socksAccept(
   conn: Conn,
@@ -96,8 +103,8 @@ export async function socksAccept(
 }
 
 /**
- * Writes, and ends. A socket that is closed with bytes unread is reset, and a reset can destroy what the client has not read
- * yet: so what it still sends is thrown away for a while. Never rejects.
+ * Writes, and ends. A socket that is closed with bytes unread is reset, and a reset can destroy what the
+ * client has not read yet: so what it still sends is thrown away for a while. Never rejects.
  */
 async function lastWords(conn: Conn, words: Uint8Array): Promise<void> {
   const reading = async () => {

@@ -1,4 +1,7 @@
-/** An HTTPS proxy: TLS with weir itself on the port of `regular`, HTTP/1.1 and HTTP/2 inside, tunnels in HTTP/2's streams. @module */
+/**
+ * An HTTPS proxy: TLS with weir itself on the port of `regular`, HTTP/1.1 and HTTP/2 inside, tunnels in
+ * HTTP/2's streams. @module
+ */
 import { assert, assertEquals } from "@std/assert";
 import http2 from "node:http2";
 import type { Addon } from "weir";

@@ -1,4 +1,7 @@
-/** Several modes in one process, each with a listener of its own (rules.md, Modes), and memory by each way into weir. @module */
+/**
+ * Several modes in one process, each with a listener of its own (rules.md, Modes), and memory by each way
+ * into weir. @module
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Client, curl } from "./support/client.ts";
 import { bulk, type Origin, origin, withLength } from "./support/origin.ts";

@@ -1,4 +1,7 @@
-/** Mode `socks5` (rules.md, Modes; RFC 1928): who is let in, what is replied, and that what is inside is recognised. @module */
+/**
+ * Mode `socks5` (rules.md, Modes; RFC 1928): who is let in, what is replied, and that what is inside is
+ * recognised. @module
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Addon, HttpFlow } from "weir";
 import { Client, curl } from "./support/client.ts";
@@ -35,7 +38,8 @@ Deno.test("curl reaches HTTP and HTTPS by address and by name, and flows have al
       const url = server.url("/x").replace("127.0.0.1", "localhost");
       const { code, stdout, stderr } = await curl(flag, socks, ...ca, "-4", url);
       assertEquals([code, new TextDecoder().decode(stdout), stderr], [0, text, ""], `${flag} ${url}`);
-      // By --socks5 curl looks the name up itself; the name in TLS, or of the Host field, is not where it goes.
+      // By --socks5 curl looks the name up itself; the name in TLS, or of the Host field, is not where it
+      // goes.
       const host = flag === "--socks5" ? "127.0.0.1" : "localhost";
       assertEquals(urls.pop(), `socks5 ${server.scheme}://${host}:${server.port}/x`);
     }

@@ -1,7 +1,8 @@
 /**
- * Mode `transparent` in a network namespace that this test makes (rules.md, Modes): clients in a second one know nothing of weir, and
- * what they send to some addresses is redirected, by REDIRECT and by TPROXY, IPv4 and IPv6. In a last table what this machine
- * sends is redirected as well, weir's own connections among it. @module
+ * Mode `transparent` in a network namespace that this test makes (rules.md, Modes): clients in a second one
+ * know nothing of weir, and what they send to some addresses is redirected, by REDIRECT and by TPROXY, IPv4
+ * and IPv6. In a last table what this machine sends is redirected as well, weir's own connections among it.
+ * @module
  */
 import { assertEquals } from "@std/assert";
 import { has } from "./support/tools.ts";

@@ -1,4 +1,7 @@
-/** Both parts of SOCKS5 against each other and against what a test writes: whole, byte by byte and at random splits. */
+/**
+ * Both parts of SOCKS5 against each other and against what a test writes: whole, byte by byte and at random
+ * splits.
+ */
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { WeirError } from "../../src/errors.ts";

@@ -1,6 +1,6 @@
 /**
- * `regular`: a proxy that clients know of. Each request, or CONNECT, says where it goes; so does a client of SOCKS5. TLS around all
- * of it makes it an HTTPS proxy.
+ * `regular`: a proxy that clients know of. Each request, or CONNECT, says where it goes; so does a client of
+ * SOCKS5. TLS around all of it makes it an HTTPS proxy.
  * @module
  */
 import type { Mode } from "./mode.ts";

@@ -1,6 +1,7 @@
 /**
- * `reverse:http(s)://host[:port]`: a stand-in for one origin, to which all requests go; `reverse:tcp://host:port` and
- * `reverse:tls://host:port`: for one to which all bytes go, as they are, or by TLS, of which those inside are seen.
+ * `reverse:http(s)://host[:port]`: a stand-in for one origin, to which all requests go;
+ * `reverse:tcp://host:port` and `reverse:tls://host:port`: for one to which all bytes go, as they are, or by
+ * TLS, of which those inside are seen.
  * @module
  */
 import type { Options, ReverseMode } from "../../options/mod.ts";

@@ -1,6 +1,6 @@
 /**
- * `transparent`: connections that the kernel has redirected to weir, whose clients know nothing of a proxy (Linux). What comes by
- * them is looked at as after CONNECT.
+ * `transparent`: connections that the kernel has redirected to weir, whose clients know nothing of a proxy
+ * (Linux). What comes by them is looked at as after CONNECT.
  * @module
  */
 import { WeirError } from "../../errors.ts";

@@ -1,5 +1,6 @@
 /**
- * The body matrix of contract sections 4 and 5: what must be the same whichever way a client takes to an origin.
+ * The body matrix of contract sections 4 and 5: what must be the same whichever way a client takes to an
+ * origin.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";

@@ -1,6 +1,7 @@
 /**
- * A client in another network namespace: connects from there to where it is told to, by the first line that comes through a unix
- * socket, and passes bytes on. A socket in the file system is the same one in all namespaces.
+ * A client in another network namespace: connects from there to where it is told to, by the first line that
+ * comes through a unix socket, and passes bytes on. A socket in the file system is the same one in all
+ * namespaces.
  *
  *     deno run -A far_client.ts PATH
  *

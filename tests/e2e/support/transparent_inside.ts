@@ -1,5 +1,6 @@
 /**
- * Tests of `transparent` for a network namespace that `transparent_test.ts` has made; see there for who is where.
+ * Tests of `transparent` for a network namespace that `transparent_test.ts` has made; see there for who is
+ * where.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";

@@ -1,5 +1,6 @@
 /**
- * Ways by which a client gets to an origin through weir: one for each mode, and for each way to speak to a proxy.
+ * Ways by which a client gets to an origin through weir: one for each mode, and for each way to speak to a
+ * proxy.
  * @module
  */
 import http2 from "node:http2";
