@@ -398,15 +398,14 @@ export class Egress implements Gate {
     if (isPrivate && this.#init.isLearning && parseHost(place.host)?.address === null) {
       this.tally.seePrivate(place.host, place.port);
     }
-    if (found.decision !== "deny") {
-      let places = this.#tunnels.get(client);
-      if (places === undefined) this.#tunnels.set(client, places = new Map());
-      const key = where(place.host, place.port), there = places.get(key) ?? [];
-      places.set(key, [...there, { of: found, id }]);
-    }
     const record = found.ofTunnel(client, place, null, id);
-    this.#write(() => record, found.decision !== "deny");
-    if (found.decision === "deny") this.#write(() => ({ ...record, event: "ended" }));
+    const isOpen = found.decision !== "deny";
+    this.#write(() => record, isOpen);
+    if (!isOpen) return this.#write(() => ({ ...record, event: "ended" }));
+    let places = this.#tunnels.get(client);
+    if (places === undefined) this.#tunnels.set(client, places = new Map());
+    const key = where(place.host, place.port);
+    places.set(key, [...places.get(key) ?? [], { of: found, id }]);
   }
 
   /** @throws {WeirError} 503 when it cannot be written, if that matters. */

@@ -35,21 +35,22 @@ export interface RawTls {
 
 /** Connects to the origin. @throws {WeirError} when it cannot be reached; the log has it, as the client may never know. */
 export async function dialRaw(
-  { pool, log, gate = null }: ProxyContext,
+  context: ProxyContext,
   origin: Origin,
   clientConn: ClientConnection,
   { sni, alpn }: RawTls = { sni: null, alpn: [] },
 ): Promise<Dialed> {
+  const { pool, log, gate = null } = context;
+  let dialed: Dialed | null = null;
   try {
     mayPass(gate?.raw(clientConn, origin, null));
-    const dialed = await pool.connect({ ...origin, sni, isRaw: true }, clientConn, alpn);
+    dialed = await pool.connect({ ...origin, sni, isRaw: true }, clientConn, alpn);
     // Behind a further proxy only that knows the address.
     const address = origin.via ? null : dialed.serverConn.peerAddress?.hostname ?? null;
-    const refusal = gate?.raw(clientConn, origin, address, { isOpen: true }) ?? null;
-    if (refusal !== null) dialed.conn.close();
-    mayPass(refusal);
+    mayPass(gate?.raw(clientConn, origin, address, { isOpen: true }));
     return dialed;
   } catch (error) {
+    if (dialed !== null) await hangUp(context, dialed, clientConn);
     if (error instanceof WeirError && error.code === "policy") gate?.raw(clientConn, origin, null, { error });
     log.warn(messageOf(error));
     throw error;

@@ -168,6 +168,13 @@ Deno.test("where the audit cannot be written requests are refused, unless it is 
     assertStringIncludes(seen.text, "The audit (audit_log) cannot be written to /dev/full");
     assertEquals(server.requests.length, 0);
   }
+  {
+    const tunnel = `rules:\n  - tunnel: localhost:${server.port}\n`;
+    await using weir = await policed(tunnel, { options: { audit_log: "/dev/full" } });
+    await using client = await Client.connect(weir);
+    await client.send(`CONNECT localhost:${server.port} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    assertEquals((await client.response("CONNECT")).head.statusCode, 503);
+  }
   await using weir = await policed(policy, { options: { audit_log: "/dev/full", audit_optional: true } });
   assertEquals((await exchange(weir, server.url("/"))).text, "x");
 });
