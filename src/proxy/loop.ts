@@ -31,6 +31,11 @@ export class OwnConnections {
   readonly #known = new Map<string, Pick<TcpConn, "isClosed" | "remoteAddr">>();
   #room = MAX_KNOWN;
 
+  /** How many are remembered, those among them that are closed. */
+  get size(): number {
+    return this.#known.size;
+  }
+
   /** Nothing has been sent on it yet. */
   add(conn: Pick<TcpConn, "isClosed" | "localAddr" | "remoteAddr">): void {
     this.#known.set(keyOf(conn.localAddr), conn);

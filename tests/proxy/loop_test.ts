@@ -1,5 +1,7 @@
-import { assertEquals } from "@std/assert";
-import { leadsTo } from "../../src/proxy/loop.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { WeirError } from "../../src/errors.ts";
+import { leadsTo, OwnConnections } from "../../src/proxy/loop.ts";
+import { clientConn } from "../support/addon_host.ts";
 
 const CLIENT = "10.0.0.1";
 
@@ -26,3 +28,35 @@ for (const [own, local, remote, expected] of CASES) {
     assertEquals(leadsTo({ hostname: own, port: 8081 }, ...ends), false, "another port is another listener");
   });
 }
+
+/** A connection of weir's, from a port of its own. */
+function own(port: number, hostname = "10.0.0.1") {
+  return { isClosed: false, localAddr: { hostname, port }, remoteAddr: { hostname: "192.0.2.1", port: 443 } };
+}
+
+Deno.test("a client that is a connection of weir's own is a loop, for as long as that is open", () => {
+  const connections = new OwnConnections(), one = own(50_000);
+  const from = (hostname: string, port: number) => () =>
+    connections.check({ ...clientConn, address: { hostname, port } });
+  from("10.0.0.1", 50_000)();
+  connections.add(one);
+  const error = assertThrows(from("::ffff:10.0.0.1", 50_000), WeirError);
+  assertEquals([error.code, error.statusCode], ["loop", 400]);
+  assertStringIncludes(error.message, "weir's own connection to 192.0.2.1:443 was redirected to weir");
+  from("10.0.0.1", 50_001)();
+  from("10.0.0.2", 50_000)();
+  one.isClosed = true;
+  from("10.0.0.1", 50_000)();
+});
+
+Deno.test("connections that are closed are forgotten, those that are open are not", () => {
+  const connections = new OwnConnections(), open = own(1);
+  connections.add(open);
+  for (let i = 0; i < 200_000; i++) {
+    const next = own(i % 50_000 + 2, `10.0.${i % 7}.1`);
+    connections.add(next);
+    next.isClosed = true;
+  }
+  assert(connections.size < 4096, `${connections.size} are remembered`);
+  assertThrows(() => connections.check({ ...clientConn, address: open.localAddr }), WeirError);
+});
