@@ -22,6 +22,8 @@ const MIN_BYTES = 4 * 1024;
 const WRITE_BYTES = 256 * 1024;
 /** Bytes per read from the file. */
 const READ_BYTES = 256 * 1024;
+/** The same for who reads all of it at once. */
+const PIECE_BYTES = 1024 * 1024;
 
 /** Bytes in files that are kept for flows that have ended: much for who looks back, little of a disk. */
 const RETIRED_BYTES = 1024 * 1024 * 1024;
@@ -201,6 +203,25 @@ export class StoredBody implements Disposable {
     }, { highWaterMark: 0 });
   }
 
+  /**
+   * All that is recorded by now, in pieces that are valid until the next is asked for: for who goes through it in one go, as
+   * it takes one buffer and opens the file once.
+   */
+  async *pieces(): AsyncGenerator<Uint8Array, void> {
+    const inFile = this.#inFile, tail = this.#tail.subarray(0, this.#tailLength);
+    if (this.#file !== null && inFile > 0) {
+      using file = await Deno.open(this.#file.path);
+      const buffer = new Uint8Array(Math.min(PIECE_BYTES, inFile));
+      for (let at = 0; at < inFile;) {
+        const count = await file.read(buffer.subarray(0, inFile - at));
+        if (count === null) throw cutFromOutside();
+        at += count;
+        yield buffer.subarray(0, count);
+      }
+    }
+    if (tail.length > 0) yield tail;
+  }
+
   /** Some of what is recorded, from offset `at` on. */
   async #read(at: number): Promise<Uint8Array> {
     if (at >= this.#inFile || this.#file === null) {
@@ -210,7 +231,7 @@ export class StoredBody implements Disposable {
     await file.seek(at, Deno.SeekMode.Start);
     const piece = new Uint8Array(Math.min(READ_BYTES, this.#inFile - at));
     const count = await file.read(piece);
-    if (count === null) throw new WeirError("weir", "internal", "The copy of the body was cut from outside.");
+    if (count === null) throw cutFromOutside();
     return piece.subarray(0, count);
   }
 
@@ -250,7 +271,7 @@ export class StoredBody implements Disposable {
     for (let at = 0; at < inFile;) {
       const count = file.readSync(bytes.subarray(at, inFile));
       if (count === null) {
-        throw new WeirError("weir", "internal", "The copy of the body was cut from outside.");
+        throw cutFromOutside();
       }
       at += count;
     }
@@ -321,6 +342,10 @@ export class StoredBody implements Disposable {
     this.#changed = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+function cutFromOutside(): WeirError {
+  return new WeirError("weir", "internal", "The copy of the body was cut from outside.");
 }
 
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {

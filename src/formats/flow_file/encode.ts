@@ -107,7 +107,7 @@ class Encoded implements EncodedFlow {
 async function* storedBytes(body: StoredBody): AsyncGenerator<Uint8Array, void> {
   const { size } = body;
   let left = size;
-  for await (const piece of body.readable()) {
+  for await (const piece of body.pieces()) {
     yield piece.length > left ? piece.subarray(0, left) : piece;
     left -= piece.length;
     if (left <= 0) return;
