@@ -65,19 +65,21 @@ function* bodyOf(message: Message, flow: HttpFlow): Parts {
 }
 
 /** Bytes that become one text at a time: that much memory a search takes, whatever the size of the body. */
-const WINDOW = 16 * 1024 * 1024;
+const WINDOW = 2 * 1024 * 1024;
 /** How much of one window is looked at again with the next: a match may be this long. */
-const OVERLAP = 1024 * 1024;
+const OVERLAP = 256 * 1024;
 /** What asks for the character behind a match, or whether there is one. */
 const LOOKS_AHEAD = /\$|\\[bB]|\(\?[=!]/;
 
 function searches(part: Uint8Array | StoredBody, pattern: RegExp): boolean {
   const size = part instanceof Uint8Array ? part.length : part.size;
   if (size <= WINDOW) return pattern.test(textOf(part, 0, size));
+  const buffer = part instanceof Uint8Array ? undefined : new Uint8Array(WINDOW);
   const within = new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, "")}g`);
   const looksAhead = LOOKS_AHEAD.test(pattern.source);
   for (let start = 0;; start += WINDOW - OVERLAP) {
-    const text = textOf(part, start, Math.min(WINDOW, size - start)), isLast = start + text.length === size;
+    const text = textOf(part, start, Math.min(WINDOW, size - start), buffer),
+      isLast = start + text.length === size;
     // Where a window begins the body does not (`^`); what begins there was in the window before.
     within.lastIndex = start === 0 ? 0 : 1;
     const match = within.exec(text);
@@ -88,7 +90,14 @@ function searches(part: Uint8Array | StoredBody, pattern: RegExp): boolean {
 }
 
 /** A character for each of these bytes. */
-function textOf(part: Uint8Array | StoredBody, start: number, size: number): string {
-  const bytes = part instanceof Uint8Array ? part.subarray(start, start + size) : part.rangeSync(start, size);
+function textOf(
+  part: Uint8Array | StoredBody,
+  start: number,
+  size: number,
+  buffer?: Uint8Array<ArrayBuffer>,
+): string {
+  const bytes = part instanceof Uint8Array
+    ? part.subarray(start, start + size)
+    : part.rangeSync(start, size, buffer);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }

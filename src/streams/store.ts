@@ -250,18 +250,18 @@ export class StoredBody implements Disposable {
   }
 
   /**
-   * So many bytes from offset `start` on; blocks while the file is read.
+   * So many bytes from offset `start` on, in `into` where that is given; blocks while the file is read.
    * @throws {WeirError} "closed" when they are not there (any more).
    */
-  rangeSync(start: number, size: number): Uint8Array<ArrayBuffer> {
+  rangeSync(start: number, size: number, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     if (this.#disposed || start + size > this.size) {
       throw new WeirError("weir", "closed", "The copy of the body was thrown away.");
     }
-    return this.#rangeSync(start, size);
+    return this.#rangeSync(start, size, into?.subarray(0, size));
   }
 
-  #rangeSync(start: number, size: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(size);
+  #rangeSync(start: number, size: number, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    const bytes = into ?? new Uint8Array(size);
     const inFile = Math.max(0, Math.min(this.#inFile - start, size));
     const tailAt = Math.max(0, start - this.#inFile);
     bytes.set(this.#tail.subarray(tailAt, Math.min(this.#tailLength, tailAt + size - inFile)), inFile);
