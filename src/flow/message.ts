@@ -41,6 +41,8 @@ export interface MessageState {
   received: number;
   /** Bytes of a web stream that is to be the body, where they are known. */
   webSize: number | null;
+  /** Bytes that were declared for a body that a gate changes on its way; null where its own size says all. */
+  declaredSize: number | null;
   /** Reads the body of a request that is streamed before it is forwarded; set while that is possible. */
   consume: ((fn: (chunk: Uint8Array) => void, isKept: boolean) => Promise<void>) | null;
   /** What holds the body up, once somebody wanted that. */
@@ -107,6 +109,7 @@ export abstract class Message {
     streamedBy: null,
     received: 0,
     webSize: null,
+    declaredSize: null,
     consume: null,
     valve: null,
     timeline: null,

@@ -101,6 +101,8 @@ export interface UpstreamResponse {
   readonly body: Body | null;
   /** After 101 (or 2xx to CONNECT): the raw connection, early bytes included; else null. */
   readonly upgraded: Conn | null;
+  /** Bytes that were declared for a body that is changed on its way, so that its own size is open. */
+  readonly declaredSize?: number | null;
 }
 
 /**

@@ -72,7 +72,7 @@ export class BodyPlan {
     this.#isRead = isRead;
     this.#context = context;
     this.#body = source && valvedBody(source, message[internals]);
-    this.#isOpen = source !== null && source.size === null;
+    this.#isOpen = source !== null && source.size === null && message[internals].declaredSize === null;
   }
 
   /** True when the whole body will be read before it is forwarded, as far as the head tells. */
@@ -309,10 +309,11 @@ export class BodyPlan {
   #streamedAtOnce(body: Body): StreamedBy | null {
     const { streamOver, streamEndless, [internals]: { stream } } = this.message;
     if (stream !== undefined) return stream === false ? null : "addon";
-    if (streamOver !== null && (streamOver === 0 || (body.size ?? 0) > streamOver)) return "size";
+    const size = body.size ?? this.message[internals].declaredSize ?? 0;
+    if (streamOver !== null && (streamOver === 0 || size > streamOver)) return "size";
     if (streamEndless) return "type";
     if (this.#context.options.stream_unread && !(this.#willBeRead ??= this.#isRead())) return "unread";
-    return (body.size ?? 0) > this.#bufferLimit() ? "memory" : null;
+    return size > this.#bufferLimit() ? "memory" : null;
   }
 
   /** How many bytes may be buffered before the rest is streamed, and which rule says so. */

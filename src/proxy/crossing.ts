@@ -62,7 +62,12 @@ export class Crossing {
     if (stages.length === 0) return { ...response, head };
     const through = piped(body, stages, undefined, (text) => this.#warn(text));
     const trailers = () => through.trailers && this.#gate.trailers(this.#flow, through.trailers);
-    return { ...response, head: withoutLength(head), body: withTrailers(trailers).through(through) };
+    return {
+      ...response,
+      head: withoutLength(head),
+      body: withTrailers(trailers).through(through),
+      declaredSize: body.size,
+    };
   }
 
   /** What went wrong, without what hooks and logs are not to see: a message may quote what was sent. */

@@ -279,7 +279,10 @@ class Exchange implements Run {
 
   async #respond(upstream: UpstreamResponse | null): Promise<void> {
     const flow = this.#flow;
-    if (upstream !== null) flow.response = new Response(upstream.head);
+    if (upstream !== null) {
+      flow.response = new Response(upstream.head);
+      flow.response![internals].declaredSize = upstream.declaredSize ?? null;
+    }
     const response = flow.response!;
     const body = upstream === null ? await this.#answerBody(response) : upstream.body;
     this.#responsePlan = this.#planOf(response, body);

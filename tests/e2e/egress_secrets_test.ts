@@ -60,6 +60,24 @@ Deno.test("a value comes back as the placeholder from status line, fields, 1xx, 
   assertEquals(seen, [HOLDER, HOLDER, text]);
 });
 
+Deno.test("a body that is declared too large to be buffered is streamed at once; a small one keeps a length", async () => {
+  const bulk = "x".repeat(3000);
+  await using server = await origin(
+    (wire, request) => answer("", request.target === "/bulk" ? bulk : `a ${VALUE} b`)(wire, request),
+    { tls: true },
+  );
+  const by: (string | null)[] = [];
+  const addon: Addon = { response: ({ response }: HttpFlow) => void by.push(response!.streamedBy) };
+  await using weir = await policed(policy(server.port), { env, addon, options: { body_buffer_limit: "2k" } });
+  await using client = await secured(weir, server);
+  await client.send("GET /bulk HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  assertEquals((await client.response()).text, bulk);
+  await client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const { head, text } = await client.response();
+  assertEquals([text, head.get("content-length")], [`a ${HOLDER} b`, String(HOLDER.length + 4)]);
+  assertEquals(by, ["memory", null]);
+});
+
 Deno.test("a compressed body is scrubbed, and an event is out before the next one comes", async () => {
   await using server = await origin(answer("Content-Encoding: gzip\r\n", gzipSync(`a ${VALUE} b`)), {
     tls: true,
