@@ -6,7 +6,10 @@ import type { Address, TlsInfo } from "../net/mod.ts";
 
 /** The client's connection to weir. */
 export interface ClientConnection {
-  /** Unique among running processes, in the shape of a UUID. */
+  /**
+   * Unique among running processes, in the shape of a UUID. Each tunnel in a stream of an HTTP/2 connection
+   * (CONNECT) counts as a connection.
+   */
   readonly id: string;
   /** The client's end. */
   readonly address: Address;
@@ -14,11 +17,17 @@ export interface ClientConnection {
   readonly localAddress: Address;
   /** Null while (or when) the connection is not TLS. */
   readonly tls: TlsInfo | null;
-  /** Protocols that the client offered (ALPN, RFC 7301), in its order; empty without TLS (mitmproxy `alpn_offers`). */
+  /**
+   * Protocols that the client offered (ALPN, RFC 7301), in its order; empty without TLS (mitmproxy
+   * `alpn_offers`).
+   */
   readonly alpnOffers: readonly string[];
   /** DER of the certificate that weir showed to the client; null without TLS (mitmproxy `mitmcert`). */
   readonly shownCertificate: Uint8Array | null;
-  /** Set to a sentence in `client_connected` to refuse the connection: it is closed without a word (mitmproxy `error`). */
+  /**
+   * Set to a sentence in `client_connected` to refuse the connection: it is closed without a word (mitmproxy
+   * `error`).
+   */
   error?: string | null;
   /** Which mode's listener took it: "regular", "reverse:http://…". */
   readonly mode: string;
@@ -41,13 +50,14 @@ export interface ServerConnection {
   /** weir's end; null before it is connected. */
   readonly localAddress: Address | null;
   /**
-   * The proxy by which it goes, as `scheme://host:port` without user and password; null: none (mitmproxy `via`).
+   * The proxy by which it goes, as `scheme://host:port` without user and password; null: none (mitmproxy
+   * `via`).
    *
-   * It can be set in the hooks `http_connect`, `requestheaders` and `request`, before there is a connection, to
-   * `[http://|https://|socks5://][user:password@]host[:port]`, or to null, which is to go there directly. What is set in
-   * `http_connect` holds for all that comes through the tunnel. The certificate of an origin is looked at before there is a
-   * request (`upstream_cert`): whoever must not connect directly sets it there, and in `tunnel_start`, which is for clients
-   * that use no CONNECT.
+   * It can be set in the hooks `http_connect`, `requestheaders` and `request`, before there is a connection,
+   * to `[http://|https://|socks5://][user:password@]host[:port]`, or to null, which is to go there directly.
+   * What is set in `http_connect` holds for all that comes through the tunnel. The certificate of an origin
+   * is looked at before there is a request (`upstream_cert`): whoever must not connect directly sets it
+   * there, and in `tunnel_start`, which is for clients that use no CONNECT.
    *
    * ```ts
    * export function requestheaders(flow: HttpFlow) {
@@ -71,13 +81,19 @@ export interface ServerConnection {
   readonly timestampEnd: number | null;
 }
 
-/** Notes that a connection is closed: its fields are read-only for addons alone. A second call changes nothing. */
+/**
+ * Notes that a connection is closed: its fields are read-only for addons alone. A second call changes
+ * nothing.
+ */
 export function markClosed(connection: ClientConnection | ServerConnection): void {
   (connection as { timestampEnd: number | null }).timestampEnd ??= Date.now();
 }
 
 let counter = 0;
-/** The first eight digits are of the process, the last twelve count; version and variant are those of a random UUID. */
+/**
+ * The first eight digits are of the process, the last twelve count; version and variant are those of a random
+ * UUID.
+ */
 const prefix = `${crypto.randomUUID().slice(0, 8)}-0000-4000-8000-`;
 
 /** A name for a flow or a connection in the shape of a UUID, unique among running processes. */
