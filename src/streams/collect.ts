@@ -60,8 +60,10 @@ class Kept {
   length = 0;
   readonly #body: Body;
   readonly #most: number;
-  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  readonly #ends: number[] = [];
+  /** Null before the first piece. */
+  #buffer: Uint8Array<ArrayBuffer> | null = null;
+  /** Null where there are none. */
+  #ends: number[] | null = null;
   #chunkLeft = 0;
 
   constructor(body: Body, switchAt: number) {
@@ -71,41 +73,41 @@ class Kept {
 
   add(piece: Uint8Array, chunkLeft: number): void {
     const end = this.length + piece.length;
-    if (this.length === 0) this.#buffer = new Uint8Array(piece);
+    if (this.#buffer === null) this.#buffer = new Uint8Array(piece);
     else {
-      if (end > this.#buffer.length) this.#grow(end);
+      if (end > this.#buffer.length) this.#buffer = this.#grown(this.#buffer, end);
       this.#buffer.set(piece, this.length);
     }
     this.length = end;
     this.#chunkLeft = chunkLeft;
-    if (chunkLeft === 0 && this.#body.chunked && this.#ends.length < MAX_BOUNDARIES) this.#ends.push(end);
+    if (chunkLeft !== 0 || !this.#body.chunked) return;
+    this.#ends ??= [];
+    if (this.#ends.length < MAX_BOUNDARIES) this.#ends.push(end);
   }
 
   /**
    * Exactly the first piece, then by doubling, up to what may come: a declared length is cheap to claim, so
    * memory follows what has come.
    */
-  #grow(needed: number): void {
-    const wanted = Math.min(this.#buffer.length * 2, this.#most);
-    this.#buffer = new Uint8Array(this.#buffer.buffer.transfer(Math.max(needed, wanted)));
+  #grown({ buffer, length }: Uint8Array<ArrayBuffer>, needed: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(buffer.transfer(Math.max(needed, Math.min(length * 2, this.#most))));
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
-    if (this.#buffer.length > this.length) {
-      this.#buffer = new Uint8Array(this.#buffer.buffer.transfer(this.length));
-    }
-    return this.#buffer;
+    const buffer = this.#buffer ??= new Uint8Array(0);
+    if (buffer.length === this.length) return buffer;
+    return this.#buffer = new Uint8Array(buffer.buffer.transfer(this.length));
   }
 
   /** The pieces, for going out after all, cut where wire chunks ended. */
   *pieces(): Generator<KeptPiece> {
-    const chunked = this.#body.chunked;
+    const chunked = this.#body.chunked, buffer = this.#buffer, ends = this.#ends ?? [];
     let start = 0;
     for (let i = 0; start < this.length; i++) {
-      const end = this.#ends[i] ?? this.length;
-      const after = i < this.#ends.length ? 0 : this.#chunkLeft;
+      const end = ends[i] ?? this.length;
+      const after = i < ends.length ? 0 : this.#chunkLeft;
       for (; start < end; start += REPLAY_PIECE) {
-        const bytes = this.#buffer.subarray(start, Math.min(end, start + REPLAY_PIECE));
+        const bytes = buffer!.subarray(start, Math.min(end, start + REPLAY_PIECE));
         yield { bytes, chunkLeft: chunked ? end - start - bytes.length + after : 0 };
       }
       start = end;
