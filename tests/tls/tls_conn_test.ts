@@ -429,7 +429,7 @@ Deno.test("curl verifies a session, and says which protocol it got", async () =>
           const conn = await serverHandshake(tcp, { secureContext: leaf.context, alpn: ["http/1.1"] });
           await conn.read(new Uint8Array(4096));
           await conn.write(bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
-          await conn.closeWrite();
+          // curl ends first: what it has not read when it closes makes the system reset the connection.
           outcomes.push(`${conn.tls?.version} ${await conn.read(new Uint8Array(1))} ${conn.truncated}`);
           conn.close();
         } catch (thrown) {
