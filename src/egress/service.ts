@@ -3,7 +3,7 @@
  * @module
  */
 import { messageOf } from "../errors.ts";
-import { type AddonLog, FileWatcher } from "../hooks/mod.ts";
+import { type AddonLog, FileWatcher, traitsOf } from "../hooks/mod.ts";
 import { expandHome } from "../options/mod.ts";
 import { AuditFile, AuditPrinter } from "./audit.ts";
 import { Egress } from "./egress.ts";
@@ -40,10 +40,13 @@ export class EgressService {
   readonly gate: Egress;
   readonly #init: ServiceInit;
   readonly #watcher: FileWatcher;
+  /** What the policy's file was when it was read first. */
+  readonly #traits: string;
   #reloading: Promise<void> = Promise.resolve();
 
-  private constructor(init: ServiceInit, loaded: Loaded) {
+  private constructor(init: ServiceInit, loaded: Loaded, traits: string) {
     this.#init = init;
+    this.#traits = traits;
     this.gate = new Egress(loaded, {
       log: init.log,
       isVerified: () => init.isVerified(),
@@ -62,13 +65,16 @@ export class EgressService {
 
   /** Reads the policy and the values of its secrets. @throws {PolicyError} */
   static async start(init: ServiceInit): Promise<EgressService> {
-    const loaded = init.policy === null ? OPEN : await loadPolicy(expandHome(init.policy), SECRETS);
-    return new EgressService(init, loaded);
+    if (init.policy === null) return new EgressService(init, OPEN, "");
+    const path = expandHome(init.policy), traits = await traitsOf(path);
+    return new EgressService(init, await loadPolicy(path, SECRETS), traits);
   }
 
   /** From now on the policy follows its file. */
   watch(): void {
-    if (this.#init.policy !== null) this.#watcher.watch([expandHome(this.#init.policy)]);
+    if (this.#init.policy === null) return;
+    const path = expandHome(this.#init.policy);
+    this.#watcher.watch([path], new Map([[path, this.#traits]]));
   }
 
   /** Stops looking at files, and writes what was learned. */

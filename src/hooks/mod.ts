@@ -8,5 +8,5 @@ export type * from "./gate.ts";
 export * from "./names.ts";
 export { Dispatcher, type LoadedAddon } from "./dispatch.ts";
 export { AddonManager, type AddonSource } from "./loader.ts";
-export { FileWatcher } from "./watch.ts";
+export { FileWatcher, traitsOf } from "./watch.ts";
 export { describeHookError } from "./describe.ts";

@@ -28,10 +28,10 @@ export class FileWatcher {
     this.#onChange = onChange;
   }
 
-  /** Replaces the set of files. */
-  watch(files: Iterable<string>): void {
+  /** Replaces the set of files. What is `known` of them, by {@linkcode traitsOf}, is no change. */
+  watch(files: Iterable<string>, known: ReadonlyMap<string, string> = new Map()): void {
     const before = this.#files;
-    this.#files = new Map(Array.from(files, (file) => [file, before.get(file) ?? null]));
+    this.#files = new Map(Array.from(files, (file) => [file, before.get(file) ?? known.get(file) ?? null]));
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     // While it looks, the next look is its matter.
@@ -74,7 +74,7 @@ export class FileWatcher {
 }
 
 /** What is different of a file that has changed, links followed; "" when there is none that can be read. */
-async function traitsOf(file: string): Promise<string> {
+export async function traitsOf(file: string): Promise<string> {
   try {
     const { dev, ino, size, mtime, ctime } = await Deno.stat(file);
     return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");

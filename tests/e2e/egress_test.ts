@@ -147,6 +147,8 @@ Deno.test("a policy follows its file; a broken one is refused and the old one st
     /egress.yaml:1: a policy has no key rulez \(did you mean rules\?\)\. The policy stays what it was/,
   );
   assertEquals((await exchange(weir, server.url("/"))).head.statusCode, 200);
+  // Not at the start: the values of secrets may come from commands that ask somebody.
+  assertEquals(weir.proxy.log.list.filter((line) => line.includes("read again")).length, 1);
 });
 
 Deno.test("what an addon changes is decided again", async () => {

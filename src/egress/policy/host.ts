@@ -21,10 +21,25 @@ const MAX_NAME = 253;
 
 const LOCALHOST: Host = { text: "127.0.0.1", address: parseAddress("127.0.0.1") };
 
+/** What was made of addresses lately: they are asked for several times for each request. */
+const known = new Map<string, Host | null>();
+const MAX_KNOWN = 1024;
+/** Longer than any address. */
+const MAX_KNOWN_LENGTH = 64;
+
 /** The host in its one spelling; null for what can be no host. Brackets around an IPv6 address may be there. */
 export function parseHost(text: string): Host | null {
   if (text === "localhost") return LOCALHOST;
   if (PLAIN.test(text) && text.length <= MAX_NAME) return { text, address: null };
+  let host = known.get(text);
+  if (host !== undefined) return host;
+  host = parseOther(text);
+  if (known.size >= MAX_KNOWN) known.clear();
+  if (text.length <= MAX_KNOWN_LENGTH) known.set(text, host);
+  return host;
+}
+
+function parseOther(text: string): Host | null {
   const literal = parseAddress(text.replace(/^\[(.*)\]$/, "$1"));
   if (literal !== null) return ofAddress(literal);
   if (text === "" || FOREIGN.test(text)) return null;
