@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FileWatcher } from "../../src/hooks/watch.ts";
+import { FileWatcher, traitsOf } from "../../src/hooks/watch.ts";
 import { FakeClock, turn } from "../support/fake_clock.ts";
 
 /** Longer than from one look to the next. */
@@ -147,4 +147,14 @@ Deno.test("closed, it looks no more", async () => {
   await place.watcher.close();
   place.write("a.ts", "three");
   assertEquals(await place.while(), 0);
+});
+
+Deno.test("a file that was read as it is now has not changed; what it becomes is told", async () => {
+  await using place = new Place();
+  place.write("a", "one");
+  const path = place.path("a");
+  place.watcher.watch([path], new Map([[path, await traitsOf(path)]]));
+  assertEquals(await place.while(), 0);
+  place.write("a", "longer");
+  assertEquals(await place.while(), 1);
 });
