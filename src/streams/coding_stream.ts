@@ -1,14 +1,13 @@
 /**
- * Content codings of bodies that flow: every chunk that goes in comes out at once, so that events stay
- * events.
+ * Content codings of bodies that flow: every chunk that goes in comes out at once, so that events stay events.
  * @module
  */
 import zlib from "node:zlib";
 import { BROTLI_PARAMS, type Coding, codingsOf } from "./coding.ts";
 import { decoder } from "./decoders.ts";
-import { generated } from "./generator_hook.ts";
 import type { StreamHook, StreamValue } from "./hook.ts";
-import { ended, written, type ZlibTransform } from "./zlib_transform.ts";
+import { BROTLI_FLUSH, ZlibTransform, ZSTD_FLUSH } from "./zlib_transform.ts";
+import { pumped } from "./pumped.ts";
 import { Stage } from "./stage.ts";
 
 /** A message, as far as its coding goes. */
@@ -57,24 +56,21 @@ function chain(stages: Stage[]): Stage {
 }
 
 function encoder(coding: Coding): Stage {
-  const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = zlib.constants;
-  const make = (): ZlibTransform => {
-    if (coding === "gzip") return zlib.createGzip({ flush: Z_SYNC_FLUSH });
-    if (coding === "deflate") return zlib.createDeflate({ flush: Z_SYNC_FLUSH });
-    if (coding === "zstd") return zlib.createZstdCompress({ flush: ZSTD_e_flush }) as ZlibTransform;
-    return zlib.createBrotliCompress({
-      flush: BROTLI_OPERATION_FLUSH,
-      params: BROTLI_PARAMS,
-    }) as ZlibTransform;
-  };
-  return generated(async function* (chunks) {
+  return pumped(function* () {
     let machine: ZlibTransform | null = null;
     try {
-      for await (const chunk of chunks) yield* written(machine ??= make(), chunk);
+      for (let piece; (piece = yield null) !== null;) yield* (machine ??= compressor(coding)).write(piece);
       // An empty body has a coded form.
-      yield* ended(machine ??= make());
+      yield* (machine ??= compressor(coding)).end();
     } finally {
-      machine?.destroy();
+      machine?.close();
     }
   });
+}
+
+function compressor(coding: Coding): ZlibTransform {
+  if (coding === "gzip") return new ZlibTransform(zlib.createGzip());
+  if (coding === "deflate") return new ZlibTransform(zlib.createDeflate());
+  if (coding === "zstd") return new ZlibTransform(zlib.createZstdCompress(), ZSTD_FLUSH);
+  return new ZlibTransform(zlib.createBrotliCompress({ params: BROTLI_PARAMS }), BROTLI_FLUSH);
 }

@@ -60,13 +60,16 @@ export class NativeZlib {
     return this.#isFull;
   }
 
-  /** Feeds `input` from `at` on; gives what comes out, valid until the output is used again. */
-  step(input: Uint8Array, at: number): Uint8Array {
+  /**
+   * Feeds `input` from `at` on; gives what comes out, valid until the output is used again. `flush` is what the machine is told behind
+   * its input, in the words of its library; zlib's "give all that you can" by default.
+   */
+  step(input: Uint8Array, at: number, flush: number = zlib.constants.Z_SYNC_FLUSH): Uint8Array {
     const { _handle: handle, _writeState: state } = this.#native, output = this.#output;
     // A machine that throws leaves the state as it was.
     state[0] = output.length;
     try {
-      handle.writeSync(zlib.constants.Z_SYNC_FLUSH, input, at, input.length - at, output, 0, output.length);
+      handle.writeSync(flush, input, at, input.length - at, output, 0, output.length);
     } catch (error) {
       this.#failed = messageOf(error);
     }

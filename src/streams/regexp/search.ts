@@ -272,16 +272,25 @@ export class Search {
 
   #captures(text: Uint8Array, start: number, context: number, end: number, atEnd: boolean): Captures {
     if (!this.#options.hasCaptures) return NONE;
+    let after = atEnd && end === text.length ? this.#program.endContext : UNKNOWN;
+    if (end < text.length && this.#reader.read(text, end, atEnd) > 0) {
+      after = this.#program.contextOf[this.#program.classOf(this.#reader.unit)];
+    }
+    const captures = this.#options.machine.backtrack.capturesOf(
+      text,
+      this.#reader,
+      start,
+      context,
+      end,
+      after,
+    );
+    if (captures !== null) return captures;
     const simulation = this.#options.machine.capturing;
     simulation.begin(start, context, true, true);
     for (let at = start; at < end;) {
       const to = at + this.#reader.read(text, at, true);
       simulation.step(this.#program.classOf(this.#reader.unit), at, to);
       at = to;
-    }
-    let after = atEnd && end === text.length ? this.#program.endContext : UNKNOWN;
-    if (end < text.length && this.#reader.read(text, end, atEnd) > 0) {
-      after = this.#program.contextOf[this.#program.classOf(this.#reader.unit)];
     }
     return whole(simulation.capturesAt(end, after)!, start, end, 0);
   }

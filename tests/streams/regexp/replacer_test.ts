@@ -356,3 +356,14 @@ Deno.test("with bytes: a function gets characters and places that are bytes; tex
   assertEquals(latin1(replacer.push(bytesOf("a\xc3\xa9"))) + latin1(replacer.end()), "a(\xc3\xa9|\xa9|1)");
   assertThrows(() => new RegExpReplacer(/a/, "€", MIB, true), TypeError, "€ is none");
 });
+
+Deno.test("captures are the same in matches of any length", () => {
+  for (const length of [1, 10, 4094, 4095, 4096, 4097, 20_000]) {
+    const whole = `-${"ab".repeat(length)}c-`;
+    for (const regexp of [/((?:(a)|(b))+?)(c)/, /(a|ab)(b?(?:ab)*)\b(c)/, /(?<x>[ab]*)(c)(-|$)/]) {
+      const want = text(expected(whole, regexp, show));
+      assertEquals(text(concat(runBytes(regexp, show, [utf8(whole)]))), want);
+      assertEquals(text(concat(runBytes(regexp, show, cut(utf8(whole), [7, 100, 3])))), want);
+    }
+  }
+});
