@@ -8,7 +8,7 @@ export function isStoreUrl(text: string): boolean {
   return /^(?:sqlite:|postgres(?:ql)?:\/\/)/.test(text);
 }
 
-/** A URL without its password. */
+/** A URL without its password, which may have `@`, `/` and the like in it by mistake: all up to the last `@` is left out. */
 export function shownUrl(url: string): string {
-  return url.replace(/^(\w+:\/\/[^/?#@:]*):[^/?#@]*@/, "$1@").replace(/([?&]password=)[^&#]*/i, "$1…");
+  return url.replace(/^(\w+:(?:\/\/)?[^/?#@:]*):.*@/s, "$1@").replace(/([?&]password=)[^&#]*/gi, "$1…");
 }

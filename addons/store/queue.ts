@@ -46,6 +46,8 @@ export class FlowQueue {
   #wakeUp: (() => void) | null = null;
   #isAway = false;
   #isClosed = false;
+  /** The time for the last rows is over: what fails now is not tried again. */
+  #isLate = false;
   /** How many rows have been dropped. */
   dropped = 0;
 
@@ -83,6 +85,7 @@ export class FlowQueue {
     this.#wakeUp?.();
     const isDone = await settlesWithin(ms, this.#writing ?? Promise.resolve());
     if (!isDone) {
+      this.#isLate = true;
       this.#drop(this.#waiting.length);
       this.#wakeUp?.();
     }
@@ -108,6 +111,7 @@ export class FlowQueue {
           continue;
         }
         this.#putBack(batch);
+        if (this.#isLate) return;
         if (!this.#isAway) this.#events.onAway(error);
         this.#isAway = true;
         await this.#pause(retryMs);
@@ -146,6 +150,7 @@ export class FlowQueue {
   }
 
   #putBack(batch: readonly FlowRow[]): void {
+    if (this.#isLate) return this.#lose(batch.length);
     this.#waiting.unshift(...batch);
     for (const row of batch) this.#bytes += weightOf(row);
     if (this.#bytes > MAX_WAITING) this.#dropOldest();
@@ -160,6 +165,10 @@ export class FlowQueue {
   #drop(count: number): void {
     if (count === 0) return;
     for (const row of this.#waiting.splice(0, count)) this.#bytes -= weightOf(row);
+    this.#lose(count);
+  }
+
+  #lose(count: number): void {
     this.dropped += count;
     this.#untold += count;
     if (this.#tellTimer === undefined) this.#tell();

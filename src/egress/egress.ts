@@ -253,7 +253,7 @@ export class Egress implements Gate {
     // A value may be in others as well, as in an address of a database.
     for (const [name, text] of Object.entries(env)) {
       env[name] = secrets.reduce(
-        (text, secret) => text.replaceAll(secret.reveal(), secret.placeholder),
+        (text, secret) => text.replaceAll(secret.reveal(), () => secret.placeholder),
         text,
       );
     }

@@ -1,22 +1,27 @@
 /**
- * Paths as rules match them (RFC 3986 §6.2.2, §5.2.4): without the query, dot segments resolved, unreserved characters decoded.
+ * Paths as rules match them (RFC 3986 §6.2.2, §5.2.4): without the query, dot segments resolved, unreserved characters decoded,
+ * slashes that follow one another taken for one, as most servers do.
  * @module
  */
 
 /** What servers do not agree about: whether it is a slash, or a dot segment. */
 const AMBIGUOUS = /%2f|%5c|%2e|\\|\/\.{1,2};/i;
+/** Dot segments: what `..` takes off depends on whether an empty segment is one. */
+const DOTS = /\/\.{1,2}(?:\/|$)/;
 
 /**
  * The path of a request target in the form that rules match; null where servers read it in more than one way (`%2f`, `%5c`, `\`,
- * encoded dots), so that no rule could say what it leads to.
+ * encoded dots, `..` behind an empty segment), so that no rule could say what it leads to.
  */
 export function matchedPath(target: string): string | null {
   const end = target.search(/[?#]/);
   const path = end < 0 ? target : target.slice(0, end);
   const isOdd = path.includes("%") || path.includes("\\");
-  if (!isOdd && !path.includes("/.")) return path;
-  if (AMBIGUOUS.test(path)) return null;
-  return withoutDots(isOdd ? decodeUnreserved(path) : path);
+  const isDoubled = path.includes("//");
+  if (!isOdd && !isDoubled && !path.includes("/.")) return path;
+  if (AMBIGUOUS.test(path) || isDoubled && DOTS.test(path)) return null;
+  const merged = isDoubled ? path.replace(/\/{2,}/g, "/") : path;
+  return withoutDots(isOdd ? decodeUnreserved(merged) : merged);
 }
 
 /** Percent-encodings of unreserved characters decoded, the others in upper case. */

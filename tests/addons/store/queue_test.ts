@@ -81,3 +81,19 @@ Deno.test("what cannot be written in time when weir ends is dropped and told", a
   await queue.close(50);
   assertEquals(told, ["away: gone", "dropped 3"]);
 });
+
+Deno.test("a write that fails after the end was over is not tried again, and its rows are counted as dropped", async () => {
+  const write = Promise.withResolvers<void>();
+  let writes = 0;
+  const queue = new FlowQueue(() => {
+    writes++;
+    return write.promise;
+  }, { onAway() {}, onBack() {}, onDropped() {}, onRefused() {} });
+  for (let i = 0; i < 500; i++) queue.add(row(i));
+  assertEquals(writes, 1);
+  await queue.close(1);
+  write.reject(new Error("the connection was closed"));
+  await write.promise.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals([queue.size, queue.dropped], [0, 500]);
+});

@@ -290,4 +290,9 @@ Deno.test("URLs: what is none is said, and passwords are not shown", () => {
     "postgres://weir@db/x?password=…&a=1",
   );
   assertEquals(shownUrl("sqlite:/a/b.db"), "sqlite:/a/b.db");
+  for (const password of ["s3/cret", "s3@cret", "s3#cret", "s3?cret", "s3:cret/x"]) {
+    assertEquals(shownUrl(`postgres://weir:${password}@db/x`), "postgres://weir@db/x", password);
+  }
+  assertEquals(shownUrl("postgres:weir:s3cret@db/x"), "postgres:weir@db/x");
+  assertEquals(shownUrl("postgres://db/x?password=a&password=b"), "postgres://db/x?password=…&password=…");
 });

@@ -218,6 +218,13 @@ Deno.test("paths are matched with dot segments resolved and unreserved character
   assertEquals(matchedPath("/%61dmin/%7Ex"), "/admin/~x");
   assertEquals(matchedPath("/a%20b%c3%A9"), "/a%20b%C3%A9");
   assertEquals(matchedPath("/.hidden/..x"), "/.hidden/..x");
+  // nginx and others take several slashes for one, before or after they resolve dot segments.
+  assertEquals(matchedPath("/pub//secret///x"), "/pub/secret/x");
+  assertEquals(matchedPath("//pub/"), "/pub/");
+  assertEquals(matchedPath("/a//.well-known/x"), "/a/.well-known/x");
+  for (const path of ["/pub//../admin", "/a/..//b", "//./b", "/a//b/.."]) {
+    assertEquals(matchedPath(path), null, path);
+  }
   for (const path of ["/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/%2e%2e/b", "/.%2e/b", "/x%2Ey", "/a/..;/b"]) {
     assertEquals(matchedPath(path), null, path);
   }
