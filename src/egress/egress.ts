@@ -324,8 +324,8 @@ export class Egress implements Gate {
     const path = pathOf(request.path);
     if (path === null) {
       const sentence =
-        `${described(flow)} is refused: its path has %2f, %5c, a backslash or encoded dots, which servers ` +
-        "read in more than one way.";
+        `${described(flow)} is refused: its path has %2f, %5c, a backslash, encoded dots, or dots with //, ` +
+        "which servers read in more than one way.";
       return { status: 400, sentence };
     }
     const verdict = policy.decide({ host, port: request.port, method: request.method, path });
